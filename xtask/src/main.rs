@@ -1,0 +1,2 @@
+//! `cargo xtask`: the work on this repository, one file per verb.
+fn main() {}
