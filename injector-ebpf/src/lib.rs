@@ -1,1 +1,26 @@
-//! x
+//! The border between the kernel programs and the daemon: every type and constant that both sides read.
+//!
+//! Each file holds one concept. Types are `repr(C)` without implicit padding, their sizes are asserted at
+//! compile time, and [`ABI_VERSION`] changes whenever one of them does, so that a tool of another version
+//! refuses a map instead of guessing.
+#![no_std]
+
+pub mod flow;
+pub mod gate;
+pub mod hist;
+pub mod names;
+pub mod rule;
+
+/// Version of everything in this crate; part of every gate map, checked before a foreign map is written.
+pub const ABI_VERSION: u32 = 1;
+
+/// Size and alignment are part of the ABI: a change must be seen at build time, not by the verifier.
+macro_rules! layout {
+    ($($t:ty = $size:expr),+ $(,)?) => { $(
+        const _: () = assert!(core::mem::size_of::<$t>() == $size && core::mem::align_of::<$t>() == 8);
+        #[cfg(feature = "user")]
+        // SAFETY: `repr(C)`, no padding (asserted by the size above), every bit pattern is valid.
+        unsafe impl aya::Pod for $t {}
+    )+ };
+}
+pub(crate) use layout;

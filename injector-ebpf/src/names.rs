@@ -1,0 +1,103 @@
+//! Names of maps and programs. At most 15 characters: the kernel keeps no more (`BPF_OBJ_NAME_LEN`), and a
+//! halt without a daemon finds our maps by name.
+
+/// The map that a halt without a daemon looks for.
+pub const HALT: &str = "INJ_HALT";
+/// Array of one [`crate::gate::Lease`].
+pub const LEASE: &str = "INJ_LEASE";
+/// Array of [`crate::rule::Rule`].
+pub const RULES: &str = "INJ_RULES";
+/// Array of deadlines in ticks, one for each rule.
+pub const DEADLINES: &str = "INJ_DEADLINES";
+/// Array of [`crate::rule::RuleStats`].
+pub const STATS: &str = "INJ_STATS";
+/// Array of one [`crate::rule::GateStats`].
+pub const GATE_STATS: &str = "INJ_GATE_STATS";
+/// Hash from cgroup id to [`crate::rule::CgroupEntry`].
+pub const CGROUPS: &str = "INJ_CGROUPS";
+/// Bitmap of protected ports, 1,024 words.
+pub const PORTS: &str = "INJ_PORTS";
+/// Trie of protected addresses.
+pub const ADDRESSES: &str = "INJ_ADDRESSES";
+/// Hash of protected process ids.
+pub const TASKS: &str = "INJ_TASKS";
+/// The programs behind the clsact stubs: empties itself when the daemon's descriptor goes.
+pub const PROGS: &str = "INJ_PROGS";
+/// Socket storage: [`crate::flow::Flow`].
+pub const FLOWS: &str = "INJ_FLOWS";
+/// Socket storage: [`crate::flow::Seen`].
+pub const SEEN: &str = "INJ_SEEN";
+/// Per-CPU array of [`crate::flow::Aggregate`].
+pub const AGGREGATES: &str = "INJ_AGGR";
+/// Hash of [`crate::flow::DepKey`] to [`crate::flow::DepValue`].
+pub const DEPS: &str = "INJ_DEPS";
+/// Array of one [`crate::flow::FlowStats`].
+pub const FLOW_STATS: &str = "INJ_FLOW_STATS";
+/// Array of one `u64`: how many flows may be made before the daemon looks again.
+pub const FLOW_LIMIT: &str = "INJ_FLOW_LIMIT";
+/// Array of `u64` hit by the no-op programs of `injector doctor`.
+pub const PROBE: &str = "INJ_PROBE";
+
+/// Index in [`PROGS`] of the loss program.
+pub const PROG_DROP: u32 = 0;
+/// Index in [`PROGS`] of the delay program.
+pub const PROG_DELAY: u32 = 1;
+
+/// Programs.
+pub const BEAT: &str = "inj_beat";
+/// Loss at tc egress.
+pub const EGRESS_DROP: &str = "inj_drop_eg";
+/// The clsact stub in front of [`EGRESS_DROP`].
+pub const EGRESS_DROP_STUB: &str = "inj_drop_stub";
+/// Loss at cgroup ingress.
+pub const INGRESS_DROP: &str = "inj_drop_in";
+/// The classifier that selects packets for a delay.
+pub const DELAY: &str = "inj_delay";
+/// The clsact stubs in front of [`DELAY`], one for each rule: `inj_dstub0` to `inj_dstub15`.
+pub const DELAY_STUB: &str = "inj_dstub";
+/// open fails, by the BPF LSM hook.
+pub const OPEN_LSM: &str = "inj_open_lsm";
+/// open fails, by kprobe and override.
+pub const OPEN_KPROBE: &str = "inj_open_kp";
+/// No-op for the probe of the LSM hook.
+pub const PROBE_LSM: &str = "inj_probe_lsm";
+/// No-op for the probe of kprobe override.
+pub const PROBE_OVERRIDE: &str = "inj_probe_ovr";
+/// An empty classifier: the probe for tc, and what costs are measured against.
+pub const EMPTY_TC: &str = "inj_empty_tc";
+/// Counts what a watched cgroup sends.
+pub const OBSERVE_TX: &str = "inj_obs_tx";
+/// Counts what a watched cgroup receives.
+pub const OBSERVE_RX: &str = "inj_obs_rx";
+/// RTT samples and buffer fill.
+pub const TCP_PROBE: &str = "inj_tcp_probe";
+/// Retransmits.
+pub const TCP_RETRANSMIT: &str = "inj_tcp_retr";
+/// Adds a flow that ends to its dependency.
+pub const TCP_STATE: &str = "inj_tcp_state";
+/// Writes all flows to a reader.
+pub const ITER_FLOWS: &str = "inj_iter_flows";
+
+/// Tracepoints' and kernel structures' offsets, patched into the programs' read-only data by the loader.
+pub mod offsets {
+    /// `sock.sk_cgrp_data.cgroup`
+    pub const SK_CGROUP: &str = "OFF_SK_CGROUP";
+    /// `cgroup.kn`
+    pub const CGROUP_KN: &str = "OFF_CGROUP_KN";
+    /// `kernfs_node.id`
+    pub const KN_ID: &str = "OFF_KN_ID";
+    /// `tcp_sock.srtt_us`
+    pub const SRTT: &str = "OFF_SRTT";
+    /// `tcp_sock.mdev_us`
+    pub const MDEV: &str = "OFF_MDEV";
+    /// `tcp_sock.segs_out`
+    pub const SEGS_OUT: &str = "OFF_SEGS_OUT";
+    /// `sock.sk_wmem_queued`
+    pub const WMEM: &str = "OFF_WMEM";
+    /// `sock.sk_sndbuf`
+    pub const SNDBUF: &str = "OFF_SNDBUF";
+    /// `file.f_path`
+    pub const F_PATH: &str = "OFF_F_PATH";
+    /// `pt_regs.orig_ax` (x86_64), `pt_regs.syscallno` (aarch64)
+    pub const SYSCALL_NR: &str = "OFF_SYSCALL_NR";
+}

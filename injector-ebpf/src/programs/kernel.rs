@@ -1,0 +1,49 @@
+//! Fields of kernel structures. Their offsets come from the running kernel's BTF, patched into read-only
+//! data by the loader: to the verifier they are constants, so each read is a plain, type-checked load.
+
+use core::ffi::c_void;
+
+macro_rules! offsets {
+    ($($name:ident),* $(,)?) => { $(
+        #[unsafe(no_mangle)]
+        pub static $name: u32 = 0;
+    )* };
+}
+offsets!(
+    OFF_SK_CGROUP, OFF_CGROUP_KN, OFF_KN_ID, OFF_SRTT, OFF_MDEV, OFF_SEGS_OUT, OFF_WMEM, OFF_SNDBUF, OFF_F_PATH,
+    OFF_SYSCALL_NR,
+);
+
+/// The value of an offset, as a constant of the verifier's. Unsafe to use: a raw read.
+macro_rules! offset {
+    ($name:ident) => {
+        core::ptr::read_volatile(core::ptr::addr_of!($crate::programs::kernel::$name)) as usize
+    };
+}
+pub(crate) use offset;
+
+/// Reads a field of a kernel structure.
+macro_rules! field {
+    ($base:expr, $name:ident, $ty:ty) => {
+        unsafe {
+            core::ptr::read_volatile(
+                ($base as *const u8).add($crate::programs::kernel::offset!($name)).cast::<$ty>(),
+            )
+        }
+    };
+}
+pub(crate) use field;
+
+/// The id of the cgroup that owns a socket.
+#[inline(always)]
+pub fn socket_cgroup(sk: *const c_void) -> u64 {
+    let cgroup = field!(sk, OFF_SK_CGROUP, *const c_void);
+    if cgroup.is_null() {
+        return 0;
+    }
+    let node = field!(cgroup, OFF_CGROUP_KN, *const c_void);
+    if node.is_null() {
+        return 0;
+    }
+    field!(node, OFF_KN_ID, u64)
+}

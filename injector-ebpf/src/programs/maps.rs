@@ -1,0 +1,66 @@
+//! Every map, declared once, named by what it holds. The names are those of `names.rs`.
+
+use aya_ebpf::{
+    bindings::BPF_F_NO_PREALLOC,
+    btf_maps::SkStorage,
+    macros::{btf_map, map},
+    maps::{Array, HashMap, LpmTrie, PerCpuArray, ProgramArray},
+};
+use injector_ebpf::{
+    flow::{AGGREGATES, Aggregate, DepKey, DepValue, Flow, FlowStats, Seen},
+    gate::{Halt, Lease},
+    rule::{CgroupEntry, GateStats, MAX_RULES, Rule, RuleStats},
+};
+
+#[map]
+pub static INJ_HALT: Array<Halt> = Array::with_max_entries(1, 0);
+#[map]
+pub static INJ_LEASE: Array<Lease> = Array::with_max_entries(1, 0);
+#[map]
+pub static INJ_RULES: Array<Rule> = Array::with_max_entries(MAX_RULES as u32, 0);
+#[map]
+pub static INJ_DEADLINES: Array<u64> = Array::with_max_entries(MAX_RULES as u32, 0);
+#[map]
+pub static INJ_STATS: Array<RuleStats> = Array::with_max_entries(MAX_RULES as u32, 0);
+#[map]
+pub static INJ_GATE_STATS: PerCpuArray<GateStats> = PerCpuArray::with_max_entries(1, 0);
+#[map]
+pub static INJ_CGROUPS: HashMap<u64, CgroupEntry> = HashMap::with_max_entries(4096, 0);
+#[map]
+pub static INJ_PORTS: Array<u64> = Array::with_max_entries(1024, 0);
+#[map]
+pub static INJ_ADDRESSES: LpmTrie<[u32; 4], u8> = LpmTrie::with_max_entries(1024, BPF_F_NO_PREALLOC);
+#[map]
+pub static INJ_TASKS: HashMap<u32, u8> = HashMap::with_max_entries(4096, 0);
+#[map]
+pub static INJ_PROGS: ProgramArray = ProgramArray::with_max_entries(4, 0);
+#[map]
+pub static INJ_AGGR: PerCpuArray<Aggregate> = PerCpuArray::with_max_entries(AGGREGATES as u32, 0);
+#[map]
+pub static INJ_DEPS: HashMap<DepKey, DepValue> = HashMap::with_max_entries(1024, 0);
+#[map]
+pub static INJ_FLOW_STATS: Array<FlowStats> = Array::with_max_entries(1, 0);
+#[map]
+pub static INJ_FLOW_LIMIT: Array<u64> = Array::with_max_entries(1, 0);
+#[map]
+pub static INJ_PROBE: Array<u64> = Array::with_max_entries(2, 0);
+/// Room for a path (PATH_MAX): the stack has 512 bytes.
+#[map]
+pub static INJ_PATH: PerCpuArray<[u8; PATH_ROOM]> = PerCpuArray::with_max_entries(1, 0);
+/// Room for a dependency's first value: the stack has 512 bytes. Never written, so always zero.
+#[map]
+pub static INJ_ZERO_DEP: Array<DepValue> = Array::with_max_entries(1, 0);
+
+#[btf_map]
+pub static INJ_FLOWS: SkStorage<Flow> = SkStorage::new();
+#[btf_map]
+pub static INJ_SEEN: SkStorage<Seen> = SkStorage::new();
+
+/// PATH_MAX of the kernel.
+pub const PATH_ROOM: usize = 4096;
+
+/// The address that the raw helpers take for a map.
+#[inline(always)]
+pub fn raw<T>(map: &'static T) -> *mut core::ffi::c_void {
+    core::ptr::from_ref(map).cast_mut().cast()
+}
