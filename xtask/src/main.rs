@@ -1,2 +1,46 @@
-//! `cargo xtask`: the work on this repository, one file per verb.
-fn main() {}
+//! `cargo xtask`: the work on this repository, one module per verb.
+
+mod command;
+mod kernel;
+mod lint;
+mod paths;
+mod setup;
+mod test;
+mod vm;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Sets up, tests and checks this repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Install what builds and tests need: packages, the eBPF toolchain, guest kernels
+    Setup(setup::Args),
+    /// Run a command as root in an emulated machine, on a kernel of the test matrix
+    Vm(vm::Args),
+    /// Run the tests: unit, on this machine, and in guests on every kernel
+    Test(test::Args),
+    /// Check the files that no compiler reads: the Vagrantfile and the shell scripts
+    Lint,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().verb {
+        Verb::Setup(args) => setup::main(&args),
+        Verb::Vm(args) => vm::main(&args),
+        Verb::Test(args) => test::main(&args),
+        Verb::Lint => lint::main(),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        ExitCode::FAILURE
+    })
+}

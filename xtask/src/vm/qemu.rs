@@ -1,0 +1,182 @@
+//! One boot: qemu started, its output followed, its end judged.
+
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+
+/// Emulated, never KVM: stock kernels hang under some hosts' nested KVM, and CI has none.
+/// Without cx16, QEMU 7.2 crashes one boot of 6.12 in ten.
+const MACHINE: &str = "-nodefaults -no-user-config -display none -no-reboot -machine pc \
+    -accel tcg,thread=multi -cpu max,-cx16 -smp 2";
+
+/// Any oops ends the guest at once; the time stamp counter is the host's and can be trusted.
+const KERNEL_ARGUMENTS: &str = "console=ttyS0 loglevel=7 panic=-1 oops=panic reboot=t tsc=reliable";
+
+/// How a boot ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The command ended by itself, with this status.
+    Exited(u8),
+    /// The time limit ended the guest.
+    TimeLimit,
+    /// The guest ended while the command ran: a panic or a reset.
+    Died,
+    /// The guest ended before the command started.
+    NeverStarted,
+}
+
+/// The files of a boot.
+pub struct Boot<'a> {
+    /// An uncompressed kernel.
+    pub kernel: &'a Path,
+    /// What the kernel unpacks as its root.
+    pub initrd: &'a Path,
+    /// Where the kernel's messages go.
+    pub console: &'a Path,
+    /// Where the guest says `started` and `exit STATUS`.
+    pub status: &'a Path,
+    /// Memory in MiB.
+    pub memory: u32,
+}
+
+/// Boots and follows the guest until its end or `limit`. Call it from the main thread: qemu is told to end
+/// with the thread that started it.
+pub fn boot(boot: &Boot<'_>, limit: Duration, mut line: impl FnMut(&str)) -> Result<End> {
+    let deadline = Instant::now() + limit;
+    let mut child = spawn(boot)?;
+    let signals = Signals::forward_to(&child)?;
+    let stdout = child.stdout.take().context("no pipe from qemu")?;
+    let (sender, lines) = mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        let mut stdout = BufReader::new(stdout);
+        let mut bytes = Vec::new();
+        while stdout.read_until(b'\n', &mut bytes).is_ok_and(|count| count > 0) {
+            let text = String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']).to_owned();
+            bytes.clear();
+            if sender.send(text).is_err() {
+                break;
+            }
+        }
+    });
+    let in_time = loop {
+        match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(text) => line(&text),
+            Err(RecvTimeoutError::Disconnected) => break true,
+            Err(RecvTimeoutError::Timeout) => break false,
+        }
+    };
+    if !in_time {
+        child.kill().context("ending qemu")?;
+    }
+    let ended = child.wait()?;
+    drop(signals);
+    reader.join().ok();
+    lines.try_iter().for_each(|text| line(&text));
+    if INTERRUPTED.load(Ordering::Relaxed) {
+        bail!("interrupted; the guest was ended");
+    }
+    let said = std::fs::read_to_string(boot.status).unwrap_or_default();
+    let end = judge(&said, in_time);
+    if end == End::NeverStarted && !ended.success() {
+        bail!("qemu failed: {ended}");
+    }
+    Ok(end)
+}
+
+fn spawn(boot: &Boot<'_>) -> Result<Child> {
+    let mut command = Command::new("qemu-system-x86_64");
+    command
+        .args(MACHINE.split_whitespace())
+        .args(["-m", &boot.memory.to_string()])
+        .arg("-kernel")
+        .arg(boot.kernel)
+        .arg("-initrd")
+        .arg(boot.initrd)
+        .args(["-append", KERNEL_ARGUMENTS])
+        .arg("-serial")
+        .arg(format!("file:{}", boot.console.display()))
+        .args(["-chardev", "stdio,id=output,signal=off", "-serial", "chardev:output"])
+        .arg("-serial")
+        .arg(format!("file:{}", boot.status.display()))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    // SAFETY: prctl is async-signal-safe and takes plain numbers.
+    unsafe {
+        command.pre_exec(|| {
+            nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+            Ok(())
+        });
+    }
+    command.spawn().context("starting qemu-system-x86_64 (missing? run `cargo xtask setup`)")
+}
+
+/// Reads the guest's status port.
+fn judge(said: &str, in_time: bool) -> End {
+    let status = said.lines().filter_map(|line| line.trim().strip_prefix("exit ")?.parse().ok()).next_back();
+    match status {
+        Some(status) => End::Exited(status),
+        None if !in_time => End::TimeLimit,
+        None if said.contains("started") => End::Died,
+        None => End::NeverStarted,
+    }
+}
+
+static GUEST: AtomicI32 = AtomicI32::new(0);
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// While it lives, a signal that would end us ends the guest instead; its end then ends us, tidily.
+struct Signals(Vec<(Signal, SigAction)>);
+
+impl Signals {
+    fn forward_to(child: &Child) -> Result<Self> {
+        GUEST.store(i32::try_from(child.id())?, Ordering::Relaxed);
+        let action = SigAction::new(SigHandler::Handler(end_guest), SaFlags::SA_RESTART, SigSet::empty());
+        let mut before = Vec::new();
+        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+            // SAFETY: the handler only touches atomics and calls kill, which is async-signal-safe.
+            before.push((signal, unsafe { sigaction(signal, &action) }?));
+        }
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        for (signal, action) in &self.0 {
+            // SAFETY: the action is the one that was in force before.
+            unsafe { sigaction(*signal, action) }.ok();
+        }
+        GUEST.store(0, Ordering::Relaxed);
+    }
+}
+
+extern "C" fn end_guest(_: libc::c_int) {
+    INTERRUPTED.store(true, Ordering::Relaxed);
+    let guest = GUEST.load(Ordering::Relaxed);
+    if guest > 0 {
+        // SAFETY: kill takes plain numbers; the child is not reaped while the handler is in force.
+        unsafe { libc::kill(guest, libc::SIGTERM) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_port_tells_the_end() {
+        assert_eq!(judge("started\nexit 7\n", true), End::Exited(7));
+        assert_eq!(judge("started\nexit 7\n", false), End::Exited(7));
+        assert_eq!(judge("started\n", true), End::Died);
+        assert_eq!(judge("started\n", false), End::TimeLimit);
+        assert_eq!(judge("", true), End::NeverStarted);
+        assert_eq!(judge("", false), End::TimeLimit);
+    }
+}
