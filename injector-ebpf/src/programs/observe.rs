@@ -44,6 +44,14 @@ pub fn inj_obs_rx(ctx: SkBuffContext) -> i32 {
     1
 }
 
+/// Reads a field of a socket by one load of its own: the verifier knows `sk + constant`, and no other
+/// arithmetic, so the compiler must not merge or move these.
+macro_rules! read {
+    ($sk:expr, $($field:tt)+) => {
+        core::ptr::read_volatile(&raw const (*$sk).$($field)+)
+    };
+}
+
 #[inline(always)]
 fn flow(skb: *mut __sk_buff) -> Option<*mut Flow> {
     let sk = unsafe { (*skb).__bindgen_anon_2.sk };
@@ -51,7 +59,7 @@ fn flow(skb: *mut __sk_buff) -> Option<*mut Flow> {
         return None;
     }
     let sk = unsafe { bpf_sk_fullsock(sk) };
-    if sk.is_null() || !matches!(unsafe { (*sk).protocol }, TCP | UDP) || unsafe { (*sk).state } == TCP_LISTEN {
+    if sk.is_null() || !matches!(unsafe { read!(sk, protocol) }, TCP | UDP) || unsafe { read!(sk, state) } == TCP_LISTEN {
         return None;
     }
     let id = unsafe { bpf_sk_cgroup_id(sk.cast()) };
@@ -75,17 +83,22 @@ fn flow(skb: *mut __sk_buff) -> Option<*mut Flow> {
 unsafe fn name(flow: *mut Flow, sk: *mut bpf_sock) {
     let mapped = 0xffff_u32.to_be();
     unsafe {
-        (*flow).protocol = (*sk).protocol;
-        (*flow).local_port = (*sk).src_port as u16;
-        (*flow).remote_port = u16::from_be((*sk).dst_port);
-        match (*sk).family {
+        (*flow).protocol = read!(sk, protocol);
+        (*flow).local_port = read!(sk, src_port) as u16;
+        (*flow).remote_port = u16::from_be(read!(sk, dst_port));
+        // All words first, the choice after: two branches of loads would be merged into one with a variable
+        // offset, which the verifier refuses for a socket.
+        let v4 = [read!(sk, src_ip4), read!(sk, dst_ip4)];
+        let src = [read!(sk, src_ip6[0]), read!(sk, src_ip6[1]), read!(sk, src_ip6[2]), read!(sk, src_ip6[3])];
+        let dst = [read!(sk, dst_ip6[0]), read!(sk, dst_ip6[1]), read!(sk, dst_ip6[2]), read!(sk, dst_ip6[3])];
+        match read!(sk, family) {
             AF_INET => {
-                (*flow).local = [0, 0, mapped, (*sk).src_ip4];
-                (*flow).remote = [0, 0, mapped, (*sk).dst_ip4];
+                (*flow).local = [0, 0, mapped, v4[0]];
+                (*flow).remote = [0, 0, mapped, v4[1]];
             }
             AF_INET6 => {
-                (*flow).local = [(*sk).src_ip6[0], (*sk).src_ip6[1], (*sk).src_ip6[2], (*sk).src_ip6[3]];
-                (*flow).remote = [(*sk).dst_ip6[0], (*sk).dst_ip6[1], (*sk).dst_ip6[2], (*sk).dst_ip6[3]];
+                (*flow).local = src;
+                (*flow).remote = dst;
             }
             _ => {}
         }

@@ -1,0 +1,157 @@
+//! Offsets of kernel structures' fields, from the running kernel's own BTF.
+//!
+//! aya reads BTF for its own needs and keeps the types to itself; this reads just enough: structures, unions
+//! and their members. Format: Documentation/bpf/btf.rst.
+
+use std::{collections::HashMap, path::Path};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+const STRUCT: u32 = 4;
+const UNION: u32 = 5;
+
+/// The structures of a BTF blob.
+pub struct Btf {
+    data: Vec<u8>,
+    strings: usize,
+    /// Name to position of the type record; positions of all types by id.
+    structs: HashMap<String, usize>,
+    types: Vec<usize>,
+}
+
+impl Btf {
+    /// Reads `/sys/kernel/btf/vmlinux`.
+    ///
+    /// # Errors
+    /// The file is missing (a kernel without CONFIG_DEBUG_INFO_BTF) or is not BTF.
+    pub fn of_kernel() -> Result<Self> {
+        let path = Path::new("/sys/kernel/btf/vmlinux");
+        let data = std::fs::read(path)
+            .with_context(|| format!("{} is needed (CONFIG_DEBUG_INFO_BTF)", path.display()))?;
+        Self::parse(data)
+    }
+
+    fn parse(data: Vec<u8>) -> Result<Self> {
+        let mut btf = Self { data, strings: 0, structs: HashMap::new(), types: vec![0] };
+        ensure!(btf.u32(0)? & 0xffff == 0xeb9f, "not BTF: the magic is wrong");
+        let header = btf.u32(4)? as usize;
+        let (types, types_len) = (header + btf.u32(8)? as usize, btf.u32(12)? as usize);
+        btf.strings = header + btf.u32(16)? as usize;
+        let mut at = types;
+        while at < types + types_len {
+            let info = btf.u32(at + 4)?;
+            let (kind, vlen) = (info >> 24 & 0x1f, (info & 0xffff) as usize);
+            if matches!(kind, STRUCT | UNION) {
+                let name = btf.string(btf.u32(at)? as usize)?.to_owned();
+                if !name.is_empty() {
+                    btf.structs.entry(name).or_insert(at);
+                }
+            }
+            btf.types.push(at);
+            at += 12 + match kind {
+                1 | 14 | 17 => 4,           // INT, VAR, DECL_TAG
+                3 => 12,                    // ARRAY
+                STRUCT | UNION => vlen * 12,
+                6 => vlen * 8,              // ENUM
+                13 => vlen * 8,             // FUNC_PROTO
+                15 => vlen * 12,            // DATASEC
+                19 => vlen * 12,            // ENUM64
+                2 | 7..=12 | 16 | 18 => 0,
+                other => bail!("BTF kind {other} is not known"),
+            };
+        }
+        Ok(btf)
+    }
+
+    /// Byte offset of `path` (members separated by dots) in structure `name`; anonymous members are entered.
+    ///
+    /// # Errors
+    /// The structure or the member does not exist in this kernel, or the member is a bit field.
+    pub fn offset(&self, name: &str, path: &str) -> Result<u32> {
+        let mut at = *self.structs.get(name).with_context(|| format!("this kernel has no struct {name}"))?;
+        let mut bits = 0;
+        for member in path.split('.') {
+            let (offset, ty) = self
+                .member(at, member)?
+                .with_context(|| format!("this kernel's struct {name} has no member {path}"))?;
+            bits += offset;
+            at = self.resolve(ty)?;
+        }
+        ensure!(bits % 8 == 0, "{name}.{path} is a bit field");
+        Ok(bits / 8)
+    }
+
+    /// Offset in bits and type of a member.
+    fn member(&self, at: usize, name: &str) -> Result<Option<(u32, usize)>> {
+        let info = self.u32(at + 4)?;
+        if !matches!(info >> 24 & 0x1f, STRUCT | UNION) {
+            return Ok(None);
+        }
+        let bitfields = info >> 31 != 0;
+        for index in 0..(info & 0xffff) as usize {
+            let record = at + 12 + index * 12;
+            let (text, ty) = (self.string(self.u32(record)? as usize)?, self.u32(record + 4)? as usize);
+            let raw = self.u32(record + 8)?;
+            let offset = if bitfields { raw & 0xff_ffff } else { raw };
+            if text == name {
+                return Ok(Some((offset, ty)));
+            }
+            if text.is_empty()
+                && let Some((inner, ty)) = self.member(self.resolve(ty)?, name)?
+            {
+                return Ok(Some((offset + inner, ty)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Follows typedefs and qualifiers to the type itself.
+    fn resolve(&self, mut id: usize) -> Result<usize> {
+        for _ in 0..32 {
+            let at = *self.types.get(id).context("BTF refers to a type that it does not have")?;
+            match self.u32(at + 4)? >> 24 & 0x1f {
+                8..=11 | 18 => id = self.u32(at + 8)? as usize,
+                _ => return Ok(at),
+            }
+        }
+        bail!("BTF's type {id} is circular")
+    }
+
+    fn u32(&self, at: usize) -> Result<u32> {
+        let bytes = self.data.get(at..at + 4).context("BTF ends early")?;
+        Ok(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+    }
+
+    fn string(&self, offset: usize) -> Result<&str> {
+        let from = self.data.get(self.strings + offset..).context("BTF ends early")?;
+        let end = from.iter().position(|b| *b == 0).context("BTF has an open string")?;
+        Ok(std::str::from_utf8(&from[..end])?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn garbage_is_an_error() {
+        assert!(Btf::parse(vec![]).is_err());
+        assert!(Btf::parse(vec![0x9f, 0xeb, 1, 0, 24]).is_err());
+        assert!(Btf::parse(vec![0xff; 64]).is_err());
+    }
+
+    #[test]
+    fn fields_of_the_running_kernel_are_found() {
+        let Ok(btf) = Btf::of_kernel() else {
+            println!("SKIP fields_of_the_running_kernel_are_found: this kernel has no BTF");
+            return;
+        };
+        // `sk_protocol` and `sk_type` are neighbours in every kernel since 5.6.
+        let protocol = btf.offset("sock", "sk_protocol").unwrap();
+        assert_eq!(btf.offset("sock", "sk_type").unwrap(), protocol.next_multiple_of(2).max(protocol - 2).min(protocol + 2));
+        assert!(btf.offset("tcp_sock", "srtt_us").unwrap() > btf.offset("sock", "sk_sndbuf").unwrap());
+        assert_eq!(btf.offset("sock", "__sk_common.skc_daddr").unwrap(), 0);
+        assert!(btf.offset("sock", "no_such_member").is_err());
+        assert!(btf.offset("no_such_struct", "x").is_err());
+    }
+}

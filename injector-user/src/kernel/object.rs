@@ -1,0 +1,263 @@
+//! The loaded programs and their maps: the only place that knows aya's types by name.
+
+use std::{
+    os::fd::{AsFd as _, OwnedFd},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use aya::{
+    Ebpf, EbpfLoader, Pod, TestRun as _,
+    maps::{Array, HashMap, LpmTrie, Map, MapData, PerCpuArray, ProgramArray, lpm_trie},
+    programs::{Program, SchedClassifier, TestRunOptions},
+};
+use injector_ebpf::{
+    ABI_VERSION,
+    gate::{BEAT_LAPSED, BEAT_OK, BeatRequest, GATE_MAGIC, Halt},
+    names::{self, offsets},
+};
+
+use super::btf::Btf;
+
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/injector.o"));
+
+/// The programs in this kernel. Dropping it detaches and unloads everything: nothing is ever pinned.
+pub struct Object {
+    ebpf: Ebpf,
+    /// The kernel's types, for programs that attach by them.
+    btf: aya::Btf,
+    /// Ticks of `jiffies64` in a second.
+    hz: u64,
+}
+
+impl std::fmt::Debug for Object {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Object").field("hz", &self.hz).finish_non_exhaustive()
+    }
+}
+
+/// The kernel's tick rate. User space cannot read jiffies; the coarse clock's resolution is one tick.
+fn ticks_per_second() -> Result<u64> {
+    let tick = nix::time::clock_getres(nix::time::ClockId::CLOCK_MONOTONIC_COARSE)?;
+    let nanos = u64::try_from(tick.tv_nsec()).unwrap_or_default();
+    ensure!(nanos > 0 && tick.tv_sec() == 0, "the coarse clock's resolution is {tick}, not a tick");
+    Ok(1_000_000_000 / nanos)
+}
+
+impl Object {
+    /// Creates the maps, with the halt word set: nothing can act before [`Object::lift`].
+    ///
+    /// # Errors
+    /// The binary was built without the programs, the kernel has no BTF, or refuses a map.
+    pub fn load(instance: u32) -> Result<Self> {
+        ensure!(!OBJECT.is_empty(), "this binary was built without the kernel programs (cargo xtask setup)");
+        let kernel = Btf::of_kernel()?;
+        let fields = [
+            (offsets::SK_CGROUP, "sock", "sk_cgrp_data.cgroup"),
+            (offsets::CGROUP_KN, "cgroup", "kn"),
+            (offsets::KN_ID, "kernfs_node", "id"),
+            (offsets::SRTT, "tcp_sock", "srtt_us"),
+            (offsets::MDEV, "tcp_sock", "mdev_us"),
+            (offsets::SEGS_OUT, "tcp_sock", "segs_out"),
+            (offsets::WMEM, "sock", "sk_wmem_queued"),
+            (offsets::SNDBUF, "sock", "sk_sndbuf"),
+            (offsets::F_PATH, "file", "f_path"),
+            (offsets::SYSCALL_NR, "pt_regs", if cfg!(target_arch = "aarch64") { "syscallno" } else { "orig_ax" }),
+        ];
+        let mut loader = EbpfLoader::new();
+        let mut values = Vec::new();
+        for (global, name, path) in fields {
+            values.push((global, kernel.offset(name, path)?));
+        }
+        for (global, value) in &values {
+            loader.override_global(*global, value, true);
+        }
+        let ebpf = loader.load(OBJECT).context("the kernel refused the programs' maps")?;
+        let mut object = Self { ebpf, btf: aya::Btf::from_sys_fs()?, hz: ticks_per_second()? };
+        let halt = Halt { magic: GATE_MAGIC, abi: ABI_VERSION, instance, word: 1 };
+        object.array::<Halt>(names::HALT)?.set(0, halt, 0)?;
+        object.load_classifier(names::BEAT)?;
+        Ok(object)
+    }
+
+    /// Durations in ticks, rounded up.
+    pub fn ticks(&self, span: Duration) -> u64 {
+        let ticks = (span.as_nanos() * u128::from(self.hz)).div_ceil(1_000_000_000);
+        u64::try_from(ticks).unwrap_or(u64::MAX / 2)
+    }
+
+    /// How long so many ticks are.
+    pub fn span(&self, ticks: u64) -> Duration {
+        Duration::from_nanos(ticks.saturating_mul(1_000_000_000 / self.hz))
+    }
+
+    /// Runs `beat`. `Ok(false)`: the lease has run out for good.
+    ///
+    /// # Errors
+    /// The kernel refused the run, or the request was not one.
+    pub fn beat(&mut self, op: u32, slot: u32, span: Duration) -> Result<bool> {
+        let request = BeatRequest { op, slot, ticks: self.ticks(span), pad: [0; 6] };
+        // SAFETY: `BeatRequest` is `repr(C)` without padding.
+        let bytes: &[u8] = unsafe {
+            std::slice::from_raw_parts((&raw const request).cast::<u8>(), size_of::<BeatRequest>())
+        };
+        let program = self.classifier(names::BEAT)?;
+        let mut options = TestRunOptions::new();
+        options.data_in = Some(bytes);
+        match program.test_run(options)?.return_value {
+            BEAT_OK => Ok(true),
+            BEAT_LAPSED => Ok(false),
+            other => bail!("beat answered {other} to operation {op}"),
+        }
+    }
+
+    /// An array map.
+    ///
+    /// # Errors
+    /// There is no such map, or its values have another size.
+    pub fn array<V: Pod>(&mut self, name: &str) -> Result<Array<&mut MapData, V>> {
+        Ok(Array::try_from(self.map(name)?)?)
+    }
+
+    /// A per-CPU array map.
+    ///
+    /// # Errors
+    /// As for [`Object::array`].
+    pub fn per_cpu<V: Pod>(&mut self, name: &str) -> Result<PerCpuArray<&mut MapData, V>> {
+        Ok(PerCpuArray::try_from(self.map(name)?)?)
+    }
+
+    /// A hash map.
+    ///
+    /// # Errors
+    /// As for [`Object::array`].
+    pub fn hash<K: Pod, V: Pod>(&mut self, name: &str) -> Result<HashMap<&mut MapData, K, V>> {
+        Ok(HashMap::try_from(self.map(name)?)?)
+    }
+
+    /// The trie of protected addresses.
+    ///
+    /// # Errors
+    /// As for [`Object::array`].
+    pub fn addresses(&mut self) -> Result<LpmTrie<&mut MapData, [u32; 4], u8>> {
+        Ok(LpmTrie::try_from(self.map(names::ADDRESSES)?)?)
+    }
+
+    /// The file descriptor of a map.
+    ///
+    /// # Errors
+    /// There is no such map.
+    pub fn map_fd(&mut self, name: &str) -> Result<OwnedFd> {
+        let map = match self.map(name)? {
+            Map::SkStorage(data) | Map::Array(data) | Map::HashMap(data) => data,
+            other => bail!("map {name} is of another type: {other:?}"),
+        };
+        Ok(map.fd().as_fd().try_clone_to_owned()?)
+    }
+
+    fn map(&mut self, name: &str) -> Result<&mut Map> {
+        self.ebpf.map_mut(name).with_context(|| format!("the programs have no map {name}"))
+    }
+
+    /// A program, loaded or not.
+    ///
+    /// # Errors
+    /// There is no such program.
+    pub fn program(&mut self, name: &str) -> Result<(&mut Program, &aya::Btf)> {
+        let program = self.ebpf.program_mut(name).with_context(|| format!("there is no program {name}"))?;
+        Ok((program, &self.btf))
+    }
+
+    /// A classifier, loaded or not.
+    ///
+    /// # Errors
+    /// There is no such program.
+    pub fn classifier(&mut self, name: &str) -> Result<&mut SchedClassifier> {
+        Ok(self.program(name)?.0.try_into()?)
+    }
+
+    /// Loads a program if it is not yet loaded. Programs are loaded when they are first needed.
+    ///
+    /// # Errors
+    /// The verifier's, shortened: its log can have 100 kB.
+    pub fn load_program(&mut self, name: &str) -> Result<()> {
+        let (program, btf) = self.program(name)?;
+        if program.fd().is_ok() {
+            return Ok(());
+        }
+        let loaded = match program {
+            Program::SchedClassifier(p) => p.load(),
+            Program::CgroupSkb(p) => p.load(),
+            Program::KProbe(p) => p.load(),
+            Program::Lsm(p) => p.load("file_open", btf),
+            Program::BtfTracePoint(p) => p.load(tracepoint(name), btf),
+            Program::Iter(p) => p.load("bpf_sk_storage_map", btf),
+            _ => bail!("program {name} has a type that is not used here"),
+        };
+        loaded.map_err(|error| shorten(name, &error))
+    }
+
+    fn load_classifier(&mut self, name: &str) -> Result<()> {
+        self.load_program(name)
+    }
+
+    /// Puts a loaded program behind the clsact stubs. The array empties itself when this process dies.
+    ///
+    /// # Errors
+    /// The program is not loaded.
+    pub fn set_behind_stub(&mut self, index: u32, name: &str) -> Result<()> {
+        let fd = self.classifier(name)?.fd()?.try_clone()?;
+        let mut programs = ProgramArray::try_from(self.map(names::PROGS)?)?;
+        Ok(programs.set(index, &fd, 0)?)
+    }
+
+    /// Writes the halt word: 0 lets programs act.
+    ///
+    /// # Errors
+    /// The kernel refused the write.
+    pub fn set_halt(&mut self, word: u64) -> Result<()> {
+        let mut halt = self.array::<Halt>(names::HALT)?;
+        let mut value = halt.get(&0, 0)?;
+        value.word = word;
+        Ok(halt.set(0, value, 0)?)
+    }
+
+    /// The halt word, which another process may have written.
+    ///
+    /// # Errors
+    /// The kernel refused the read.
+    pub fn halt_word(&mut self) -> Result<u64> {
+        Ok(self.array::<Halt>(names::HALT)?.get(&0, 0)?.word)
+    }
+
+    /// Marks an address range (128 bits, IPv4 mapped) as protected.
+    ///
+    /// # Errors
+    /// The kernel refused the write.
+    pub fn protect_address(&mut self, words: [u32; 4], prefix: u32) -> Result<()> {
+        Ok(self.addresses()?.insert(&lpm_trie::Key::new(prefix, words), 1, 0)?)
+    }
+}
+
+/// The tracepoint of a program, by the program's name.
+fn tracepoint(program: &str) -> &'static str {
+    match program {
+        names::TCP_PROBE => "tcp_probe",
+        names::TCP_RETRANSMIT => "tcp_retransmit_skb",
+        _ => "inet_sock_set_state",
+    }
+}
+
+/// The kernel's errno and the last lines of the verifier's log.
+fn shorten(name: &str, error: &aya::programs::ProgramError) -> anyhow::Error {
+    use aya::programs::ProgramError;
+    match error {
+        ProgramError::LoadError { io_error, verifier_log } => {
+            let log = verifier_log.to_string();
+            let tail: Vec<&str> = log.lines().rev().filter(|line| !line.trim().is_empty()).take(4).collect();
+            let tail: Vec<&str> = tail.into_iter().rev().collect();
+            anyhow::anyhow!("the kernel refused program {name}: {io_error}; {}", tail.join(" | "))
+        }
+        other => anyhow::anyhow!("the kernel refused program {name}: {other}"),
+    }
+}
