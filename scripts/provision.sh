@@ -6,12 +6,14 @@
 #   provision.sh --list     only print what is needed, one per line
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# Vagrant runs a copy of this file without its neighbours, and says where the list is.
+packages=${PACKAGES:-$here/packages.txt}
 # shellcheck source=/dev/null
 . /etc/os-release
 
 needed() {
   awk -v id="$ID" -v full="$ID-${VERSION_ID:-}" \
-    '$1 == "all" || $1 == id || $1 == full { print $2 }' "$here/packages.txt"
+    '$1 == "all" || $1 == id || $1 == full { print $2 }' "$packages"
 }
 
 missing() {

@@ -2,12 +2,17 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Seek as _, SeekFrom, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use nix::sys::signal::Signal;
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::unistd::Pid;
 
 /// How often a long step says that it is still at it.
 const PROGRESS: Duration = Duration::from_secs(15);
@@ -79,6 +84,63 @@ pub fn run_logged(what: &str, command: &mut Command, log: &Path) -> Result<()> {
     }
     println!("  {what}: done in {} s", started.elapsed().as_secs());
     Ok(())
+}
+
+/// Gives `line` each line that comes out of `child` until its end; false once `deadline` has passed, with the
+/// child still running. Programs that the child left behind may hold the pipe: they are not waited for.
+pub fn follow(
+    child: &mut Child,
+    output: impl Read + Send + 'static,
+    deadline: Instant,
+    mut line: impl FnMut(&str),
+) -> Result<bool> {
+    let (sender, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut output = BufReader::new(output);
+        let mut bytes = Vec::new();
+        while output.read_until(b'\n', &mut bytes).is_ok_and(|count| count > 0) {
+            let text = String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']).to_owned();
+            bytes.clear();
+            if sender.send(text).is_err() {
+                break;
+            }
+        }
+    });
+    let mut ended = false;
+    loop {
+        let wait = deadline.saturating_duration_since(Instant::now()).min(Duration::from_millis(200));
+        match lines.recv_timeout(wait) {
+            Ok(text) => {
+                line(&text);
+                if Instant::now() >= deadline {
+                    return Ok(false);
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => return Ok(true),
+            Err(RecvTimeoutError::Timeout) if ended => return Ok(true),
+            Err(RecvTimeoutError::Timeout) if Instant::now() >= deadline => return Ok(false),
+            // Looked at only when silent; one more wait then gives the reader time for the rest.
+            Err(RecvTimeoutError::Timeout) => ended = has_ended(child)?,
+        }
+    }
+}
+
+/// Whether a child ended, leaving it to be waited for: a handler may still send it a signal by its number.
+fn has_ended(child: &Child) -> Result<bool> {
+    let id = Id::Pid(Pid::from_raw(i32::try_from(child.id())?));
+    let status = waitid(id, WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT)?;
+    Ok(status != WaitStatus::StillAlive)
+}
+
+/// Has the kernel end `command`'s process when the thread that started it ends, however that comes about.
+pub fn die_with_us(command: &mut Command) {
+    // SAFETY: prctl is async-signal-safe and takes plain numbers.
+    unsafe {
+        command.pre_exec(|| {
+            nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+            Ok(())
+        });
+    }
 }
 
 /// The last lines of a file that may be large.

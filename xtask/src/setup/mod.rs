@@ -13,14 +13,14 @@ use nix::fcntl::{Flock, FlockArg};
 use crate::{command, paths};
 
 /// The flags of `cargo xtask setup`.
-#[derive(clap::Args, Default)]
+#[derive(clap::Args)]
 pub struct Args {
     /// Only print what is missing; exit with 1 if anything is
     #[arg(long)]
     check: bool,
     /// Leave out the guests' kernels (the one built here takes about eight minutes)
     #[arg(long)]
-    pub no_kernels: bool,
+    no_kernels: bool,
 }
 
 /// One thing that may have to be installed.
@@ -43,9 +43,19 @@ const STEPS: [Step; 5] = [
 
 /// Runs the verb.
 pub fn main(args: &Args) -> Result<ExitCode> {
+    if args.check {
+        let missing = !look(args.no_kernels)?.is_empty();
+        return Ok(if missing { ExitCode::FAILURE } else { ExitCode::SUCCESS });
+    }
+    install(args.no_kernels)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says what is missing; returns the steps that would change that.
+fn look(no_kernels: bool) -> Result<Vec<&'static Step>> {
     let mut steps = Vec::new();
     for step in &STEPS {
-        if step.guests && (args.no_kernels || !guests_supported()) {
+        if step.guests && (no_kernels || !guests_supported()) {
             continue;
         }
         if let Some(what) = (step.missing)()? {
@@ -55,10 +65,15 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     if steps.is_empty() {
         println!("setup: nothing is missing");
-        return Ok(ExitCode::SUCCESS);
     }
-    if args.check {
-        return Ok(ExitCode::FAILURE);
+    Ok(steps)
+}
+
+/// Installs what is missing.
+pub fn install(no_kernels: bool) -> Result<()> {
+    let steps = look(no_kernels)?;
+    if steps.is_empty() {
+        return Ok(());
     }
     let _lock = lock()?;
     for step in steps {
@@ -69,7 +84,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         }
     }
     println!("setup: done");
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Whether this distribution's archive has the kernels of the matrix.

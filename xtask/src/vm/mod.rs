@@ -65,8 +65,6 @@ pub struct GuestJob {
 pub struct Outcome {
     /// How it ended.
     pub end: End,
-    /// Every line the command printed.
-    pub output: Vec<String>,
     /// The kernel's messages.
     pub console: PathBuf,
 }
@@ -94,15 +92,11 @@ pub fn run(kernel: &Kernel, job: &GuestJob, mut line: impl FnMut(&str)) -> Resul
         memory: job.memory,
     };
     let deadline = Instant::now() + job.timeout;
-    let mut output = Vec::new();
     for attempt in 1.. {
         let left = deadline.saturating_duration_since(Instant::now());
-        let end = qemu::boot(&boot, left, |text| {
-            line(text);
-            output.push(text.to_owned());
-        })?;
+        let end = qemu::boot(&boot, left, &mut line)?;
         if end != End::NeverStarted || attempt == 2 {
-            return Ok(Outcome { end, output, console });
+            return Ok(Outcome { end, console });
         }
         eprintln!("xtask: the guest died before the command started; booting once more");
         fs::write(&status, "")?;

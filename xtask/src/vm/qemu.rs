@@ -1,15 +1,14 @@
 //! One boot: qemu started, its output followed, its end judged.
 
-use std::io::{BufRead as _, BufReader};
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+
+use crate::command::{self, follow};
 
 /// Emulated, never KVM: stock kernels hang under some hosts' nested KVM, and CI has none.
 /// Without cx16, QEMU 7.2 crashes one boot of 6.12 in ten.
@@ -53,32 +52,12 @@ pub fn boot(boot: &Boot<'_>, limit: Duration, mut line: impl FnMut(&str)) -> Res
     let mut child = spawn(boot)?;
     let signals = Signals::forward_to(&child)?;
     let stdout = child.stdout.take().context("no pipe from qemu")?;
-    let (sender, lines) = mpsc::channel();
-    let reader = std::thread::spawn(move || {
-        let mut stdout = BufReader::new(stdout);
-        let mut bytes = Vec::new();
-        while stdout.read_until(b'\n', &mut bytes).is_ok_and(|count| count > 0) {
-            let text = String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']).to_owned();
-            bytes.clear();
-            if sender.send(text).is_err() {
-                break;
-            }
-        }
-    });
-    let in_time = loop {
-        match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(text) => line(&text),
-            Err(RecvTimeoutError::Disconnected) => break true,
-            Err(RecvTimeoutError::Timeout) => break false,
-        }
-    };
+    let in_time = follow(&mut child, stdout, deadline, &mut line)?;
     if !in_time {
         child.kill().context("ending qemu")?;
     }
     let ended = child.wait()?;
     drop(signals);
-    reader.join().ok();
-    lines.try_iter().for_each(|text| line(&text));
     if INTERRUPTED.load(Ordering::Relaxed) {
         bail!("interrupted; the guest was ended");
     }
@@ -107,13 +86,7 @@ fn spawn(boot: &Boot<'_>) -> Result<Child> {
         .arg(format!("file:{}", boot.status.display()))
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
-    // SAFETY: prctl is async-signal-safe and takes plain numbers.
-    unsafe {
-        command.pre_exec(|| {
-            nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
-            Ok(())
-        });
-    }
+    command::die_with_us(&mut command);
     command.spawn().context("starting qemu-system-x86_64 (missing? run `cargo xtask setup`)")
 }
 

@@ -1,0 +1,80 @@
+//! Reading what a test binary prints.
+
+/// What a test binary's output says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Transcript {
+    /// The names of all tests that were started, and were not ignored.
+    pub ran: Vec<String>,
+    /// Tests that passed without testing, with their reasons.
+    pub skipped: Vec<(String, String)>,
+    /// Tests that libtest says failed.
+    pub failed: usize,
+    /// Tests that libtest says passed, the skipped ones among them.
+    pub passed: usize,
+    /// Tests marked `#[ignore]`.
+    pub ignored: usize,
+    /// Whether the binary came to its end.
+    pub complete: bool,
+}
+
+/// Whether a line tells progress: all that a person watching wants of a run that goes well.
+pub fn is_progress(line: &str) -> bool {
+    (line.starts_with("test ") && line.contains(" ... ")) || line.starts_with("SKIP ")
+}
+
+/// Reads the output of a run with `--show-output`, in which a test's own lines stand alone.
+pub fn read<'a>(lines: impl IntoIterator<Item = &'a str>) -> Transcript {
+    let mut said = Transcript::default();
+    for line in lines {
+        if let Some(result) = line.strip_prefix("test result: ") {
+            let count = |what: &str| {
+                let part = result.split([';', '.']).map(str::trim).find_map(|part| part.strip_suffix(what));
+                part.and_then(|number| number.trim().parse().ok()).unwrap_or(0)
+            };
+            said.passed += count("passed");
+            said.failed += count("failed");
+            said.ignored += count("ignored");
+            said.complete = true;
+        } else if let Some((name, verdict)) =
+            line.strip_prefix("test ").and_then(|rest| rest.split_once(" ... "))
+        {
+            // "name - should panic" is how libtest marks those.
+            let name = name.split(" - ").next().unwrap_or(name);
+            if verdict.starts_with("ignored") {
+                let reason = verdict.split_once(", ").map_or("ignored", |(_, reason)| reason);
+                said.skipped.push((name.to_owned(), reason.to_owned()));
+            } else {
+                said.ran.push(name.to_owned());
+            }
+        } else if let Some((name, reason)) = line.strip_prefix("SKIP ").and_then(|rest| rest.split_once(": "))
+        {
+            said.skipped.push((name.to_owned(), reason.to_owned()));
+        }
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_read() {
+        let text = "\nrunning 4 tests\ntest net::drops ... ok\ntest late - should panic ... ok\n\
+            test slow ... ignored, takes an hour\ntest bad ... FAILED\n\nsuccesses:\n\n---- net::drops stdout ----\n\
+            SKIP net::drops: no fq here: none\n\n\n\
+            test result: FAILED. 2 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s\n";
+        let said = read(text.lines());
+        assert_eq!(said.ran, ["net::drops", "late", "bad"]);
+        assert_eq!(
+            said.skipped,
+            [("slow".into(), "takes an hour".into()), ("net::drops".into(), "no fq here: none".into())]
+        );
+        assert_eq!((said.passed, said.failed, said.ignored, said.complete), (2, 1, 1, true));
+    }
+
+    #[test]
+    fn a_run_cut_short_is_not_complete() {
+        assert!(!read("running 2 tests\ntest a ... ok\ntest b ... ".lines()).complete);
+    }
+}
