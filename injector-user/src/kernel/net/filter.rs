@@ -4,8 +4,9 @@ use std::os::fd::RawFd;
 
 use anyhow::{Result, bail};
 
+use super::parse::{Reply, u32_at};
 use super::rtnl::{Rtnl, TCA_KIND, TCA_OPTIONS, TCMSG, tcmsg};
-use super::wire::{Message, Reply, u32_at};
+use super::wire::Message;
 
 // linux/pkt_sched.h: TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS / TC_H_MIN_EGRESS)
 const CLSACT_INGRESS: u32 = 0xffff_fff2;
@@ -180,7 +181,7 @@ fn parse(reply: &Reply) -> Option<Filter> {
 
 #[cfg(test)]
 mod unit {
-    use super::super::wire::replies;
+    use super::super::parse::replies;
     use super::*;
 
     #[test]

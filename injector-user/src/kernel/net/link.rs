@@ -3,8 +3,9 @@
 use anyhow::{Context, Result, bail};
 
 use super::error::errno_of;
+use super::parse::{Reply, u32_at, u64_at};
 use super::rtnl::Rtnl;
-use super::wire::{Message, Reply, u32_at, u64_at};
+use super::wire::Message;
 
 /// Length of `struct ifinfomsg` (linux/rtnetlink.h): family, pad, type, index, flags, change.
 const IFINFOMSG: usize = 16;

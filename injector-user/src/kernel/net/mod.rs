@@ -1,16 +1,19 @@
 //! Network namespaces, links, qdiscs, filters and sockets, asked of the kernel over netlink.
 //!
-//! Messages are encoded and decoded here by hand (`wire`) and not with typed crates: those lack netem, mirred and
+//! Messages are encoded and decoded here by hand (`wire`, `parse`) and not with typed crates: those lack netem, mirred and
 //! cls_bpf, and they refuse a whole dump when one attribute of a newer kernel has a length they don't know. A fault
 //! injector must be able to list and remove its own devices on a kernel that is newer than itself.
 //!
 //! Everything is synchronous. Nothing here runs `ip` or `tc`.
 
+mod clsact;
 mod error;
 mod filter;
 mod inventory;
 mod link;
+mod netem;
 mod netns;
+mod parse;
 mod qdisc;
 mod route;
 mod rtnl;
@@ -31,8 +34,9 @@ pub use error::{KernelError, errno_of};
 pub use filter::{BpfFilter, Filter, FilterAction, Side};
 pub use inventory::{Leftover, LeftoverKind, inventory};
 pub use link::{Link, LinkStats};
+pub use netem::Netem;
 pub use netns::{Netns, all_netns};
-pub use qdisc::{Netem, QdiscStats};
+pub use qdisc::QdiscStats;
 pub use rtnl::Rtnl;
 pub use sock_diag::{Listener, Proto, SockInfo, listeners, sockets};
 pub use sweep::{Swept, sweep};

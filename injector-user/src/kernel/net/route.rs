@@ -4,8 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use anyhow::Result;
 
+use super::parse::{Attrs, Reply, bytes_at, u16_at};
 use super::rtnl::Rtnl;
-use super::wire::{Attrs, Message, Reply, bytes_at, u16_at};
+use super::wire::Message;
 
 /// Length of `struct rtmsg` (linux/rtnetlink.h); byte 1 is dst_len, byte 7 the type.
 const RTMSG: usize = 12;
@@ -70,7 +71,7 @@ mod unit {
         message.attr(RTA_VIA, &[&[10, 0][..], &Ipv6Addr::LOCALHOST.octets()].concat());
         let hop = |last| [16, 0, 0, 1, 3, 0, 0, 0, 8, 0, 5, 0, 10, 0, 0, last];
         message.attr(RTA_MULTIPATH, &[hop(1), hop(2)].concat());
-        let reply = &super::super::wire::replies(message.bytes(1))[0];
+        let reply = &super::super::parse::replies(message.bytes(1))[0];
         assert!(is_default(reply));
         let expected = ["::1", "10.0.0.1", "10.0.0.2"].map(|text| text.parse::<IpAddr>().expect("address"));
         assert_eq!(gateways(reply), expected);

@@ -5,8 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use anyhow::Result;
 
 use super::netns::Netns;
+use super::parse::{Reply, bytes_at, u32_at, u64_at};
 use super::socket::NlSocket;
-use super::wire::{Message, Reply, bytes_at, u32_at, u64_at};
+use super::wire::Message;
 
 /// linux/sock_diag.h
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
@@ -41,7 +42,7 @@ pub struct Listener {
     pub accept_limit: u32,
     /// Cgroup v2 id of its creator, where the kernel tells.
     pub cgroup_id: Option<u64>,
-    /// Inode of the socket: the `n` of `socket:[n]` in /proc/<pid>/fd.
+    /// Inode of the socket: the `n` of `socket:[n]` in `/proc/<pid>/fd`.
     pub inode: u32,
 }
 
@@ -141,7 +142,7 @@ fn cgroup(reply: &Reply) -> Option<u64> {
 
 #[cfg(test)]
 mod unit {
-    use super::super::wire::replies;
+    use super::super::parse::replies;
     use super::*;
 
     #[test]

@@ -9,7 +9,8 @@ use nix::sys::socket::{setsockopt, sockopt::ReceiveTimeout};
 use nix::sys::time::TimeVal;
 
 use super::error::KernelError;
-use super::wire::{Attrs, HEADER, Message, Reply, bytes_at, replies, u32_at};
+use super::parse::{Attrs, Reply, bytes_at, replies, u32_at};
+use super::wire::{HEADER, Message};
 
 /// The kernel answers within the call or never: this only keeps a broken kernel from hanging the daemon.
 const PATIENCE: Duration = Duration::from_secs(10);
