@@ -80,14 +80,18 @@ fn a_redirect_into_netem_delays() {
     let mut rtnl = Rtnl::open(&a).expect("open");
     let stats = rtnl.qdisc_stats(ifb).expect("stats");
     println!("{stats:?}");
-    assert!(stats.iter().any(|q| q.is_root() && q.kind == "netem" && q.packets >= 15 && q.qlen == 0));
+    assert!(stats.iter().any(|q| q.is_root() && q.kind == "netem" && q.packets >= 15 && q.drops == 0));
     assert_eq!(
         rtnl.links().expect("links").iter().find(|l| l.index == ifb).map(|l| l.stats.rx_dropped),
         Some(0)
     );
-    let longer = Netem { latency: Duration::from_millis(80), ..netem };
+    let longer = Netem { latency: Duration::from_millis(80), jitter: Duration::from_millis(1), ..netem };
     rtnl.set_netem(ifb, &longer).expect("change");
     let changed = median(&from, &to);
+    let shown = a.run(|| Ok(std::process::Command::new("tc").args(["qdisc", "show"]).output()?)).expect("tc");
+    let shown = String::from_utf8_lossy(&shown.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    println!("{shown}");
+    assert!(shown.contains("netem") && shown.contains("limit 1000 delay 80ms 1ms"), "another reader agrees");
     let ping =
         a.run(|| Ok(std::process::Command::new("ping").args(["-c5", "-i0.2", "10.99.0.2"]).output()?));
     println!("{}", String::from_utf8_lossy(&ping.expect("ping").stdout));
