@@ -7,8 +7,13 @@ use anyhow::{Context as _, Result};
 use crate::{command, paths};
 
 /// Shell scripts of this repository.
-const SCRIPTS: [&str; 4] =
-    [".ci/run", "scripts/provision.sh", "tests/guest/init", "xtask/kernels/build-override.sh"];
+const SCRIPTS: [&str; 5] = [
+    ".ci/run",
+    "scripts/provision.sh",
+    "tests/guest/init",
+    "tests/guest/selftest.sh",
+    "xtask/kernels/build-override.sh",
+];
 
 /// A check's name and its result.
 pub type Check = (&'static str, Result<()>);

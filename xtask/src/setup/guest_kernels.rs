@@ -47,10 +47,7 @@ fn stamp(name: &str) -> Result<PathBuf> {
 
 /// Fetches what is newer than the cache; without a reachable archive the cache has to do.
 pub fn install() -> Result<()> {
-    // Without it apt may know only versions that left the archive. As a user: with the lists there are.
-    if nix::unistd::geteuid().is_root()
-        && let Err(error) = command::output(Command::new("apt-get").args(["update", "-qq"]))
-    {
+    if let Err(error) = update() {
         eprintln!("setup: {error:#}");
     }
     for (name, package) in stale()? {
@@ -62,6 +59,14 @@ pub fn install() -> Result<()> {
             Err(error) => return Err(error.context(format!("fetching kernel {name}"))),
         }
         fs::write(stamp(name)?, "")?;
+    }
+    Ok(())
+}
+
+/// Reads the archive's lists anew: old ones may name only versions that are gone. Users keep the lists there are.
+fn update() -> Result<()> {
+    if nix::unistd::geteuid().is_root() {
+        command::output(Command::new("apt-get").args(["update", "-qq"]))?;
     }
     Ok(())
 }
@@ -96,7 +101,10 @@ pub fn download(package: &str) -> Result<PathBuf> {
     // As root, apt would download as a user of its own, which cannot write here.
     let mut apt = Command::new("apt-get");
     apt.args(["-qq", "-o", "APT::Sandbox::User=root", "download", package]).current_dir(&directory);
-    let failed = command::output(&mut apt).err();
+    let mut failed = command::output(&mut apt).err();
+    if failed.is_some() && update().is_ok() {
+        failed = command::output(&mut apt).err();
+    }
     let newest = fs::read_dir(&directory)?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| {

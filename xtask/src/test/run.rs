@@ -120,6 +120,9 @@ pub fn guest(binary: &Binary, stripped: &Stripped, kernel: &Kernel, args: &Args)
     };
     let mut output = Vec::new();
     let outcome = vm::run(kernel, &job, |line| keep(line, &mut output))?;
+    for complaint in vm::complaints(&outcome.console) {
+        println!("   kernel: {complaint}");
+    }
     let why = match outcome.end {
         End::Exited(0) => None,
         End::Exited(status) => Some(format!("exit status {status}")),

@@ -4,8 +4,11 @@ use std::fmt;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
+
+const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// A 64-bit FNV-1a hash: the same on every machine and Rust version, and nobody attacks a local cache.
 pub struct Key(u64);
@@ -35,6 +38,18 @@ impl fmt::Display for Key {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{:016x}", self.0)
     }
+}
+
+/// Removes files of a cache directory that were made long ago; one still in use is made again.
+pub fn prune(directory: &Path) -> Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let made = entry.metadata()?.modified()?;
+        if SystemTime::now().duration_since(made).is_ok_and(|age| age > MONTH) {
+            fs::remove_file(entry.path()).ok();
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -109,10 +109,20 @@ pub fn trouble(console: &Path) -> Vec<String> {
     let text =
         fs::read(console).map(|bytes| String::from_utf8_lossy(&bytes).replace('\r', "")).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
-    let sign = ["Kernel panic", "BUG:", "WARNING:", "Oops", "Out of memory", "invoked oom-killer"];
-    let first = lines.iter().position(|line| sign.iter().any(|sign| line.contains(sign)));
+    let first = lines.iter().position(|line| is_trouble(line));
     let from = first.unwrap_or(lines.len().saturating_sub(15));
     lines[from..].iter().take(40).map(|line| (*line).to_owned()).collect()
+}
+
+/// The lines in which the kernel complained, for a run that ended well all the same.
+pub fn complaints(console: &Path) -> Vec<String> {
+    let bytes = fs::read(console).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    text.lines().filter(|line| is_trouble(line)).map(str::to_owned).collect()
+}
+
+fn is_trouble(line: &str) -> bool {
+    ["Kernel panic", "BUG:", "WARNING:", "Oops", "Out of memory"].iter().any(|sign| line.contains(sign))
 }
 
 /// Runs the verb: exits as the command did, 124 after the time limit, 125 for a guest that died.

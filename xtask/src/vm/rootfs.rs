@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 
 use super::GuestJob;
 use super::cpio::Tree;
-use super::key::Key;
+use super::key::{self, Key};
 use crate::{command, paths};
 
 /// Programs that every guest has; the rest of its commands are busybox's.
@@ -38,7 +38,8 @@ pub fn base() -> Result<PathBuf> {
     for tool in &tools {
         key.file(tool)?;
     }
-    let cached = paths::cache()?.join("vm").join(format!("base-{key}.cpio"));
+    let cache = paths::cache()?.join("vm");
+    let cached = cache.join(format!("base-{key}.cpio"));
     if cached.is_file() {
         return Ok(cached);
     }
@@ -62,6 +63,7 @@ pub fn base() -> Result<PathBuf> {
         }
     }
     tree.save(&cached)?;
+    key::prune(&cache)?;
     Ok(cached)
 }
 
