@@ -61,14 +61,18 @@ pub(super) fn load_owned_by(path: &Path, may_miss: bool, owner: Uid) -> Result<L
     })
 }
 
-/// Reads the YAML; an error's message has line and column.
+/// Reads the YAML; an error's message has line and column. A file of comments is the built-in limits; an empty one is
+/// refused, since that is what a full disk leaves of a file that protected something.
 pub(super) fn parse(text: &str) -> Result<Limits, Error> {
-    let nothing = text.lines().all(|line| matches!(line.trim().chars().next(), None | Some('#')));
-    let limits = if nothing {
-        Limits::default()
-    } else {
-        serde_saphyr::from_str(text).map_err(|e| Error::usage(e.to_string()))?
-    };
+    if text.trim().is_empty() {
+        return Err(Error::usage("it is empty")
+            .hint("remove it, or write at least a comment, for the built-in limits"));
+    }
+    let limits: Limits = serde_saphyr::from_str(text).map_err(|error| {
+        let message = error.without_snippet().to_string();
+        let first = message.lines().next().unwrap_or_default();
+        Error::usage(first.trim_start_matches("error: "))
+    })?;
     limits.validate()?;
     Ok(limits)
 }

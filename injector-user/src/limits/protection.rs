@@ -35,7 +35,8 @@ impl Protection {
     pub fn gather(host: &Host, daemon: u32, list: &[Protect]) -> Result<Self, Error> {
         let mut protection = Protection::default();
         protection.cgroups.insert("/".into(), "it is the root cgroup".into());
-        protection.ports = PORTS.iter().map(|(port, why)| (*port, format!("{why} is protected"))).collect();
+        protection.ports =
+            PORTS.iter().map(|(port, why)| (*port, format!("it is the port of {why}"))).collect();
         protection.add_process(host, 1, "PID 1");
         protection.add_process(host, daemon, "the injector daemon");
         for pid in pids_of_host(host)? {

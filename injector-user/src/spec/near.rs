@@ -1,24 +1,36 @@
 //! What may have been meant.
 
 /// Up to `most` of `candidates` that are near to `asked`, nearest first: one holds the other, or at most a
-/// third of the longer one's letters (and at least 2) have to change. Case does not matter.
+/// third of the longer one's letters (and at least 2) have to change; of those, only the nearest. Case and a common
+/// ending such as `.service` do not matter.
 pub fn near<'a>(asked: &str, candidates: impl IntoIterator<Item = &'a str>, most: usize) -> Vec<&'a str> {
-    let asked: Vec<char> = asked.to_lowercase().chars().take(256).collect();
-    let text: String = asked.iter().collect();
-    let mut found: Vec<(usize, &str)> = Vec::new();
+    let asked: String = asked.to_lowercase().chars().take(256).collect();
+    let mut found: Vec<(usize, bool, &str)> = Vec::new();
     for candidate in candidates {
         let lower = candidate.to_lowercase();
-        let letters: Vec<char> = lower.chars().collect();
-        let distance = distance(&asked, &letters);
-        let holds =
-            asked.len() >= 3 && letters.len() >= 3 && (lower.contains(&text) || text.contains(&lower));
-        if holds || distance <= (asked.len().max(letters.len()) / 3).max(2) {
-            found.push((distance, candidate));
+        let (one, other) = stems(&asked, &lower);
+        let letters: [Vec<char>; 2] = [one.chars().collect(), other.chars().collect()];
+        let distance = distance(&letters[0], &letters[1]);
+        let (shorter, longer) = (one.len().min(other.len()), letters[0].len().max(letters[1].len()));
+        let holds = shorter >= 3 && (one.contains(other) || other.contains(one));
+        if holds || distance <= (longer / 3).max(2) {
+            found.push((distance, holds, candidate));
         }
     }
     found.sort();
     found.dedup();
-    found.into_iter().take(most).map(|(_, name)| name).collect()
+    let nearest = found.first().map_or(0, |(distance, ..)| *distance);
+    let wanted =
+        found.into_iter().filter(|(distance, holds, _)| *distance == nearest || (*holds && nearest > 0));
+    wanted.take(most).map(|(.., name)| name).collect()
+}
+
+/// Both without their ending, if it is the same.
+fn stems<'a>(one: &'a str, other: &'a str) -> (&'a str, &'a str) {
+    match (one.rsplit_once('.'), other.rsplit_once('.')) {
+        (Some((a, ending)), Some((b, same))) if ending == same => (a, b),
+        _ => (one, other),
+    }
 }
 
 /// Levenshtein's distance.
@@ -47,6 +59,7 @@ mod tests {
         let units = ["nginx.service", "ngrok.service", "cron.service"];
         assert_eq!(near("ngnix.service", units, 1), ["nginx.service"]);
         assert_eq!(near("postgres", ["postgresql@15-main.service"], 1), ["postgresql@15-main.service"]);
+        assert_eq!(near("ngix.service", units, 3), ["nginx.service"]);
         assert!(near("quite-else", ["nginx"], 3).is_empty());
     }
 }

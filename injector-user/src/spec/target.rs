@@ -48,7 +48,12 @@ fn cgroup(path: &str) -> Result<String, Error> {
 fn unit(name: &str) -> Result<String, Error> {
     let shown = name.escape_debug();
     let odd = |c: char| c == '/' || c.is_whitespace() || c.is_control();
-    if name.is_empty() || name.contains(odd) || name.contains("..") || name.starts_with('.') {
+    if name.is_empty()
+        || name.contains(odd)
+        || name.contains("..")
+        || name.starts_with('.')
+        || name.ends_with('.')
+    {
         return Err(Error::usage(format!("`{shown}` is not a unit's name"))
             .hint("write it as `systemctl` shows it, such as unit:nginx.service"));
     }

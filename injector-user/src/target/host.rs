@@ -27,5 +27,9 @@ impl Host {
 
 /// A host fact that can't be read.
 pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    Error::failed(format!("can't read {}: {error}", path.display())).hint("the daemon needs to be root")
+    let failed = Error::failed(format!("can't read {}: {error}", path.display()));
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied => failed.hint("the daemon needs to be root"),
+        _ => failed,
+    }
 }

@@ -1,0 +1,34 @@
+//! Verdicts, protections and the limits file, on hosts that are temporary trees.
+
+mod file;
+mod protection;
+mod verdict;
+
+use super::{Allowed, Limits, Protection, check};
+use crate::error::Error;
+use crate::spec::FaultSpec;
+use crate::target::resolve;
+use crate::target::testhost::TestHost;
+
+/// The daemon's pid on [`host`].
+const DAEMON: u32 = 500;
+
+/// nginx with a worker, ssh with a session, the daemon and postgres.
+fn host() -> TestHost {
+    let host = TestHost::new();
+    host.process(30, "nginx", "/system.slice/nginx.service");
+    host.process(31, "nginx", "/system.slice/nginx.service/workers");
+    host.process(40, "sshd", "/system.slice/ssh.service");
+    host.process(41, "sshd-session", "/user.slice/user-0.slice/session-3.scope");
+    host.process(42, "bash", "/user.slice/user-0.slice/session-3.scope");
+    host.process(50, "postgres", "/system.slice/postgresql.service/main");
+    host.process(DAEMON, "injector", "/system.slice/injector.service");
+    host
+}
+
+fn verdict(host: &TestHost, limits: &Limits, armed: usize, json: &str) -> Result<Allowed, Error> {
+    let spec = FaultSpec::from_json(json.as_bytes())?;
+    let protection = Protection::gather(&host.host, DAEMON, &limits.protect)?;
+    let targets: Result<Vec<_>, _> = spec.targets.iter().map(|target| resolve(&host.host, target)).collect();
+    check(&spec, &targets?, limits, &protection, armed)
+}
