@@ -47,7 +47,8 @@ pub fn cgroup_of(host: &Host, pid: u32) -> Option<String> {
     Some(path.strip_suffix(" (deleted)").unwrap_or(path).to_owned())
 }
 
-/// The inode of a process's network namespace, which names it on this host; `None` if the process is gone.
+/// The inode of a process's network namespace, which names it on this host; `None` if the process is gone or
+/// may not be looked into (a container without CAP_SYS_PTRACE).
 pub fn netns_inode(host: &Host, pid: u32) -> Option<u64> {
     fs::metadata(host.proc.join(format!("{pid}/ns/net"))).ok().map(|facts| facts.ino())
 }
