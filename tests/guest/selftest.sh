@@ -39,6 +39,7 @@ ip netns exec a tc qdisc del dev veth0 root
 sleep 0.3
 ip netns exec a iperf3 -c 192.0.2.2 -t 1 >/tmp/iperf || fail "iperf3: $(cat /tmp/iperf)"
 ip netns exec a ss -ti >/dev/null || fail "ss"
-nginx -v 2>&1
+printf "events{} http{server{listen 80; location / {return 200 ok;}}}" >/tmp/nginx.conf
+nginx -c /tmp/nginx.conf && wrk -t1 -c2 -d1 http://127.0.0.1/ >/tmp/wrk && grep -q Requests/sec /tmp/wrk || fail "nginx and wrk"
 curl --version >/dev/null 2>&1 || echo "no curl in this guest"
 echo "uname $(uname -r): all there"

@@ -23,6 +23,9 @@ const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\n\
     nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
 const GROUP: &str = "root:x:0:\nwww-data:x:33:\nnogroup:x:65534:\n";
 
+/// wrk looks up even the port of a plain `http:`.
+const SERVICES: &str = "domain 53/tcp\ndomain 53/udp\nhttp 80/tcp\nhttps 443/tcp\n";
+
 /// The archive of the tools, made anew when one of them or the first process changed.
 pub fn base() -> Result<PathBuf> {
     let mut tools = Vec::new();
@@ -33,7 +36,10 @@ pub fn base() -> Result<PathBuf> {
     let init = paths::repo().join("tests/guest/init");
     let busybox = Path::new("/bin/busybox");
     let mut key = Key::new();
-    key.text(&fs::read_to_string(&init).context("reading the guest's init")?).text(PASSWD).text(GROUP);
+    key.text(&fs::read_to_string(&init).context("reading the guest's init")?)
+        .text(PASSWD)
+        .text(GROUP)
+        .text(SERVICES);
     key.file(busybox).context("no static busybox: run `cargo xtask setup`")?;
     for tool in &tools {
         key.file(tool)?;
@@ -93,6 +99,7 @@ fn skeleton() -> Tree {
     tree.link("/var/run", "/run");
     tree.bytes("/etc/passwd", 0o644, PASSWD);
     tree.bytes("/etc/group", 0o644, GROUP);
+    tree.bytes("/etc/services", 0o644, SERVICES);
     tree.bytes("/etc/hosts", 0o644, "127.0.0.1 localhost\n::1 localhost\n");
     tree.bytes("/etc/nsswitch.conf", 0o644, "passwd: files\ngroup: files\nhosts: files\n");
     tree
