@@ -1,0 +1,239 @@
+//! From what was asked and allowed to rules and steps. Pure.
+
+use std::{net::IpAddr, time::Duration};
+
+use injector_ebpf::rule::{
+    HOOK_DELAY, HOOK_DROP_EGRESS, HOOK_DROP_INGRESS, HOOK_OPEN_KPROBE, HOOK_OPEN_LSM, MAX_PATH, Rule,
+};
+use ipnet::IpNet;
+
+use super::{Capabilities, Rung, Site, Step, describe};
+use crate::{
+    error::Error,
+    limits::{self, Allowed, Limits, Protection},
+    spec::{Direction, FaultKind, FaultSpec, Peer},
+    target::{Process, Target},
+};
+
+/// What must be known of the host to make a plan.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// The resolved targets.
+    pub targets: &'a [Target],
+    /// The node owner's limits.
+    pub limits: &'a Limits,
+    /// What is protected.
+    pub protection: &'a Protection,
+    /// How many faults are armed.
+    pub armed: usize,
+    /// What the kernel can do.
+    pub capabilities: &'a Capabilities,
+    /// Where the targets' sockets are.
+    pub sites: &'a [Site],
+}
+
+/// A checked request. There is no other way to get one than [`make`].
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub(super) spec: FaultSpec,
+    pub(super) allowed: Allowed,
+    pub(super) processes: Vec<Process>,
+    pub(super) roots: Vec<String>,
+    pub(super) rule: Rule,
+    pub(super) steps: Vec<Step>,
+    pub(super) rung: Option<(Rung, String)>,
+    pub(super) warnings: Vec<String>,
+    pub(super) leaves_behind: Vec<String>,
+}
+
+impl Plan {
+    /// What was asked.
+    pub fn spec(&self) -> &FaultSpec {
+        &self.spec
+    }
+    /// What the limits made of it.
+    pub fn allowed(&self) -> &Allowed {
+        &self.allowed
+    }
+    /// How long it lasts.
+    pub fn ttl(&self) -> Duration {
+        self.allowed.ttl
+    }
+    /// The targets' processes.
+    pub fn processes(&self) -> &[Process] {
+        &self.processes
+    }
+    /// The targets' top cgroups.
+    pub fn roots(&self) -> &[String] {
+        &self.roots
+    }
+    /// The compiled rule.
+    pub fn rule(&self) -> &Rule {
+        &self.rule
+    }
+    /// What is attached, in order.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+    /// How the syscall fails, and why this way.
+    pub fn rung(&self) -> Option<&(Rung, String)> {
+        self.rung.as_ref()
+    }
+    /// What a person should know.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+    /// What outlives the fault.
+    pub fn leaves_behind(&self) -> &[String] {
+        &self.leaves_behind
+    }
+}
+
+/// Checks the request and says exactly what it would do. `slot` is the rule's place.
+///
+/// # Errors
+/// Refused by the limits or the protections, or this kernel cannot do it.
+pub fn make(spec: &FaultSpec, slot: u32, facts: &Facts<'_>) -> Result<Plan, Error> {
+    let allowed = limits::check(spec, facts.targets, facts.limits, facts.protection, facts.armed)?;
+    let mut processes: Vec<Process> = facts.targets.iter().flat_map(|t| t.processes.clone()).collect();
+    processes.sort_by_key(|process| process.pid);
+    processes.dedup_by_key(|process| process.pid);
+    let mut roots: Vec<String> = facts.targets.iter().map(|t| t.path.clone()).collect();
+    roots.sort();
+    roots.dedup();
+    let mut plan = Plan {
+        spec: spec.clone(),
+        allowed,
+        processes,
+        roots,
+        rule: Rule { budget: spec.budget.unwrap_or(u64::MAX), ..Rule::FREE },
+        steps: Vec::new(),
+        rung: None,
+        warnings: facts.targets.iter().flat_map(|t| t.notes.clone()).collect(),
+        leaves_behind: Vec::new(),
+    };
+    if let Some(peer) = &spec.peer {
+        compile_peer(peer, &mut plan.rule);
+    }
+    match &spec.fault {
+        FaultKind::Drop { percent, direction } => {
+            plan.rule.threshold = percent.threshold();
+            compile_drop(&mut plan, *direction, facts)?;
+        }
+        FaultKind::Delay { by, jitter } => {
+            facts.capabilities.delay.as_ref().map_err(|why| incapable("delay packets", why))?;
+            plan.rule.threshold = injector_ebpf::rule::ALWAYS;
+            plan.rule.hook = HOOK_DELAY;
+            let (latency, jitter) = (by.duration(), jitter.map(|j| j.duration()).unwrap_or_default());
+            for site in facts.sites {
+                plan.steps.push(Step::DelayDevice { netns: site.netns, slot, latency, jitter });
+                for (index, link) in &site.links {
+                    plan.steps.push(Step::DelayFilter {
+                        netns: site.netns,
+                        index: *index,
+                        link: link.clone(),
+                        slot,
+                    });
+                }
+            }
+            if !jitter.is_zero() {
+                plan.warnings.push("jitter reorders packets, as netem does: TCP sees duplicate ACKs".into());
+            }
+        }
+        FaultKind::Fail { errno, percent, path, .. } => {
+            plan.rule.threshold = percent.threshold();
+            plan.rule.errno = errno.number().unsigned_abs();
+            if let Some(path) = path {
+                let bytes = path.as_str().as_bytes();
+                if bytes.len() >= MAX_PATH {
+                    return Err(Error::usage(format!("the path has {} bytes", bytes.len()))
+                        .hint(format!("at most {} are possible", MAX_PATH - 1)));
+                }
+                plan.rule.path[..bytes.len()].copy_from_slice(bytes);
+                plan.rule.path_len = bytes.len() as u32;
+            }
+            compile_open(&mut plan, path.is_some(), facts.capabilities)?;
+        }
+    }
+    if spec.fault.is_network() {
+        describe::warn_of_elsewhere(&mut plan, facts.sites);
+    }
+    Ok(plan)
+}
+
+fn incapable(what: &str, why: &str) -> Error {
+    Error::failed(format!("this kernel cannot {what}: {why}")).hint("injector doctor says what it can do")
+}
+
+fn compile_drop(plan: &mut Plan, direction: Direction, facts: &Facts<'_>) -> Result<(), Error> {
+    facts.capabilities.drop.as_ref().map_err(|why| incapable("drop packets", why))?;
+    if matches!(direction, Direction::Egress | Direction::Both) {
+        plan.rule.hook |= HOOK_DROP_EGRESS;
+        for site in facts.sites {
+            for (index, link) in &site.links {
+                plan.steps.push(Step::DropEgress { netns: site.netns, index: *index, link: link.clone() });
+            }
+        }
+    }
+    if matches!(direction, Direction::Ingress | Direction::Both) {
+        plan.rule.hook |= HOOK_DROP_INGRESS;
+        for cgroup in &plan.roots {
+            plan.steps.push(Step::DropIngress { cgroup: cgroup.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// The rung: with a path the LSM hook, because it sees the resolved one; else the syscall itself.
+fn compile_open(plan: &mut Plan, by_path: bool, kernel: &Capabilities) -> Result<(), Error> {
+    let (rung, why) = match (&kernel.kprobe, &kernel.lsm) {
+        (Ok(()), Ok(())) if by_path => (Rung::Lsm, "with a path, because the hook sees the resolved one"),
+        (Ok(()), _) => (Rung::Kprobe, "the syscall itself fails, before anything was done"),
+        (Err(_), Ok(())) => (Rung::Lsm, "this kernel cannot override a syscall's result"),
+        (Err(kprobe), Err(lsm)) => {
+            return Err(incapable("fail open", &format!("kprobe override: {kprobe}; BPF LSM: {lsm}")));
+        }
+    };
+    plan.rule.hook = match rung {
+        Rung::Lsm => HOOK_OPEN_LSM,
+        Rung::Kprobe => HOOK_OPEN_KPROBE,
+    };
+    match rung {
+        Rung::Lsm => plan.leaves_behind.push(
+            "files that open(O_CREAT) made before the hook failed the call (empty, at most one a fault)".into(),
+        ),
+        Rung::Kprobe if by_path => plan.warnings.push(
+            "the path is compared as the program typed it: relative ones and those that are not in memory \
+             are let through and counted"
+                .into(),
+        ),
+        Rung::Kprobe => {}
+    }
+    plan.warnings.push("opens through io_uring pass by".into());
+    plan.steps.push(Step::Open { rung });
+    plan.rung = Some((rung, why.to_owned()));
+    Ok(())
+}
+
+/// Four big-endian words; IPv4 is mapped into `::ffff:0:0/96`.
+fn compile_peer(peer: &Peer, rule: &mut Rule) {
+    rule.port = peer.port.map_or(0, u32::from);
+    if let Some(net) = &peer.net {
+        let (address, prefix) = words(net);
+        rule.peer = address;
+        for (index, word) in rule.mask.iter_mut().enumerate() {
+            let bits = prefix.saturating_sub(32 * index as u32).min(32);
+            *word = u32::MAX.checked_shl(32 - bits).unwrap_or(0).to_be();
+        }
+    }
+}
+
+/// An address range as the kernel side compares it: words and prefix length of 0..=128.
+pub fn words(net: &IpNet) -> ([u32; 4], u32) {
+    let (octets, prefix) = match net.network() {
+        IpAddr::V4(v4) => (v4.to_ipv6_mapped().octets(), 96 + u32::from(net.prefix_len())),
+        IpAddr::V6(v6) => (v6.octets(), u32::from(net.prefix_len())),
+    };
+    let word = |i: usize| u32::from_ne_bytes([octets[i], octets[i + 1], octets[i + 2], octets[i + 3]]);
+    ([word(0), word(4), word(8), word(12)], prefix)
+}
