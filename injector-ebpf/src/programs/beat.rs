@@ -2,9 +2,7 @@
 
 use aya_ebpf::{helpers::generated::bpf_jiffies64, macros::classifier, programs::TcContext};
 use injector_ebpf::{
-    gate::{
-        BEAT_DEADLINE, BEAT_INVALID, BEAT_LAPSED, BEAT_OK, BEAT_RENEW, BEAT_START, BeatRequest,
-    },
+    gate::{BEAT_DEADLINE, BEAT_INVALID, BEAT_LAPSED, BEAT_OK, BEAT_RENEW, BEAT_START, BeatRequest},
     rule::MAX_RULES,
 };
 

@@ -34,9 +34,22 @@ macro_rules! stubs {
     )* };
 }
 stubs!(
-    inj_dstub0 = 0, inj_dstub1 = 1, inj_dstub2 = 2, inj_dstub3 = 3, inj_dstub4 = 4, inj_dstub5 = 5,
-    inj_dstub6 = 6, inj_dstub7 = 7, inj_dstub8 = 8, inj_dstub9 = 9, inj_dstub10 = 10, inj_dstub11 = 11,
-    inj_dstub12 = 12, inj_dstub13 = 13, inj_dstub14 = 14, inj_dstub15 = 15,
+    inj_dstub0 = 0,
+    inj_dstub1 = 1,
+    inj_dstub2 = 2,
+    inj_dstub3 = 3,
+    inj_dstub4 = 4,
+    inj_dstub5 = 5,
+    inj_dstub6 = 6,
+    inj_dstub7 = 7,
+    inj_dstub8 = 8,
+    inj_dstub9 = 9,
+    inj_dstub10 = 10,
+    inj_dstub11 = 11,
+    inj_dstub12 = 12,
+    inj_dstub13 = 13,
+    inj_dstub14 = 14,
+    inj_dstub15 = 15,
 );
 
 #[classifier]

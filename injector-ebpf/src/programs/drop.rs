@@ -64,9 +64,8 @@ fn egress(skb: *mut __sk_buff) -> Option<()> {
         return None;
     }
     let packet = parse(skb)?;
-    let slot = Slot::first(entry.rules, HOOK_DROP_EGRESS, |rule| {
-        rule.matches_peer(&packet.dst, packet.dst_port)
-    })?;
+    let slot =
+        Slot::first(entry.rules, HOOK_DROP_EGRESS, |rule| rule.matches_peer(&packet.dst, packet.dst_port))?;
     if drawn_before(skb, TAG_DROP) {
         return None;
     }
@@ -110,9 +109,8 @@ fn ingress(skb: *mut __sk_buff) -> Option<()> {
         return None;
     }
     let packet = parse(skb)?;
-    let slot = Slot::first(entry.rules, HOOK_DROP_INGRESS, |rule| {
-        rule.matches_peer(&packet.src, packet.src_port)
-    })?;
+    let slot =
+        Slot::first(entry.rules, HOOK_DROP_INGRESS, |rule| rule.matches_peer(&packet.src, packet.src_port))?;
     let wire = wire(skb);
     slot.matched(wire);
     if entry.flags & CG_PROTECTED != 0 || packet.protected(&packet.src) {

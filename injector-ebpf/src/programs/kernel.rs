@@ -10,7 +10,15 @@ macro_rules! offsets {
     )* };
 }
 offsets!(
-    OFF_SK_CGROUP, OFF_CGROUP_KN, OFF_KN_ID, OFF_SRTT, OFF_MDEV, OFF_SEGS_OUT, OFF_WMEM, OFF_SNDBUF, OFF_F_PATH,
+    OFF_SK_CGROUP,
+    OFF_CGROUP_KN,
+    OFF_KN_ID,
+    OFF_SRTT,
+    OFF_MDEV,
+    OFF_SEGS_OUT,
+    OFF_WMEM,
+    OFF_SNDBUF,
+    OFF_F_PATH,
     OFF_SYSCALL_NR,
 );
 

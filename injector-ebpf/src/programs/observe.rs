@@ -59,7 +59,10 @@ fn flow(skb: *mut __sk_buff) -> Option<*mut Flow> {
         return None;
     }
     let sk = unsafe { bpf_sk_fullsock(sk) };
-    if sk.is_null() || !matches!(unsafe { read!(sk, protocol) }, TCP | UDP) || unsafe { read!(sk, state) } == TCP_LISTEN {
+    if sk.is_null()
+        || !matches!(unsafe { read!(sk, protocol) }, TCP | UDP)
+        || unsafe { read!(sk, state) } == TCP_LISTEN
+    {
         return None;
     }
     let id = unsafe { bpf_sk_cgroup_id(sk.cast()) };
@@ -89,8 +92,10 @@ unsafe fn name(flow: *mut Flow, sk: *mut bpf_sock) {
         // All words first, the choice after: two branches of loads would be merged into one with a variable
         // offset, which the verifier refuses for a socket.
         let v4 = [read!(sk, src_ip4), read!(sk, dst_ip4)];
-        let src = [read!(sk, src_ip6[0]), read!(sk, src_ip6[1]), read!(sk, src_ip6[2]), read!(sk, src_ip6[3])];
-        let dst = [read!(sk, dst_ip6[0]), read!(sk, dst_ip6[1]), read!(sk, dst_ip6[2]), read!(sk, dst_ip6[3])];
+        let src =
+            [read!(sk, src_ip6[0]), read!(sk, src_ip6[1]), read!(sk, src_ip6[2]), read!(sk, src_ip6[3])];
+        let dst =
+            [read!(sk, dst_ip6[0]), read!(sk, dst_ip6[1]), read!(sk, dst_ip6[2]), read!(sk, dst_ip6[3])];
         match read!(sk, family) {
             AF_INET => {
                 (*flow).local = [0, 0, mapped, v4[0]];

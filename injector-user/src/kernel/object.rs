@@ -62,7 +62,11 @@ impl Object {
             (offsets::WMEM, "sock", "sk_wmem_queued"),
             (offsets::SNDBUF, "sock", "sk_sndbuf"),
             (offsets::F_PATH, "file", "f_path"),
-            (offsets::SYSCALL_NR, "pt_regs", if cfg!(target_arch = "aarch64") { "syscallno" } else { "orig_ax" }),
+            (
+                offsets::SYSCALL_NR,
+                "pt_regs",
+                if cfg!(target_arch = "aarch64") { "syscallno" } else { "orig_ax" },
+            ),
         ];
         let mut loader = EbpfLoader::new();
         let mut values = Vec::new();

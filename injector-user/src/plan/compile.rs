@@ -200,7 +200,8 @@ fn compile_open(plan: &mut Plan, by_path: bool, kernel: &Capabilities) -> Result
     };
     match rung {
         Rung::Lsm => plan.leaves_behind.push(
-            "files that open(O_CREAT) made before the hook failed the call (empty, at most one a fault)".into(),
+            "files that open(O_CREAT) made before the hook failed the call (empty, at most one a fault)"
+                .into(),
         ),
         Rung::Kprobe if by_path => plan.warnings.push(
             "the path is compared as the program typed it: relative ones and those that are not in memory \

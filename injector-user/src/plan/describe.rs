@@ -117,7 +117,9 @@ impl Step {
                 "deleted when it holds no packet, or after the longest delay + 1 s".to_owned(),
             ),
             Self::DelayFilter { netns, link, .. } => (
-                format!("clsact filter with mirred on {link} (egress), netns {netns}; its root qdisc is not touched"),
+                format!(
+                    "clsact filter with mirred on {link} (egress), netns {netns}; its root qdisc is not touched"
+                ),
                 "the filter is deleted; inert without the daemon".to_owned(),
             ),
             Self::Open { rung: Rung::Lsm } => {

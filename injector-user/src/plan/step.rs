@@ -38,7 +38,6 @@ pub struct Capabilities {
     pub kprobe: Result<(), String>,
 }
 
-
 /// A network namespace in which the target has sockets, and the interfaces in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Site {

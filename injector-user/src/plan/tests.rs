@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use injector_ebpf::rule::{ALWAYS, HOOK_DELAY, HOOK_DROP_EGRESS, HOOK_DROP_INGRESS, HOOK_OPEN_KPROBE, HOOK_OPEN_LSM};
+use injector_ebpf::rule::{
+    ALWAYS, HOOK_DELAY, HOOK_DROP_EGRESS, HOOK_DROP_INGRESS, HOOK_OPEN_KPROBE, HOOK_OPEN_LSM,
+};
 
 use super::*;
 use crate::{
@@ -25,7 +27,8 @@ fn plan(json: &str, kernel: &Capabilities) -> Result<Plan, crate::error::Error> 
         notes: vec![],
     };
     let sites = [Site { netns: 1, links: vec![(1, "lo".into()), (2, "eth0".into())] }];
-    let protection = Protection { cgroups: BTreeMap::from([("/".into(), "root".into())]), ..Default::default() };
+    let protection =
+        Protection { cgroups: BTreeMap::from([("/".into(), "root".into())]), ..Default::default() };
     make(
         &spec,
         3,

@@ -1,0 +1,53 @@
+//! Programs on cgroups. Each kind is attached to the topmost cgroups that are asked for, and follows them.
+
+use std::{collections::BTreeMap, fs::File, path::Path};
+
+use anyhow::{Context as _, Result};
+use aya::programs::{CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, cgroup_skb::CgroupSkbLink};
+
+use super::{attach::topmost, object::Object};
+
+/// The links of one program.
+#[derive(Debug)]
+pub struct CgroupLinks {
+    program: &'static str,
+    side: CgroupSkbAttachType,
+    links: BTreeMap<String, CgroupSkbLink>,
+}
+
+impl CgroupLinks {
+    /// None yet.
+    pub fn new(program: &'static str, side: CgroupSkbAttachType) -> Self {
+        Self { program, side, links: BTreeMap::new() }
+    }
+
+    /// Attaches to the topmost of `wanted` and detaches from all others. A cgroup that is gone is left out:
+    /// its program went with it.
+    ///
+    /// # Errors
+    /// The kernel refused; the links that were there before stay.
+    pub fn follow(&mut self, object: &mut Object, root: &Path, wanted: &[String]) -> Result<()> {
+        let wanted = topmost(wanted.iter().map(String::as_str));
+        for path in &wanted {
+            if self.links.contains_key(path) {
+                continue;
+            }
+            let directory = root.join(path.trim_start_matches('/'));
+            let Ok(cgroup) = File::open(&directory) else { continue };
+            object.load_program(self.program)?;
+            let program: &mut CgroupSkb = object.program(self.program)?.0.try_into()?;
+            // The default mode: AllowMultiple is refused for links, which are always several.
+            let id = program
+                .attach(cgroup, self.side, CgroupAttachMode::default())
+                .with_context(|| format!("attaching {} to {}", self.program, directory.display()))?;
+            self.links.insert(path.clone(), program.take_link(id)?);
+        }
+        self.links.retain(|path, _| wanted.contains(path));
+        Ok(())
+    }
+
+    /// Where it is attached.
+    pub fn paths(&self) -> impl Iterator<Item = &String> {
+        self.links.keys()
+    }
+}

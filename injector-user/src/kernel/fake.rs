@@ -1,0 +1,210 @@
+//! A kernel that only remembers what it was told. A green test against it proves the engine's logic, not that
+//! the real kernel behaves like this: the native and VM tests are for that.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use anyhow::{Result, bail};
+use injector_ebpf::{
+    flow::{Aggregate, FlowStats},
+    hist::BUCKETS,
+    rule::{CgroupEntry, GateStats, Rule, RuleStats},
+};
+
+use super::{Held, Kernel, net::SockInfo};
+use crate::{
+    limits::Protection,
+    observe::Snapshot,
+    plan::{Capabilities, Site, Step},
+};
+
+/// What a test sees and sets.
+#[derive(Debug)]
+pub struct State {
+    /// Every call that changes something, in order.
+    pub calls: Vec<String>,
+    /// Rules that are set.
+    pub rules: BTreeMap<u32, Rule>,
+    /// The cgroups that were made known.
+    pub cgroups: BTreeMap<u64, CgroupEntry>,
+    /// What [`Kernel::stats`] answers.
+    pub stats: RuleStats,
+    /// What [`Kernel::held`] answers.
+    pub held: Held,
+    /// What [`Kernel::aggregate`] answers for the control group.
+    pub control: Aggregate,
+    /// Renewing the lease fails from now on.
+    pub lapsed: bool,
+    /// The halt word.
+    pub halted: bool,
+    /// The step, counted from 0, at which [`Kernel::apply`] fails.
+    pub fail_at: Option<usize>,
+    steps: Vec<Step>,
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Fake {
+    capabilities: Capabilities,
+    state: Arc<Mutex<State>>,
+}
+
+impl Default for Fake {
+    fn default() -> Self {
+        let control = Aggregate { samples: 0, segments: 0, retransmits: 0, rtt: [0; BUCKETS] };
+        Self {
+            capabilities: Capabilities {
+                tcx: true,
+                drop: Ok(()),
+                delay: Ok(()),
+                lsm: Ok(()),
+                kprobe: Ok(()),
+            },
+            state: Arc::new(Mutex::new(State {
+                calls: Vec::new(),
+                rules: BTreeMap::new(),
+                cgroups: BTreeMap::new(),
+                stats: RuleStats::ZERO,
+                held: Held::default(),
+                control,
+                lapsed: false,
+                halted: true,
+                fail_at: None,
+                steps: Vec::new(),
+            })),
+        }
+    }
+}
+
+impl Fake {
+    /// Looks at, or changes, what it remembers.
+    pub fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
+        f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn call(&self, text: String) {
+        self.with(|state| state.calls.push(text));
+    }
+}
+
+impl Kernel for Fake {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn sites(&mut self, _pids: &[u32]) -> Result<Vec<Site>> {
+        Ok(vec![Site { netns: 1, links: vec![(1, "lo".into()), (2, "eth0".into())] }])
+    }
+
+    fn apply(&mut self, step: &Step) -> Result<()> {
+        self.with(|state| {
+            if state.fail_at == Some(state.steps.len()) {
+                bail!("the fake kernel was told to refuse this");
+            }
+            state.steps.push(step.clone());
+            state.calls.push(format!("apply {step:?}"));
+            Ok(())
+        })
+    }
+
+    fn undo(&mut self, step: &Step) -> Result<()> {
+        self.with(|state| {
+            state.steps.retain(|held| held != step);
+            state.calls.push(format!("undo {step:?}"));
+        });
+        Ok(())
+    }
+
+    fn held(&mut self, _step: &Step) -> Result<Held> {
+        Ok(self.with(|state| state.held))
+    }
+
+    fn set_rule(&mut self, slot: u32, rule: &Rule) -> Result<()> {
+        self.with(|state| state.rules.insert(slot, *rule));
+        self.call(format!("set_rule {slot}"));
+        Ok(())
+    }
+
+    fn free_rule(&mut self, slot: u32) -> Result<()> {
+        self.with(|state| state.rules.remove(&slot));
+        self.call(format!("free_rule {slot}"));
+        Ok(())
+    }
+
+    fn set_cgroups(&mut self, entries: &BTreeMap<u64, CgroupEntry>) -> Result<()> {
+        self.with(|state| state.cgroups.clone_from(entries));
+        Ok(())
+    }
+
+    fn observe(&mut self, _roots: &[String]) -> Result<()> {
+        Ok(())
+    }
+
+    fn protect(&mut self, _protection: &Protection) -> Result<()> {
+        Ok(())
+    }
+
+    fn lease(&mut self, _span: Duration) -> Result<()> {
+        self.call("lease".into());
+        Ok(())
+    }
+
+    fn renew(&mut self, _span: Duration) -> Result<bool> {
+        Ok(!self.with(|state| state.lapsed))
+    }
+
+    fn deadline(&mut self, slot: u32, span: Duration) -> Result<u64> {
+        self.call(format!("deadline {slot} {span:?}"));
+        Ok(0)
+    }
+
+    fn span(&self, ticks: u64) -> Duration {
+        Duration::from_millis(ticks)
+    }
+
+    fn stats(&mut self, _slot: u32) -> Result<RuleStats> {
+        Ok(self.with(|state| state.stats))
+    }
+
+    fn aggregate(&mut self, _index: u32) -> Result<Aggregate> {
+        Ok(self.with(|state| state.control))
+    }
+
+    fn snapshot(&mut self, _pids: &[u32]) -> Result<Snapshot> {
+        Ok(Snapshot {
+            at: std::time::SystemTime::now(),
+            watched: Vec::new(),
+            flows: Vec::new(),
+            deps: Vec::new(),
+            listeners: Vec::new(),
+            aggregates: Vec::new(),
+            stats: FlowStats::default(),
+            gate: GateStats::default(),
+        })
+    }
+
+    fn sockets(&mut self, _pids: &[u32]) -> Result<Vec<SockInfo>> {
+        Ok(Vec::new())
+    }
+
+    fn clsact(&self) -> Vec<(u64, u32)> {
+        Vec::new()
+    }
+
+    fn set_halt(&mut self, halted: bool) -> Result<()> {
+        self.with(|state| state.halted = halted);
+        self.call(format!("halt {halted}"));
+        Ok(())
+    }
+
+    fn halted(&mut self) -> Result<bool> {
+        Ok(self.with(|state| state.halted))
+    }
+
+    fn inventory(&mut self) -> Result<Vec<String>> {
+        Ok(self.with(|state| state.steps.iter().map(|step| format!("{step:?}")).collect()))
+    }
+}

@@ -1,0 +1,226 @@
+//! Flows of a real program, in a cgroup and a network namespace of its own, read back by the iterator.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    os::unix::fs::MetadataExt as _,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use aya::programs::{CgroupAttachMode, CgroupSkb, CgroupSkbAttachType};
+use injector_ebpf::{
+    flow::{DepKey, DepValue, FlowStats},
+    rule::{CG_WATCH, CgroupEntry},
+};
+
+use super::*;
+
+const MAPPED_LOOPBACK: [u32; 4] = [0, 0, 0xffff_u32.to_be(), 0x7f00_0001_u32.to_be()];
+
+/// 300 questions of 100 bytes and answers of 50 over TCP; 40 datagrams of 72 bytes; then waits to be told to end.
+const TALK: &str = r#"
+import socket, sys
+W = socket.MSG_WAITALL
+srv = socket.create_server(("127.0.0.1", 7001))
+cli = socket.create_connection(("127.0.0.1", 7001))
+con, _ = srv.accept()
+for _ in range(300):
+    cli.sendall(b"x" * 100); con.recv(100, W); con.sendall(b"y" * 50); cli.recv(50, W)
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(("127.0.0.1", 7002))
+v = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); v.connect(("127.0.0.1", 7002))
+for _ in range(40):
+    v.send(b"z" * 72); u.recv(100)
+print("ready", flush=True)
+sys.stdin.readline()
+"#;
+
+/// A cgroup of this test, gone with it, whatever happens.
+struct Cgroup(PathBuf);
+
+impl Cgroup {
+    fn new() -> Self {
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+        let root = mounts.lines().find(|line| line.split(' ').nth(2) == Some("cgroup2")).expect("cgroup2");
+        let path =
+            PathBuf::from(root.split(' ').nth(1).unwrap()).join(format!("inj-test-{}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    fn id(&self) -> u64 {
+        fs::metadata(&self.0).unwrap().ino()
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        // A cgroup is busy until its last process is reaped.
+        for _ in 0..100 {
+            if fs::remove_dir(&self.0).is_ok() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        println!("left behind: {}", self.0.display());
+    }
+}
+
+/// The talking program; killed with the test.
+struct Talker(Child);
+
+impl Talker {
+    fn start(cgroup: &Cgroup) -> Self {
+        let line = r#"echo $$ > "$1/cgroup.procs" && exec unshare -n sh -c 'ip link set lo up && exec python3 -c "$0"' "$2""#;
+        let mut child = Command::new("sh")
+            .args(["-c", line, "sh"])
+            .arg(&cgroup.0)
+            .arg(TALK)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut ready = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        assert_eq!(ready, "ready\n");
+        Self(child)
+    }
+
+    fn end(&mut self) {
+        self.0.stdin.take().unwrap().write_all(b"\n").unwrap();
+        assert!(self.0.wait().unwrap().success());
+    }
+}
+
+impl Drop for Talker {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Loads and attaches all observers for one cgroup, or says why not.
+fn observers(test: &str, cgroup: &Cgroup) -> Option<Object> {
+    let mut object = match Object::load(7) {
+        Ok(object) => object,
+        Err(error) if error.to_string().contains("built without") => {
+            println!("SKIP {test}: {error:#}");
+            return None;
+        }
+        Err(error) => panic!("{error:#}"),
+    };
+    object.hash(names::CGROUPS).unwrap().insert(cgroup.id(), CgroupEntry { rules: 0, flags: CG_WATCH }, 0).unwrap();
+    object.array::<u64>(names::FLOW_LIMIT).unwrap().set(0, 100, 0).unwrap();
+    let dir = fs::File::open(&cgroup.0).unwrap();
+    for (name, side) in
+        [(names::OBSERVE_TX, CgroupSkbAttachType::Egress), (names::OBSERVE_RX, CgroupSkbAttachType::Ingress)]
+    {
+        object.load_program(name).unwrap();
+        let program: &mut CgroupSkb = object.program(name).unwrap().0.try_into().unwrap();
+        program.attach(&dir, side, CgroupAttachMode::AllowMultiple).unwrap();
+    }
+    for name in [names::TCP_PROBE, names::TCP_RETRANSMIT, names::TCP_STATE] {
+        object.load_program(name).unwrap();
+        match object.program(name).unwrap().0 {
+            Program::BtfTracePoint(program) => program.attach().unwrap(),
+            other => panic!("{name} is {other:?}"),
+        };
+    }
+    Some(object)
+}
+
+fn key(cgroup: u64, local: bool) -> DepKey {
+    let remote = if local { [0; 4] } else { MAPPED_LOOPBACK };
+    DepKey { cgroup, remote, port: 7001, local: u16::from(local), protocol: 6 }
+}
+
+#[test]
+fn flows_of_a_real_program_come_back_with_their_counts() {
+    let test = "flows_of_a_real_program_come_back_with_their_counts";
+    if !nix::unistd::geteuid().is_root() {
+        println!("SKIP {test}: needs root");
+        return;
+    }
+    let cgroup = Cgroup::new();
+    let Some(mut object) = observers(test, &cgroup) else { return };
+    let reader = FlowReader::new(&mut object).unwrap();
+    assert_eq!(reader.read().unwrap(), []);
+    let mut talker = Talker::start(&cgroup);
+
+    let flows = reader.read().unwrap();
+    for f in &flows {
+        println!(
+            "proto {} {} -> {}: tx {}/{}/{} rx {}/{}/{} retr {} rtt {} sndbuf {}/{} peak {}",
+            f.protocol, f.local_port, f.remote_port, f.tx_packets, f.tx_segments, f.tx_bytes, f.rx_packets,
+            f.rx_segments, f.rx_bytes, f.retransmits, f.rtt_samples, f.sndbuf_used, f.sndbuf_limit, f.sndbuf_peak
+        );
+        assert_eq!((f.cgroup, f.local, f.injected_drops), (cgroup.id(), MAPPED_LOOPBACK, 0));
+        assert_eq!(f.rtt.iter().map(|n| u64::from(*n)).sum::<u64>(), f.rtt_samples);
+    }
+    let find = |protocol, local: u16, remote: u16| {
+        let fits = |port: u16, want: u16| want == u16::MAX || port == want;
+        let all: Vec<&Flow> = flows
+            .iter()
+            .filter(|f| f.protocol == protocol && fits(f.local_port, local) && fits(f.remote_port, remote))
+            .collect();
+        assert_eq!(all.len(), 1, "{protocol} {local} {remote}");
+        *all[0]
+    };
+    assert_eq!(flows.len(), 4);
+    let (client, server) = (find(6, u16::MAX, 7001), find(6, 7001, u16::MAX));
+    // 300 of data (20 of IP, 32 of TCP, 100 of payload), handshake, some pure ACKs.
+    assert!((301..=340).contains(&client.tx_segments), "{}", client.tx_segments);
+    assert!(client.tx_bytes >= 300 * 152 && client.tx_bytes < 300 * 152 + 40 * 60, "{}", client.tx_bytes);
+    assert!((300..=340).contains(&server.tx_segments), "{}", server.tx_segments);
+    assert!(server.tx_bytes >= 300 * 102 && server.tx_bytes < 300 * 102 + 40 * 60, "{}", server.tx_bytes);
+    for tcp in [&client, &server] {
+        assert_eq!(tcp.remote, MAPPED_LOOPBACK);
+        assert!((50..=302).contains(&tcp.rtt_samples), "RTT samples: {}", tcp.rtt_samples);
+        assert!(tcp.sndbuf_limit > 0 && tcp.sndbuf_peak <= 1000);
+        assert_eq!(tcp.retransmits, 0);
+    }
+    let (sender, receiver) = (find(17, u16::MAX, 7002), find(17, 7002, 0));
+    assert_eq!((sender.tx_segments, sender.tx_bytes, sender.rx_packets), (40, 4000, 0));
+    assert_eq!((receiver.rx_segments, receiver.rx_bytes, receiver.tx_packets), (40, 4000, 0));
+
+    // The link is made once; each read is a new walk.
+    assert_eq!(reader.read().unwrap().len(), 4);
+    talker.end();
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(reader.read().unwrap().len(), 0, "the flows went with their sockets");
+    let deps = object.hash::<DepKey, DepValue>(names::DEPS).unwrap();
+    for (flow, local) in [(&client, false), (&server, true)] {
+        let dep = deps.get(&key(cgroup.id(), local), 0).unwrap();
+        assert_eq!(dep.flows, 1);
+        let more = dep.tx_segments - flow.tx_segments;
+        assert!(more <= 4, "only FIN and ACK came after: {more}");
+        assert!(dep.rtt_samples >= flow.rtt_samples);
+    }
+    let stats: FlowStats = object.array(names::FLOW_STATS).unwrap().get(&0, 0).unwrap();
+    println!("{stats:?}");
+    assert_eq!((stats.created, stats.refused, stats.no_memory, stats.folded), (4, 0, 0, 2));
+}
+
+#[test]
+fn values_that_are_cut_by_a_read_are_put_together() {
+    // SAFETY: plain data, all zero is a value.
+    let mut flow: Flow = unsafe { std::mem::zeroed() };
+    let mut bytes = Vec::new();
+    for cookie in [1, 0, 2, 3] {
+        flow.cookie = cookie;
+        // SAFETY: `Flow` has no padding.
+        bytes.extend_from_slice(unsafe {
+            std::slice::from_raw_parts((&raw const flow).cast::<u8>(), size_of::<Flow>())
+        });
+    }
+    let mut decoder = Decoder::default();
+    for chunk in bytes.chunks(1000) {
+        decoder.push(chunk);
+    }
+    let cookies: Vec<u64> = decoder.finish().unwrap().iter().map(|flow| flow.cookie).collect();
+    assert_eq!(cookies, [1, 2, 3]);
+    let mut decoder = Decoder::default();
+    decoder.push(&bytes[..100]);
+    assert!(decoder.finish().is_err());
+}

@@ -1,0 +1,163 @@
+//! The only room that knows aya and netlink: a trait, the real one, and a recording fake.
+
+pub mod attach;
+pub mod btf;
+pub mod cgroups;
+pub mod fake;
+pub mod gates;
+pub mod iter;
+pub mod net;
+pub mod object;
+pub mod probe;
+pub mod real;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::Result;
+use injector_ebpf::{
+    flow::Aggregate,
+    rule::{CgroupEntry, Rule, RuleStats},
+};
+
+use crate::{
+    limits::Protection,
+    observe::Snapshot,
+    plan::{Capabilities, Site, Step},
+};
+use net::SockInfo;
+
+/// What a delay device still holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Packets in its queue.
+    pub packets: u64,
+    /// Packets that it lost because the queue was full.
+    pub tail_drops: u64,
+}
+
+/// Everything that the engine asks of the kernel. The engine's logic is tested against [`fake::Fake`]; that
+/// the fake behaves as the kernel does is what the native and VM tests are for.
+pub trait Kernel: Send {
+    /// What this kernel can do.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// The network namespaces of these processes with their interfaces; ours if there is no process.
+    ///
+    /// # Errors
+    /// A namespace cannot be opened or listed.
+    fn sites(&mut self, pids: &[u32]) -> Result<Vec<Site>>;
+
+    /// Does one step. On error nothing of it is left.
+    ///
+    /// # Errors
+    /// What was asked of the kernel and what it said.
+    fn apply(&mut self, step: &Step) -> Result<()>;
+
+    /// Undoes one step, at once. For a delay device: deletes it with what it holds.
+    ///
+    /// # Errors
+    /// The kernel refused; what is gone already is no error.
+    fn undo(&mut self, step: &Step) -> Result<()>;
+
+    /// What a delay device holds.
+    ///
+    /// # Errors
+    /// The device cannot be asked. Gone is no error: it holds nothing.
+    fn held(&mut self, step: &Step) -> Result<Held>;
+
+    /// Writes a rule and zeroes its counters.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn set_rule(&mut self, slot: u32, rule: &Rule) -> Result<()>;
+
+    /// Frees a rule and waits until no program is left that could still be acting on it.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn free_rule(&mut self, slot: u32) -> Result<()>;
+
+    /// Says which rules mean which cgroups. What is not named is not known, hence never faulted.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn set_cgroups(&mut self, entries: &BTreeMap<u64, CgroupEntry>) -> Result<()>;
+
+    /// cgroups whose flows are observed: topmost ones, by path.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn observe(&mut self, roots: &[String]) -> Result<()>;
+
+    /// What no rule may touch.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn protect(&mut self, protection: &Protection) -> Result<()>;
+
+    /// Takes a fresh lease. Only with no rule armed.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn lease(&mut self, span: Duration) -> Result<()>;
+
+    /// Renews it; `false`: it has lapsed for good.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn renew(&mut self, span: Duration) -> Result<bool>;
+
+    /// Gives a rule its deadline and returns the present tick.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn deadline(&mut self, slot: u32, span: Duration) -> Result<u64>;
+
+    /// How long a number of ticks is.
+    fn span(&self, ticks: u64) -> Duration;
+
+    /// What a rule counted.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn stats(&mut self, slot: u32) -> Result<RuleStats>;
+
+    /// The control group's sums (index 0) and the rules' (1 + slot).
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn aggregate(&mut self, index: u32) -> Result<Aggregate>;
+
+    /// Everything that was observed; listeners of the namespaces of these processes.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn snapshot(&mut self, pids: &[u32]) -> Result<Snapshot>;
+
+    /// Sockets in the namespaces of these processes.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn sockets(&mut self, pids: &[u32]) -> Result<Vec<SockInfo>>;
+
+    /// clsact qdiscs that we made: (inode of the namespace, interface).
+    fn clsact(&self) -> Vec<(u64, u32)>;
+
+    /// Sets or lifts the halt word.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn set_halt(&mut self, halted: bool) -> Result<()>;
+
+    /// Whether the halt word is set, by whomever.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn halted(&mut self) -> Result<bool>;
+
+    /// Everything that carries this instance's tag or is held by it, as the kernel tells it.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn inventory(&mut self) -> Result<Vec<String>>;
+}

@@ -1,0 +1,157 @@
+//! What this kernel can do, found out by loading and attaching programs that do nothing, in a network
+//! namespace that is made for it. Never from config files: flags and lists have been seen to be wrong.
+
+use anyhow::{Context as _, Result, ensure};
+use aya::programs::{KProbe, LinkOrder, Lsm, TcAttachType, tc::TcAttachOptions};
+use injector_ebpf::names;
+use nix::sched::{CloneFlags, unshare};
+
+use super::{
+    net::{BpfFilter, FilterAction, Netem, Netns, Rtnl, Side},
+    object::Object,
+};
+use crate::{
+    api::types::{DoctorDoc, ProbeDoc},
+    plan::Capabilities,
+};
+
+/// The functions behind open, openat, openat2 and creat.
+#[cfg(target_arch = "x86_64")]
+pub const OPEN_FUNCTIONS: [&str; 4] =
+    ["__x64_sys_open", "__x64_sys_openat", "__x64_sys_openat2", "__x64_sys_creat"];
+/// See above; this architecture has only two of them.
+#[cfg(target_arch = "aarch64")]
+pub const OPEN_FUNCTIONS: [&str; 2] = ["__arm64_sys_openat", "__arm64_sys_openat2"];
+
+/// Tries everything. An instance of maps and programs is made for it and is gone afterwards.
+pub fn capabilities() -> Capabilities {
+    let text = |result: Result<()>| result.map_err(|error| format!("{error:#}"));
+    let mut object = match Object::load(0) {
+        Ok(object) => object,
+        Err(error) => {
+            let why = format!("{error:#}");
+            return Capabilities {
+                tcx: false,
+                drop: Err(why.clone()),
+                delay: Err(why.clone()),
+                lsm: Err(why.clone()),
+                kprobe: Err(why),
+            };
+        }
+    };
+    let tcx = in_fresh_netns(&mut object, tcx).is_ok();
+    Capabilities {
+        tcx,
+        drop: text(if tcx { Ok(()) } else { in_fresh_netns(&mut object, clsact) }),
+        delay: text(in_fresh_netns(&mut object, delay)),
+        lsm: text(lsm(&mut object)),
+        kprobe: text(kprobe(&mut object)),
+    }
+}
+
+/// The same as a document.
+pub fn doctor() -> DoctorDoc {
+    document(&capabilities())
+}
+
+/// Capabilities in words.
+pub fn document(found: &Capabilities) -> DoctorDoc {
+    let probe = |what: &str, how: &str, result: &Result<(), String>, yes: &str| ProbeDoc {
+        what: what.to_owned(),
+        works: result.is_ok(),
+        how: how.to_owned(),
+        why: result.as_ref().err().cloned().unwrap_or_else(|| yes.to_owned()),
+    };
+    let how = if found.tcx { "tcx link" } else { "clsact filter" };
+    DoctorDoc {
+        kernel: crate::session::kernel_release(),
+        probes: vec![
+            probe("loss at egress", how, &found.drop, "a no-op program was loaded and attached"),
+            probe("loss at ingress", "cgroup_skb link", &found.drop, "cgroup_skb is older than tc's hooks"),
+            probe(
+                "delay",
+                "clsact filter, mirred, own ifb with netem",
+                &found.delay,
+                "device, qdisc and filter were made in a namespace of our own",
+            ),
+            probe(
+                "fail open",
+                "kprobe override",
+                &found.kprobe,
+                "a program that never overrides was attached",
+            ),
+            probe("fail open", "BPF LSM hook", &found.lsm, "a counting program saw our own open"),
+        ],
+    }
+}
+
+/// Runs `f` in a network namespace that nobody else is in, and which vanishes afterwards.
+fn in_fresh_netns(object: &mut Object, f: fn(&mut Object, &Netns) -> Result<()>) -> Result<()> {
+    std::thread::scope(|scope| {
+        scope
+            .spawn(|| {
+                unshare(CloneFlags::CLONE_NEWNET).context("a network namespace for the probe")?;
+                f(object, &Netns::current()?)
+            })
+            .join()
+            .unwrap_or_else(|_| Err(anyhow::anyhow!("the probe died")))
+    })
+}
+
+fn tcx(object: &mut Object, _ns: &Netns) -> Result<()> {
+    object.load_program(names::EMPTY_TC)?;
+    let program = object.classifier(names::EMPTY_TC)?;
+    let options = TcAttachOptions::TcxOrder(LinkOrder::first());
+    let id = program.attach_with_options("lo", TcAttachType::Egress, options)?;
+    Ok(program.detach(id)?)
+}
+
+fn filter(object: &mut Object, rtnl: &mut Rtnl, action: FilterAction) -> Result<()> {
+    use std::os::fd::{AsFd as _, AsRawFd as _};
+    const LOOPBACK: u32 = 1;
+    object.load_program(names::EMPTY_TC)?;
+    let fd = object.classifier(names::EMPTY_TC)?.fd()?.try_clone()?;
+    rtnl.ensure_clsact(LOOPBACK)?;
+    let prog_fd = fd.as_fd().as_raw_fd();
+    let filter = BpfFilter { side: Side::Egress, prio: 1, handle: 1, prog_fd, name: "probe", action };
+    rtnl.add_bpf_filter(LOOPBACK, &filter)?;
+    rtnl.del_filter(LOOPBACK, Side::Egress, 1, 1)
+}
+
+fn clsact(object: &mut Object, ns: &Netns) -> Result<()> {
+    filter(object, &mut Rtnl::open(ns)?, FilterAction::Direct)
+}
+
+fn delay(object: &mut Object, ns: &Netns) -> Result<()> {
+    let mut rtnl = Rtnl::open(ns)?;
+    let device = rtnl.add_ifb("injprobe", "probe").context("ifb")?;
+    let millisecond = std::time::Duration::from_millis(1);
+    let netem = Netem { latency: millisecond, jitter: std::time::Duration::ZERO, limit_packets: 10 };
+    rtnl.set_netem(device, &netem).context("netem")?;
+    filter(object, &mut rtnl, FilterAction::RedirectTo(device)).context("clsact and mirred")
+}
+
+/// Attached is not enough: without `bpf` in the list of active LSMs nothing ever calls the hook.
+fn lsm(object: &mut Object) -> Result<()> {
+    object.load_program(names::PROBE_LSM)?;
+    let mut probe = object.array::<u64>(names::PROBE)?;
+    probe.set(0, 0, 0)?;
+    probe.set(1, u64::from(std::process::id()), 0)?;
+    let program: &mut Lsm = object.program(names::PROBE_LSM)?.0.try_into()?;
+    let id = program.attach().context("attaching to the hook file_open")?;
+    std::fs::File::open("/proc/self/stat")?;
+    program.detach(id)?;
+    let hits = object.array::<u64>(names::PROBE)?.get(&0, 0)?;
+    ensure!(hits > 0, "the hook is never called: `bpf` is not among the active LSMs (kernel parameter lsm=)");
+    Ok(())
+}
+
+fn kprobe(object: &mut Object) -> Result<()> {
+    object.load_program(names::PROBE_OVERRIDE)?;
+    let program: &mut KProbe = object.program(names::PROBE_OVERRIDE)?.0.try_into()?;
+    for function in OPEN_FUNCTIONS {
+        let id = program.attach(function, 0).with_context(|| format!("kprobe on {function}"))?;
+        program.detach(id)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! The daemon: one process, one engine thread, one socket.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{Read as _, Seek as _, Write as _},
+    path::Path,
+    sync::mpsc,
+};
+
+use nix::fcntl::{Flock, FlockArg};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{info, warn};
+
+use super::{
+    Engine, Handle, Journal, Settings,
+    instance::Instance,
+    journal,
+    sweep::{Whose, sweep},
+    watcher,
+};
+use crate::{
+    api::Server,
+    config::Config,
+    error::Error,
+    kernel::{probe, real::Real},
+    output,
+    target::Host,
+};
+
+fn failed(error: impl Into<anyhow::Error>) -> Error {
+    Error::failed(format!("{:#}", error.into()))
+}
+
+/// Runs until SIGTERM or SIGINT; then ends all faults and returns.
+///
+/// # Errors
+/// Not root, another daemon runs, or the kernel refuses what is needed.
+pub fn run(config: Config) -> Result<(), Error> {
+    if !nix::unistd::geteuid().is_root() {
+        return Err(Error::refused("you may not run the daemon")
+            .hint("only root can load programs: sudo injector daemon"));
+    }
+    let _lock = only_one(&config.run_dir)?;
+    let instance = Instance::new().map_err(failed)?;
+    let tag = format!("{:08x}", instance.id());
+    recover(&config.run_dir);
+    let journal = Journal::start(&config.run_dir, &tag).map_err(failed)?;
+    let host = Host::detect(Path::new("/"))?;
+    let capabilities = probe::capabilities();
+    let kernel = Real::new(instance.id(), capabilities, host.cgroup.clone()).map_err(failed)?;
+    let settings = Settings {
+        lease: config.lease.duration(),
+        watch: config.watch.clone(),
+        limits: config.limits.clone(),
+        state_dir: config.state_dir.clone(),
+        instance: tag.clone(),
+    };
+    let engine = Engine::new(Box::new(kernel), host, settings, journal).map_err(failed)?;
+    let mut watcher = watcher::spawn(instance.id(), &config.run_dir).map_err(failed)?;
+    let (sender, commands) = mpsc::channel();
+    let thread = std::thread::Builder::new()
+        .name("engine".into())
+        .spawn(move || engine.run(&commands))
+        .map_err(failed)?;
+    let served = serve(&config, Handle::new(sender), &tag);
+    if thread.join().is_err() {
+        return Err(Error::failed("the engine died: its links are gone, and the watcher removes the rest"));
+    }
+    // With the lock free and nothing left, the watcher has nothing to do; it would end by itself all the same.
+    drop(instance);
+    if let Err(error) = watcher.kill().and_then(|()| watcher.wait().map(|_| ())) {
+        warn!("the watcher process: {error}");
+    }
+    served
+}
+
+#[tokio::main(worker_threads = 2)]
+async fn serve(config: &Config, handle: Handle, tag: &str) -> Result<(), Error> {
+    let result = async {
+        let server = Server::bind(config)?;
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let wait = |mut stopped: tokio::sync::watch::Receiver<bool>| async move {
+            // An error means that the sender is gone: that is a stop as well.
+            let _gone = stopped.wait_for(|stop| *stop).await;
+        };
+        let api = tokio::spawn(server.serve(handle.clone(), wait(stopped.clone())));
+        let metrics = match config.metrics.0 {
+            None => None,
+            Some(address) => {
+                let listener = tokio::net::TcpListener::bind(address).await.map_err(|error| {
+                    Error::failed(format!("metrics cannot be served on {address}: {error}"))
+                        .hint("set `metrics` in the configuration to another address, or to off")
+                })?;
+                Some(tokio::spawn(output::http::serve(listener, handle.clone(), wait(stopped.clone()))))
+            }
+        };
+        info!("instance {tag} serves {}", config.socket.display());
+        let (mut term, mut int) = (
+            signal(SignalKind::terminate()).map_err(failed)?,
+            signal(SignalKind::interrupt()).map_err(failed)?,
+        );
+        tokio::select! {
+            _ = term.recv() => info!("SIGTERM: ending"),
+            _ = int.recv() => info!("SIGINT: ending"),
+        }
+        // Faults end first, so that whoever follows one sees how it ended.
+        handle.shutdown().await?;
+        let _nobody = stop.send(true);
+        let _ended = api.await;
+        if let Some(metrics) = metrics {
+            let _ended = metrics.await;
+        }
+        Ok(())
+    }
+    .await;
+    // However it went: without this the engine would go on without anybody to ask.
+    let _ended_already = handle.shutdown().await;
+    result
+}
+
+/// A second daemon in the same run directory ends here.
+fn only_one(run_dir: &Path) -> Result<Flock<File>, Error> {
+    fs::create_dir_all(run_dir)
+        .map_err(|e| Error::failed(format!("{} cannot be made: {e}", run_dir.display())))?;
+    let path = run_dir.join("daemon.lock");
+    let file =
+        OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(failed)?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(mut lock) => {
+            lock.set_len(0).map_err(failed)?;
+            lock.rewind().map_err(failed)?;
+            writeln!(lock, "{}", std::process::id()).map_err(failed)?;
+            Ok(lock)
+        }
+        Err((mut file, _)) => {
+            let mut pid = String::new();
+            let _unreadable = file.read_to_string(&mut pid);
+            Err(Error::failed(format!("a daemon is running already: pid {}", pid.trim()))
+                .hint("injector status asks it; injector stop --all ends its faults"))
+        }
+    }
+}
+
+/// Ends what an earlier daemon left, and says so.
+fn recover(run_dir: &Path) {
+    let (open, _) = journal::unfinished(&journal::read(&journal::path(run_dir)));
+    for id in open {
+        warn!("an earlier daemon died while {id} was armed: it ended with that daemon");
+    }
+    let doc = sweep(Whose::Dead, run_dir);
+    for removed in &doc.removed {
+        warn!("removed what an earlier daemon left: {removed}");
+    }
+    for left in &doc.left {
+        warn!("left by an earlier daemon, and cannot be removed: {left}");
+    }
+}

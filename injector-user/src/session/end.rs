@@ -1,0 +1,126 @@
+//! The one path on which every fault ends: expiry, stop, abort, halt, budget, lost target, lapse, shutdown.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use tracing::{error, info};
+
+use super::{
+    arm::undo,
+    engine::Engine,
+    fault::{End, Fault},
+};
+use crate::{
+    api::types::{CleanDoc, EndKind, State},
+    plan::Step,
+};
+
+/// A device that reports an empty queue has handed its last packet to a tasklet: it is given this long.
+const SETTLED: Duration = Duration::from_millis(100);
+
+impl Engine {
+    /// Ends all armed faults that `which` names.
+    pub(super) fn end_where(&mut self, which: impl Fn(&Fault) -> bool, kind: EndKind, reason: &str) {
+        for index in 0..self.faults.len() {
+            if self.faults[index].armed() && which(&self.faults[index]) {
+                self.end(index, kind, reason);
+            }
+        }
+    }
+
+    /// From here on it selects nothing: the rule is freed, and every program that was still running has ended
+    /// when that returns. Then all that hangs on it is undone in reverse; a delay device stays until it is
+    /// empty.
+    pub(super) fn end(&mut self, index: usize, kind: EndKind, reason: &str) {
+        let begun = Instant::now();
+        let fault = &mut self.faults[index];
+        let mut clean = CleanDoc::default();
+        // A deadline of now: stops it before anything else, and tells the tick at which that was.
+        let tick = self.kernel.deadline(fault.slot, Duration::ZERO);
+        if let Err(error) = self.kernel.free_rule(fault.slot) {
+            error!("{}: its rule cannot be freed: {error:#}", fault.id);
+            clean.left.push(format!("rule {}: {error:#}", fault.slot));
+        }
+        if let Ok(stats) = self.kernel.stats(fault.slot) {
+            if let Ok(tick) = tick
+                && stats.last > tick
+            {
+                let after = self.kernel.span(stats.last - tick);
+                clean.last_fault_after_ms = Some(u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
+            }
+            fault.stats = stats;
+        }
+        let steps = fault.plan.steps().iter().rev().filter(|step| !matches!(step, Step::DelayDevice { .. }));
+        clean.left.extend(undo(self.kernel.as_mut(), steps));
+        info!("{} ended: {reason}", fault.id);
+        fault.end = Some(End {
+            kind,
+            reason: reason.to_owned(),
+            at: SystemTime::now(),
+            begun,
+            drain_until: begun + fault.longest_delay() + Duration::from_secs(1),
+            empty_since: None,
+            clean,
+        });
+        self.publish();
+        if !self.faults.iter().any(Fault::armed) {
+            self.guard.disarm();
+        }
+    }
+
+    /// Lets go of the delay devices that are empty, or that have had their time.
+    pub(super) fn drain(&mut self) {
+        let now = Instant::now();
+        let mut index = 0;
+        while index < self.faults.len() {
+            if self.faults[index].armed() || !self.is_drained(index, now) {
+                index += 1;
+                continue;
+            }
+            self.finish(index);
+        }
+    }
+
+    fn is_drained(&mut self, index: usize, now: Instant) -> bool {
+        let (mut held, mut lost) = (0, 0);
+        for step in self.faults[index].devices() {
+            if let Ok(device) = self.kernel.held(step) {
+                held += device.packets;
+                lost += device.tail_drops;
+            }
+        }
+        let fault = &mut self.faults[index];
+        let none = fault.devices().next().is_none();
+        fault.tail_drops = fault.tail_drops.max(lost);
+        let Some(end) = &mut fault.end else { return false };
+        end.empty_since = if held == 0 { end.empty_since.or(Some(now)) } else { None };
+        let settled = end.empty_since.is_some_and(|since| now.duration_since(since) >= SETTLED);
+        if none || settled {
+            return true;
+        }
+        fault.lost_in_drain = held;
+        now >= end.drain_until
+    }
+
+    /// Takes the last of it away and remembers how it went.
+    fn finish(&mut self, index: usize) {
+        let mut fault = self.faults.remove(index);
+        let Some(mut end) = fault.end.take() else { return };
+        if end.empty_since.is_some() {
+            fault.lost_in_drain = 0;
+        }
+        let left = undo(self.kernel.as_mut(), fault.devices());
+        end.clean.left.extend(left);
+        end.clean.removed =
+            fault.plan.steps().iter().map(|step| step.doc(self.kernel.capabilities().tcx).does).collect();
+        if self.faults.is_empty() {
+            match self.kernel.inventory() {
+                Ok(left) => end.clean.left.extend(left),
+                Err(error) => end.clean.left.push(format!("cannot be told: {error:#}")),
+            }
+        }
+        end.clean.took_ms = u64::try_from(end.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        fault.end = Some(end);
+        let doc = fault.doc(State::Ended);
+        self.remember(doc);
+    }
+}
