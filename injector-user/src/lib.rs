@@ -11,6 +11,8 @@ pub mod api;
 pub mod error;
 pub mod kernel;
 pub mod limits;
+pub mod observe;
+pub mod output;
 pub mod plan;
 pub mod session;
 pub mod spec;

@@ -6,7 +6,7 @@ use std::{
     os::unix::fs::MetadataExt as _,
     path::PathBuf,
     process::{Child, Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use aya::programs::{CgroupAttachMode, CgroupSkb, CgroupSkbAttachType};
@@ -16,6 +16,7 @@ use injector_ebpf::{
 };
 
 use super::*;
+use crate::observe::{Snapshot, ZERO};
 
 const MAPPED_LOOPBACK: [u32; 4] = [0, 0, 0xffff_u32.to_be(), 0x7f00_0001_u32.to_be()];
 
@@ -110,15 +111,19 @@ fn observers(test: &str, cgroup: &Cgroup) -> Option<Object> {
         }
         Err(error) => panic!("{error:#}"),
     };
-    object.hash(names::CGROUPS).unwrap().insert(cgroup.id(), CgroupEntry { rules: 0, flags: CG_WATCH }, 0).unwrap();
+    object
+        .hash(names::CGROUPS)
+        .unwrap()
+        .insert(cgroup.id(), CgroupEntry { rules: 0, flags: CG_WATCH }, 0)
+        .unwrap();
     object.array::<u64>(names::FLOW_LIMIT).unwrap().set(0, 100, 0).unwrap();
-    let dir = fs::File::open(&cgroup.0).unwrap();
+    let dir = File::open(&cgroup.0).unwrap();
     for (name, side) in
         [(names::OBSERVE_TX, CgroupSkbAttachType::Egress), (names::OBSERVE_RX, CgroupSkbAttachType::Ingress)]
     {
         object.load_program(name).unwrap();
         let program: &mut CgroupSkb = object.program(name).unwrap().0.try_into().unwrap();
-        program.attach(&dir, side, CgroupAttachMode::AllowMultiple).unwrap();
+        program.attach(&dir, side, CgroupAttachMode::Single).unwrap();
     }
     for name in [names::TCP_PROBE, names::TCP_RETRANSMIT, names::TCP_STATE] {
         object.load_program(name).unwrap();
@@ -152,8 +157,20 @@ fn flows_of_a_real_program_come_back_with_their_counts() {
     for f in &flows {
         println!(
             "proto {} {} -> {}: tx {}/{}/{} rx {}/{}/{} retr {} rtt {} sndbuf {}/{} peak {}",
-            f.protocol, f.local_port, f.remote_port, f.tx_packets, f.tx_segments, f.tx_bytes, f.rx_packets,
-            f.rx_segments, f.rx_bytes, f.retransmits, f.rtt_samples, f.sndbuf_used, f.sndbuf_limit, f.sndbuf_peak
+            f.protocol,
+            f.local_port,
+            f.remote_port,
+            f.tx_packets,
+            f.tx_segments,
+            f.tx_bytes,
+            f.rx_packets,
+            f.rx_segments,
+            f.rx_bytes,
+            f.retransmits,
+            f.rtt_samples,
+            f.sndbuf_used,
+            f.sndbuf_limit,
+            f.sndbuf_peak
         );
         assert_eq!((f.cgroup, f.local, f.injected_drops), (cgroup.id(), MAPPED_LOOPBACK, 0));
         assert_eq!(f.rtt.iter().map(|n| u64::from(*n)).sum::<u64>(), f.rtt_samples);
@@ -175,8 +192,9 @@ fn flows_of_a_real_program_come_back_with_their_counts() {
     assert!((300..=340).contains(&server.tx_segments), "{}", server.tx_segments);
     assert!(server.tx_bytes >= 300 * 102 && server.tx_bytes < 300 * 102 + 40 * 60, "{}", server.tx_bytes);
     for tcp in [&client, &server] {
+        // A sample that equals the running average is unknown: on loopback that is most of them.
         assert_eq!(tcp.remote, MAPPED_LOOPBACK);
-        assert!((50..=302).contains(&tcp.rtt_samples), "RTT samples: {}", tcp.rtt_samples);
+        assert!((10..=302).contains(&tcp.rtt_samples), "RTT samples: {}", tcp.rtt_samples);
         assert!(tcp.sndbuf_limit > 0 && tcp.sndbuf_peak <= 1000);
         assert_eq!(tcp.retransmits, 0);
     }
@@ -186,9 +204,20 @@ fn flows_of_a_real_program_come_back_with_their_counts() {
 
     // The link is made once; each read is a new walk.
     assert_eq!(reader.read().unwrap().len(), 4);
+    let all = Snapshot::take(&mut object, &reader, vec![]).unwrap();
+    assert_eq!((all.flows.len(), all.deps.len(), all.watched), (4, 0, vec![cgroup.id()]));
+    // No rule means these sockets: they are in the control group, with everybody else's.
+    let control = &all.aggregates[0];
+    assert_eq!(control.rtt.iter().sum::<u64>(), control.samples);
+    assert!(control.samples >= client.rtt_samples + server.rtt_samples && control.segments >= 500);
+    assert!(all.aggregates[1..].iter().all(|target| *target == ZERO));
     talker.end();
-    std::thread::sleep(Duration::from_millis(300));
-    assert_eq!(reader.read().unwrap().len(), 0, "the flows went with their sockets");
+    // Sockets are freed after a grace period.
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while !reader.read().unwrap().is_empty() {
+        assert!(Instant::now() < deadline, "the flows did not go with their sockets");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let deps = object.hash::<DepKey, DepValue>(names::DEPS).unwrap();
     for (flow, local) in [(&client, false), (&server, true)] {
         let dep = deps.get(&key(cgroup.id(), local), 0).unwrap();

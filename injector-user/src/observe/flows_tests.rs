@@ -1,0 +1,85 @@
+use injector_ebpf::flow::DepKey;
+
+use super::*;
+use crate::observe::samples::{ended, flow, snapshot, v4};
+
+fn named(id: u64) -> Option<String> {
+    (id == 7).then(|| "/app".to_owned())
+}
+
+fn listening(port: u16, cgroup_id: Option<u64>) -> Listener {
+    let local = std::net::SocketAddr::from(([0, 0, 0, 0], port));
+    Listener { local, accept_queue: 3, accept_limit: 128, cgroup_id, inode: 1 }
+}
+
+#[test]
+fn a_flow_is_shown_with_names_and_quantiles() {
+    let mut one = flow(7, 40_000, 5, 5432, 250);
+    (one.sndbuf_used, one.sndbuf_limit, one.sndbuf_peak) = (10, 87_040, 125);
+    let doc = flows_doc(&snapshot(vec![one], vec![]), named, |_| true);
+    let shown = &doc.flows[0];
+    assert_eq!(doc.at, "1970-01-01T00:00:00.000Z");
+    assert_eq!((&*shown.cgroup, &*shown.local, &*shown.remote), ("/app", "10.0.0.1:40000", "10.0.0.5:5432"));
+    assert_eq!((shown.tx_segments, shown.tx_bytes, shown.rtt_samples), (250, 25_000, 250));
+    assert_eq!((shown.rtt_p50_us, shown.rtt_p99_us), (Some(99), Some(99)));
+    assert_eq!((shown.sndbuf_limit, shown.sndbuf_peak_percent), (87_040, 12.5));
+}
+
+#[test]
+fn dependencies_are_open_and_ended_flows_by_the_kernels_own_rule() {
+    let flows = vec![
+        flow(7, 40_000, 5, 5432, 10),
+        flow(7, 40_001, 5, 5432, 10),
+        flow(7, 40_002, 6, 5432, 1),
+        flow(7, 8080, 9, 50_000, 2),
+        flow(7, 8080, 8, 50_001, 2),
+    ];
+    let doc =
+        flows_doc(&snapshot(flows, vec![ended(7, 5, 5432, 100), ended(8, 5, 5432, 1)]), named, |_| true);
+    let seen: Vec<_> = doc
+        .dependencies
+        .iter()
+        .map(|d| (&*d.cgroup, &*d.side, &*d.service, d.open, d.ended, d.tx_segments))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("/app", "out", "10.0.0.5:5432", 2, 1, 120),
+            ("/app", "in", "*:8080", 2, 0, 4),
+            ("/app", "out", "10.0.0.6:5432", 1, 0, 1),
+            ("8", "out", "10.0.0.5:5432", 0, 1, 1),
+        ]
+    );
+    let first = &doc.dependencies[0];
+    assert_eq!((first.rtt_samples, first.rtt_p90_us, first.rtt_p99_us), (120, Some(99), None));
+    assert_eq!((first.rx_segments, first.tx_bytes), (20, 12_000));
+}
+
+#[test]
+fn the_key_is_that_of_the_kernel() {
+    let key = DepKey { cgroup: 7, remote: v4(5), port: 5432, local: 0, protocol: 6 };
+    assert_eq!(super::super::dependency_of(&flow(7, 40_000, 5, 5432, 1)), key);
+    let key = DepKey { remote: [0; 4], port: 80, local: 1, ..key };
+    assert_eq!(super::super::dependency_of(&flow(7, 80, 5, 5432, 1)), key);
+}
+
+#[test]
+fn an_unconnected_udp_socket_talks_to_nobody_in_particular() {
+    let mut udp = flow(7, 53, 0, 0, 4);
+    (udp.protocol, udp.remote) = (17, [0, 0, 0xffff_u32.to_be(), 0]);
+    let doc = flows_doc(&snapshot(vec![udp], vec![]), named, |_| true);
+    assert_eq!((&*doc.flows[0].protocol, &*doc.flows[0].remote), ("udp", "*"));
+    assert_eq!((&*doc.dependencies[0].side, &*doc.dependencies[0].service), ("out", "*"));
+}
+
+#[test]
+fn only_what_is_asked_for_is_shown() {
+    let mut all = snapshot(vec![flow(7, 1, 5, 2, 1), flow(8, 1, 5, 2, 1)], vec![ended(8, 5, 80, 1)]);
+    all.watched = vec![7, 8];
+    all.listeners =
+        vec![listening(443, Some(7)), listening(80, Some(7)), listening(81, Some(8)), listening(82, None)];
+    let doc = flows_doc(&all, named, |id| id == 7);
+    assert_eq!((doc.watched, doc.flows.len(), doc.dependencies.len()), (vec!["/app".to_owned()], 1, 1));
+    let local: Vec<_> = doc.listeners.iter().map(|l| (&*l.local, l.accept_queue, l.accept_limit)).collect();
+    assert_eq!(local, [("0.0.0.0:443", 3, 128), ("0.0.0.0:80", 3, 128)]);
+}

@@ -1,0 +1,32 @@
+//! What observation lost.
+
+use injector_ebpf::{flow::FlowStats, rule::GateStats};
+
+use crate::api::types::LostDoc;
+
+/// All losses, of observation and of the gate.
+pub fn lost_doc(stats: &FlowStats, gate: &GateStats) -> LostDoc {
+    LostDoc {
+        flows_refused: stats.refused,
+        flows_no_memory: stats.no_memory,
+        dependencies_full: stats.deps_full,
+        bad_samples: stats.bad_samples,
+        unattributed: gate.unattributed,
+        unparsed: gate.unparsed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_loss_has_its_place() {
+        let stats =
+            FlowStats { created: 9, refused: 1, no_memory: 2, deps_full: 3, bad_samples: 4, folded: 9 };
+        let gate = GateStats { halted: 9, lapsed: 9, unattributed: 5, unparsed: 6 };
+        let lost = lost_doc(&stats, &gate);
+        let all = [lost.flows_refused, lost.flows_no_memory, lost.dependencies_full, lost.bad_samples];
+        assert_eq!((all, lost.unattributed, lost.unparsed), ([1, 2, 3, 4], 5, 6));
+    }
+}

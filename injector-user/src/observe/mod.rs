@@ -1,0 +1,25 @@
+//! What was seen: raw numbers first, everything shown is derived from them by pure functions, so that stream,
+//! Prometheus, TUI and report cannot disagree.
+
+mod address;
+mod dependencies;
+mod flows;
+mod guard;
+mod lost;
+mod quantile;
+mod rate;
+mod signals;
+mod snapshot;
+
+#[cfg(test)]
+mod samples;
+
+pub use address::{endpoint, ip, protocol};
+pub use dependencies::dependency_of;
+pub use flows::flows_doc;
+pub use guard::{Guard, HURT_WINDOWS, MIN_SAMPLES, Verdict};
+pub use lost::lost_doc;
+pub use quantile::{Quantiles, quantile, quantiles, total};
+pub use rate::{rate, wilson};
+pub use signals::{ZERO, difference, signals, signals_between, sum};
+pub use snapshot::{Snapshot, read_aggregate};

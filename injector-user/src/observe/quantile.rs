@@ -1,0 +1,104 @@
+//! Quantiles of the kernel's histograms, and how many samples they need to mean something.
+
+use injector_ebpf::hist::lower;
+
+/// Samples that a 90th percentile needs.
+const MIN_P90: u64 = 20;
+/// Samples that a 99th percentile needs.
+const MIN_P99: u64 = 200;
+
+/// Latencies in microseconds, within 6.25 %; absent with too few samples (1, 20, 200).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quantiles {
+    /// Number of samples.
+    pub samples: u64,
+    /// Median.
+    pub p50: Option<u64>,
+    /// 90th percentile.
+    pub p90: Option<u64>,
+    /// 99th percentile.
+    pub p99: Option<u64>,
+}
+
+/// How many samples a histogram holds.
+pub fn total<C: Copy + Into<u64>>(buckets: &[C]) -> u64 {
+    buckets.iter().fold(0, |sum: u64, &count| sum.saturating_add(count.into()))
+}
+
+/// The value, in microseconds, that `permille` of the samples do not exceed (nearest rank): the middle of its
+/// bucket of [`injector_ebpf::hist`], at most 6.25 % away. `None` without samples.
+///
+/// The last bucket also holds everything above 67 s.
+pub fn quantile<C: Copy + Into<u64>>(buckets: &[C], permille: u64) -> Option<u64> {
+    let samples = total(buckets);
+    let rank = (u128::from(samples) * u128::from(permille.min(1000))).div_ceil(1000).max(1);
+    let mut seen = 0u128;
+    let bucket = buckets.iter().position(|&count| {
+        seen += u128::from(count.into());
+        seen >= rank
+    })?;
+    Some(middle(bucket))
+}
+
+/// p50, p90 and p99 where there are samples enough.
+pub fn quantiles<C: Copy + Into<u64>>(buckets: &[C]) -> Quantiles {
+    let samples = total(buckets);
+    let from = |least: u64, permille| if samples >= least { quantile(buckets, permille) } else { None };
+    Quantiles { samples, p50: from(1, 500), p90: from(MIN_P90, 900), p99: from(MIN_P99, 990) }
+}
+
+/// The middle of a bucket in whole microseconds; exact below 16 us.
+fn middle(bucket: usize) -> u64 {
+    u64::from(lower(bucket)).midpoint(u64::from(lower(bucket + 1)) - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use injector_ebpf::hist::{BUCKETS, bucket};
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    fn histogram(values: &[u32]) -> [u32; BUCKETS] {
+        let mut buckets = [0; BUCKETS];
+        for &value in values {
+            buckets[bucket(value)] += 1;
+        }
+        buckets
+    }
+
+    proptest! {
+        #[test]
+        fn within_6_25_percent_of_the_exact_one(
+            mut values in vec(prop_oneof![0u32..40, 0u32..5_000, 0u32..67_000_000], 1..600),
+            permille in 0u64..=1000,
+        ) {
+            let narrow = histogram(&values);
+            let wide = narrow.map(u64::from);
+            values.sort_unstable();
+            let rank = (values.len() as u64 * permille).div_ceil(1000).max(1);
+            let exact = u64::from(values[rank as usize - 1]);
+            let found = quantile(&narrow, permille).unwrap();
+            prop_assert_eq!(Some(found), quantile(&wide, permille));
+            prop_assert!(found.abs_diff(exact) as f64 <= 0.0625 * exact as f64, "{} for {}", found, exact);
+        }
+    }
+
+    #[test]
+    fn too_few_samples_give_no_quantile() {
+        let of = |n: usize| quantiles(&histogram(&vec![100; n]));
+        assert_eq!(of(0), Quantiles::default());
+        assert_eq!(of(1), Quantiles { samples: 1, p50: Some(99), p90: None, p99: None });
+        assert_eq!(of(19).p90, None);
+        assert_eq!((of(20).p90, of(199).p99), (Some(99), None));
+        assert_eq!(of(200), Quantiles { samples: 200, p50: Some(99), p90: Some(99), p99: Some(99) });
+    }
+
+    #[test]
+    fn counters_at_their_limit_do_not_overflow() {
+        let mut buckets = [0u64; BUCKETS];
+        (buckets[3], buckets[9]) = (u64::MAX, u64::MAX);
+        assert_eq!((total(&buckets), quantile(&buckets, 500)), (u64::MAX, Some(3)));
+        assert_eq!(quantile(&[u32::MAX; BUCKETS], 1000), Some(65_011_711));
+    }
+}

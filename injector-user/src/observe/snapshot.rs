@@ -1,0 +1,105 @@
+//! Everything that the kernel programs saw, as they wrote it: what is shown is derived from this.
+
+use std::time::SystemTime;
+
+use anyhow::Result;
+use injector_ebpf::{
+    flow::{AGGREGATES, Aggregate, DepKey, DepValue, Flow, FlowStats},
+    names,
+    rule::{CG_WATCH, CgroupEntry, GateStats},
+};
+
+use super::signals::sum;
+use crate::kernel::{iter::FlowReader, net::Listener, object::Object};
+
+/// How often open and ended flows are read again because a flow ended in between.
+const TRIES: usize = 3;
+
+/// Raw numbers of one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// When it was taken.
+    pub at: SystemTime,
+    /// Ids of the cgroups whose flows are observed, ascending.
+    pub watched: Vec<u64>,
+    /// Open flows.
+    pub flows: Vec<Flow>,
+    /// Ended flows, by dependency.
+    pub deps: Vec<(DepKey, DepValue)>,
+    /// Listening sockets of the network namespaces that were looked at.
+    pub listeners: Vec<Listener>,
+    /// Sums over CPUs: the control group, then the target of each rule.
+    pub aggregates: Vec<Aggregate>,
+    /// What observation lost.
+    pub stats: FlowStats,
+    /// What the gate let through.
+    pub gate: GateStats,
+}
+
+impl Snapshot {
+    /// Reads everything. A flow that ends meanwhile is missing rather than counted twice.
+    ///
+    /// # Errors
+    /// The kernel refused a read.
+    pub fn take(object: &mut Object, reader: &FlowReader, listeners: Vec<Listener>) -> Result<Self> {
+        let mut tries = 0;
+        let (flows, deps, stats) = loop {
+            let before = flow_stats(object)?.folded;
+            // Ended ones first: what ends between the two reads is in neither.
+            let deps = object.hash::<DepKey, DepValue>(names::DEPS)?.iter().collect::<Result<Vec<_>, _>>()?;
+            let (flows, stats) = (reader.read()?, flow_stats(object)?);
+            tries += 1;
+            if stats.folded == before || tries == TRIES {
+                break (flows, deps, stats);
+            }
+        };
+        let aggregates = (0..AGGREGATES as u32).map(|i| read_aggregate(object, i)).collect::<Result<_>>()?;
+        let at = SystemTime::now();
+        Ok(Self {
+            at,
+            watched: watched(object)?,
+            flows,
+            deps,
+            listeners,
+            aggregates,
+            stats,
+            gate: gate(object)?,
+        })
+    }
+}
+
+/// One sum over all CPUs: 0 is the control group, 1 + slot the target of a rule.
+///
+/// # Errors
+/// The kernel refused the read.
+pub fn read_aggregate(object: &mut Object, index: u32) -> Result<Aggregate> {
+    Ok(sum(object.per_cpu::<Aggregate>(names::AGGREGATES)?.get(&index, 0)?.iter()))
+}
+
+fn flow_stats(object: &mut Object) -> Result<FlowStats> {
+    Ok(object.array(names::FLOW_STATS)?.get(&0, 0)?)
+}
+
+fn gate(object: &mut Object) -> Result<GateStats> {
+    let mut all = GateStats::default();
+    for cpu in object.per_cpu::<GateStats>(names::GATE_STATS)?.get(&0, 0)?.iter() {
+        all.halted += cpu.halted;
+        all.lapsed += cpu.lapsed;
+        all.unattributed += cpu.unattributed;
+        all.unparsed += cpu.unparsed;
+    }
+    Ok(all)
+}
+
+fn watched(object: &mut Object) -> Result<Vec<u64>> {
+    let cgroups = object.hash::<u64, CgroupEntry>(names::CGROUPS)?;
+    let mut ids = Vec::new();
+    for entry in cgroups.iter() {
+        let (id, entry) = entry?;
+        if entry.flags & CG_WATCH != 0 {
+            ids.push(id);
+        }
+    }
+    ids.sort_unstable();
+    Ok(ids)
+}

@@ -1,0 +1,109 @@
+use std::{
+    io::{ErrorKind, Write as _},
+    process::{Command, Stdio},
+};
+
+use super::*;
+use crate::{
+    api::types::State,
+    output::samples::{dependency, fault},
+};
+
+fn input() -> MetricsInput {
+    let mut over = fault("delay-2");
+    over.state = State::Ended;
+    let dependencies = (0..60).map(|i| dependency(&format!("10.0.0.{i}:5432"), 1000 - i)).collect();
+    MetricsInput {
+        node: "web-14".to_owned(),
+        kernel: "6.12".to_owned(),
+        faults: vec![fault("drop-1"), over],
+        ended: BTreeMap::from([("budget", 3)]),
+        halted: true,
+        disarmed: false,
+        flows: FlowsDoc { dependencies, ..Default::default() },
+        lost: LostDoc { flows_refused: 4, ..Default::default() },
+    }
+}
+
+fn has(page: &str, line: &str) {
+    assert!(page.lines().any(|l| l == line), "no line `{line}` in\n{page}");
+}
+
+#[test]
+fn the_page_says_what_the_documents_say() {
+    let page = render(&input()).unwrap();
+    for line in [
+        r#"injector_fault_armed{id="drop-1",kind="drop"} 1"#,
+        r#"injector_fault_armed{id="delay-2",kind="drop"} 0"#,
+        r#"injector_fault_left_seconds{id="drop-1",kind="drop"} 12.5"#,
+        r#"injector_fault_matched_total{id="drop-1",kind="drop"} 1000"#,
+        r#"injector_fault_acted_wire_packets_total{id="drop-1",kind="drop"} 60"#,
+        r#"injector_fault_passed_total{id="drop-1",kind="drop",reason="chance"} 949"#,
+        r#"injector_fault_rtt_seconds{group="target",id="drop-1",kind="drop",q="0.99"} 0.009"#,
+        r#"injector_halted 1"#,
+        r#"injector_disarmed 0"#,
+        r#"injector_faults_ended_total{reason="budget"} 3"#,
+        r#"injector_faults_ended_total{reason="expired"} 0"#,
+        r#"injector_lost_total{what="flows_refused"} 4"#,
+        r#"# TYPE injector_fault_acted_total counter"#,
+    ] {
+        has(&page, line);
+    }
+    assert!(page.contains(r#"injector_daemon_build_info{kernel="6.12",node="web-14""#));
+    assert!(!page.contains(r#"group="control",id="drop-1",kind="drop",q="#), "no samples, no quantile");
+}
+
+#[test]
+fn dependencies_are_bounded() {
+    let page = render(&input()).unwrap();
+    let series = page.lines().filter(|l| l.starts_with("injector_dependency_transmit_bytes_total{")).count();
+    assert_eq!(series, 51);
+    let of = |service: &str| format!(r#"{{cgroup="/app",protocol="tcp",service="{service}",side="out"}}"#);
+    has(&page, &format!("injector_dependency_transmit_bytes_total{} 1000", of("10.0.0.0:5432")));
+    let other = r#"{cgroup="other",protocol="other",service="other",side="other"}"#;
+    has(&page, &format!("injector_dependency_transmit_bytes_total{other} {}", (941..=950).sum::<u64>()));
+    has(&page, &format!("injector_dependency_open_flows{other} 10"));
+    has(
+        &page,
+        r#"injector_dependency_rtt_seconds{cgroup="/app",protocol="tcp",q="0.9",service="10.0.0.0:5432",side="out"} 0.00025"#,
+    );
+}
+
+#[test]
+fn two_dependencies_of_one_name_are_added() {
+    let mut input = input();
+    input.flows.dependencies = vec![dependency("10.0.0.1:80", 5), dependency("10.0.0.1:80", 7)];
+    let page = render(&input).unwrap();
+    assert!(page.contains(r#"injector_dependency_transmit_bytes_total{cgroup="/app",protocol="tcp",service="10.0.0.1:80",side="out"} 12"#));
+}
+
+#[test]
+fn an_idle_daemon_has_a_page_too() {
+    let mut idle = input();
+    (idle.faults, idle.flows) = (vec![], FlowsDoc::default());
+    assert!(render(&idle).unwrap().contains("injector_halted 1"));
+}
+
+#[test]
+fn promtool_finds_nothing_to_complain_of() {
+    let mut child = match Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+    {
+        Ok(child) => child,
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            println!(
+                "SKIP promtool_finds_nothing_to_complain_of: promtool is not installed (package prometheus)"
+            );
+            return;
+        }
+        Err(e) => panic!("{e}"),
+    };
+    child.stdin.take().unwrap().write_all(render(&input()).unwrap().as_bytes()).unwrap();
+    let out = child.wait_with_output().unwrap();
+    let said = [out.stdout, out.stderr].concat();
+    assert!(out.status.success() && said.is_empty(), "{}", String::from_utf8_lossy(&said));
+}

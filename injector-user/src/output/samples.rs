@@ -1,0 +1,71 @@
+//! Made-up documents for the tests of this room.
+
+use crate::{
+    api::types::{CountersDoc, DependencyDoc, FaultDoc, SignalsDoc, State},
+    spec::FaultSpec,
+};
+
+/// An armed drop.
+pub fn fault(id: &str) -> FaultDoc {
+    let spec = br#"{"kind": "drop", "percent": 5, "targets": ["cgroup:/app"], "for": "30s"}"#;
+    let target = SignalsDoc {
+        samples: 250,
+        rtt_p50_us: Some(1_500),
+        rtt_p90_us: Some(2_000),
+        rtt_p99_us: Some(9_000),
+        segments: 900,
+        retransmits: 40,
+    };
+    FaultDoc {
+        id: id.to_owned(),
+        name: None,
+        state: State::Armed,
+        summary: String::new(),
+        spec: FaultSpec::from_json(spec).unwrap(),
+        cgroups: 1,
+        processes: 2,
+        flows: 3,
+        started: "2026-01-01T00:00:00Z".to_owned(),
+        ends: "2026-01-01T00:00:30Z".to_owned(),
+        left_ms: 12_500,
+        ended: None,
+        end: None,
+        end_reason: None,
+        rung: None,
+        counters: CountersDoc {
+            matched: 1000,
+            acted: 51,
+            acted_wire: 60,
+            passed_chance: 949,
+            ..Default::default()
+        },
+        rate: None,
+        target,
+        control: SignalsDoc::default(),
+        control_verdict: "ok".to_owned(),
+        clean: None,
+    }
+}
+
+/// A dependency of `bytes` bytes each way.
+pub fn dependency(service: &str, bytes: u64) -> DependencyDoc {
+    DependencyDoc {
+        cgroup: "/app".to_owned(),
+        side: "out".to_owned(),
+        service: service.to_owned(),
+        protocol: "tcp".to_owned(),
+        open: 1,
+        ended: 2,
+        tx_segments: 10,
+        tx_bytes: bytes,
+        rx_segments: 10,
+        rx_bytes: bytes,
+        retransmits: 1,
+        injected_drops: 2,
+        injected_delays: 3,
+        rtt_samples: 25,
+        rtt_p50_us: Some(120),
+        rtt_p90_us: Some(250),
+        rtt_p99_us: None,
+    }
+}
