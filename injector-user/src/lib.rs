@@ -8,6 +8,8 @@
 //! ```
 
 pub mod api;
+pub mod cli;
+pub mod config;
 pub mod error;
 pub mod kernel;
 pub mod limits;

@@ -254,6 +254,13 @@ pub struct FaultDoc {
     pub clean: Option<CleanDoc>,
 }
 
+/// `injector.faults/1`: several faults, such as all that were stopped.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct FaultsDoc {
+    /// Newest first.
+    pub faults: Vec<FaultDoc>,
+}
+
 /// Who halted the node, why and since when.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub struct HaltDoc {

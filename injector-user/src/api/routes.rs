@@ -1,0 +1,211 @@
+//! The endpoints: what is read from a request, which command it is, what goes back.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{
+        ConnectInfo, DefaultBodyLimit, Path, Query, State,
+        rejection::{BytesRejection, PathRejection, QueryRejection},
+    },
+    http::{Method, StatusCode, Uri},
+    response::{IntoResponse as _, Response},
+    routing::{get, post, put},
+};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    MOST_BODY, owned,
+    peer::Peer,
+    reply::{self, Refusal},
+    streams,
+    types::FaultsDoc,
+};
+use crate::{
+    error::Error,
+    session::Handle,
+    spec::{FaultSpec, TargetSpec},
+};
+
+/// What every endpoint needs.
+pub(super) struct App {
+    /// The engine.
+    pub(super) handle: Handle,
+    /// The node's name.
+    pub(super) node: String,
+}
+
+type Shared = State<Arc<App>>;
+type Answer = Result<Response, Refusal>;
+type Sent = Result<Bytes, BytesRejection>;
+type Id = Result<Path<String>, PathRejection>;
+type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
+type Client = ConnectInfo<Peer>;
+
+/// All endpoints of version 1.
+pub(super) fn router(app: App) -> Router {
+    Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/doctor", get(doctor))
+        .route("/v1/plan", post(plan))
+        .route("/v1/faults", post(start).delete(stop_all))
+        .route("/v1/faults/{id}", get(fault).delete(stop))
+        .route("/v1/faults/{id}/watch", get(watch))
+        .route("/v1/halt", put(halt).delete(lift))
+        .route("/v1/flows", get(flows))
+        .route("/v1/flows/watch", get(watch_flows))
+        .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(MOST_BODY))
+        .with_state(Arc::new(app))
+}
+
+impl App {
+    fn refuse(&self, error: Error) -> Refusal {
+        Refusal::new(&self.node, error)
+    }
+
+    fn answer<T: Serialize>(&self, name: &str, body: Result<T, Error>) -> Answer {
+        let document = reply::doc(name, &self.node, body.map_err(|error| self.refuse(error))?);
+        Ok(reply::json(StatusCode::OK, reply::line(&document, &self.node).into()))
+    }
+
+    fn body(&self, body: Sent) -> Result<Bytes, Refusal> {
+        body.map_err(|error| match error.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                let error = Error::usage(format!("the request's body is larger than {MOST_BODY} bytes"))
+                    .hint("a fault takes a few hundred");
+                Refusal::with_status(&self.node, StatusCode::PAYLOAD_TOO_LARGE, error)
+            }
+            _ => self.refuse(Error::usage(format!("the request's body can't be read: {error}"))),
+        })
+    }
+
+    fn spec(&self, body: Sent) -> Result<FaultSpec, Refusal> {
+        FaultSpec::from_json(&self.body(body)?).map_err(|error| self.refuse(error))
+    }
+
+    fn id(&self, id: Id) -> Result<String, Refusal> {
+        let wrong = |error: PathRejection| self.refuse(Error::usage(format!("not a fault's id: {error}")));
+        Ok(id.map_err(wrong)?.0)
+    }
+
+    fn pairs(&self, query: Pairs, known: &str) -> Result<Vec<(String, String)>, Refusal> {
+        let query =
+            query.map_err(|error| self.refuse(Error::usage(format!("the query can't be read: {error}"))))?.0;
+        match query.iter().find(|(key, _)| key != known) {
+            None => Ok(query),
+            Some((key, _)) => {
+                let key = key.escape_debug();
+                Err(self.refuse(
+                    Error::usage(format!("`{key}` is not known here")).hint(format!("write {known}=...")),
+                ))
+            }
+        }
+    }
+
+    fn targets(&self, query: Pairs) -> Result<Vec<TargetSpec>, Refusal> {
+        let pairs = self.pairs(query, "target")?;
+        let targets = pairs.iter().map(|(_, value)| value.parse()).collect::<Result<_, Error>>();
+        targets.map_err(|error| self.refuse(error))
+    }
+
+    fn who(&self, client: &Client) -> Result<crate::session::Who, Refusal> {
+        client.0.who().map_err(|error| self.refuse(error))
+    }
+}
+
+async fn status(State(app): Shared) -> Answer {
+    app.answer("status", app.handle.status().await)
+}
+
+async fn doctor(State(app): Shared) -> Answer {
+    app.answer("doctor", app.handle.doctor().await)
+}
+
+async fn plan(State(app): Shared, body: Sent) -> Answer {
+    let spec = app.spec(body)?;
+    app.answer("plan", app.handle.plan(spec).await)
+}
+
+async fn start(State(app): Shared, client: Client, query: Pairs, body: Sent) -> Answer {
+    let mut attach = false;
+    for (_, value) in app.pairs(query, "attach")? {
+        attach = value.parse().map_err(|_| {
+            app.refuse(Error::usage(format!("attach={}", value.escape_debug())).hint("write true or false"))
+        })?;
+    }
+    let spec = app.spec(body)?;
+    let who = app.who(&client)?;
+    let (fault, mut owned) = owned::start(&app.handle, spec, who).await.map_err(|error| app.refuse(error))?;
+    if !attach {
+        owned.let_go();
+        return app.answer("fault", Ok(fault));
+    }
+    Ok(reply::ndjson(streams::fault(app.handle.clone(), app.node.clone(), fault, Some(owned))))
+}
+
+async fn fault(State(app): Shared, id: Id) -> Answer {
+    let id = app.id(id)?;
+    app.answer("fault", app.handle.fault(id).await)
+}
+
+async fn watch(State(app): Shared, id: Id) -> Answer {
+    let id = app.id(id)?;
+    let fault = app.handle.fault(id).await.map_err(|error| app.refuse(error))?;
+    Ok(reply::ndjson(streams::fault(app.handle.clone(), app.node.clone(), fault, None)))
+}
+
+async fn stop(State(app): Shared, client: Client, id: Id) -> Answer {
+    let id = app.id(id)?;
+    app.answer("fault", app.handle.stop(id, app.who(&client)?).await)
+}
+
+async fn stop_all(State(app): Shared, client: Client) -> Answer {
+    let stopped = app.handle.stop_all(app.who(&client)?).await;
+    app.answer("faults", stopped.map(|faults| FaultsDoc { faults }))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reason {
+    #[serde(default)]
+    why: String,
+}
+
+/// A body that can't be read does not keep a node from being halted: its reason is just lost.
+async fn halt(State(app): Shared, client: Client, body: Sent) -> Answer {
+    let why = body.ok().and_then(|body| serde_json::from_slice::<Reason>(&body).ok()).unwrap_or_default().why;
+    app.answer("status", app.handle.halt(why, app.who(&client)?).await)
+}
+
+async fn lift(State(app): Shared, client: Client) -> Answer {
+    app.answer("status", app.handle.lift(app.who(&client)?).await)
+}
+
+async fn flows(State(app): Shared, query: Pairs) -> Answer {
+    let targets = app.targets(query)?;
+    app.answer("flows", app.handle.flows(targets).await)
+}
+
+/// A target that can't be resolved is an answer with a status, not a line: so the first look is made here.
+async fn watch_flows(State(app): Shared, query: Pairs) -> Answer {
+    let targets = app.targets(query)?;
+    app.handle.flows(targets.clone()).await.map_err(|error| app.refuse(error))?;
+    let body: Body = streams::flows(app.handle.clone(), app.node.clone(), targets);
+    Ok(reply::ndjson(body))
+}
+
+async fn unknown(State(app): Shared, uri: Uri) -> Response {
+    let error = Error::not_found(format!("there is no {} here", uri.path().escape_debug()))
+        .hint("/v1/status, /v1/doctor, /v1/plan, /v1/faults[/ID[/watch]], /v1/halt, /v1/flows[/watch]");
+    app.refuse(error).into_response()
+}
+
+async fn wrong_method(State(app): Shared, method: Method, uri: Uri) -> Response {
+    let error = Error::usage(format!("{method} does not go with {}", uri.path().escape_debug()))
+        .hint("docs: GET reads, POST arms, DELETE stops, PUT and DELETE /v1/halt");
+    Refusal::with_status(&app.node, StatusCode::METHOD_NOT_ALLOWED, error).into_response()
+}

@@ -1,0 +1,79 @@
+//! The table that `--help`, man pages and completions come from.
+//!
+//! Values are plain text here: the types of `spec` read them, so that a wrong one gets their answer.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::{delay::Delay, drop::Drop, fail::Fail, flows, halt, plan, status, stop};
+
+/// Makes the network and the kernel fail, on purpose, for selected cgroups and for nothing else.
+#[derive(Debug, Parser)]
+#[command(name = "injector", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(subcommand_required = true, arg_required_else_help = false)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 daemon not reachable (never for halt), 4 refused, \
+                        5 ended early, 6 acted on nothing, 130 interrupted."
+)]
+pub(super) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+    /// Print JSON documents; an error is JSON on stderr.
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// The daemon's socket [default: the configuration's, /run/injector/injector.sock].
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(super) socket: Option<PathBuf>,
+    /// The configuration [default: /etc/injector/config.yaml].
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(super) config: Option<PathBuf>,
+}
+
+/// One verb, one file.
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Run the daemon (root).
+    Daemon,
+    /// Show what this kernel can do, which way, and why not.
+    Doctor,
+    /// Lose a share of a target's packets.
+    Drop(Run<Drop>),
+    /// Send a target's packets later.
+    Delay(Run<Delay>),
+    /// Make a target's system calls return an error.
+    Fail(Run<Fail>),
+    /// Show what a fault would do; nothing is touched.
+    Plan(plan::Plan),
+    /// Show the node's faults, or one of them.
+    Status(status::Status),
+    /// End a fault; returns when nothing of it is left.
+    Stop(stop::Stop),
+    /// Stop everything at once, with or without a daemon; nothing can be armed until it is lifted.
+    Halt(halt::Halt),
+    /// Remove what a daemon that is gone left in the kernel (root).
+    Clean,
+    /// Show flows: packets, retransmits, RTT and injected faults per peer.
+    Flows(flows::Flows),
+}
+
+/// A fault, and how to run it.
+#[derive(Debug, Args)]
+pub(super) struct Run<A: Args> {
+    #[command(flatten)]
+    pub(super) ask: A,
+    #[command(flatten)]
+    pub(super) how: How,
+}
+
+/// How to run a fault.
+#[derive(Debug, Args)]
+pub(super) struct How {
+    /// Print the ID and return: the fault lives on until its time is over or it is stopped.
+    #[arg(long)]
+    pub(super) detach: bool,
+    /// Show what it would do (same as `injector plan`); nothing is touched.
+    #[arg(long, conflicts_with = "detach")]
+    pub(super) dry_run: bool,
+}

@@ -1,0 +1,79 @@
+//! The flags that all faults have.
+
+use std::str::FromStr;
+
+use clap::Args;
+
+use crate::{
+    error::Error,
+    spec::{FaultKind, FaultSpec, Peer},
+};
+
+/// Whom, how long, under which name.
+#[derive(Debug, Args)]
+pub(super) struct Common {
+    /// Whose packets or calls: cgroup:/PATH or unit:NAME, with all that is below; repeat it for several.
+    #[arg(long = "target", value_name = "TARGET")]
+    targets: Vec<String>,
+    /// How long: 500ms, 30s, 1m30s [default: 30s].
+    #[arg(long = "for", visible_alias = "duration", value_name = "TIME", allow_negative_numbers = true)]
+    ttl: Option<String>,
+    /// A name of your own instead of one like drop-7k3.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// End it after so many faulted packets or calls.
+    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
+    budget: Option<String>,
+}
+
+impl Common {
+    /// The fault of `kind`, checked.
+    pub(super) fn spec(&self, kind: FaultKind, peer: Option<Peer>) -> Result<FaultSpec, Error> {
+        let targets = self
+            .targets
+            .iter()
+            .map(|text| text.parse().map_err(|error| of_flag("--target", error)))
+            .collect::<Result<Vec<_>, Error>>()?;
+        if targets.is_empty() {
+            let verb = kind.verb();
+            return Err(Error::usage(format!("a {verb} needs a target"))
+                .hint("--target unit:nginx.service or --target cgroup:/app.slice"));
+        }
+        let spec = FaultSpec {
+            name: value("--name", self.name.as_deref())?,
+            targets,
+            fault: kind,
+            peer,
+            ttl: value("--for", self.ttl.as_deref())?,
+            budget: self.budget.as_deref().map(count).transpose()?,
+        };
+        spec.validate()?;
+        Ok(spec)
+    }
+}
+
+/// The value of a flag, read by its own type; the flag's name stands before what is wrong with it.
+pub(super) fn value<T: FromStr<Err = Error>>(flag: &str, text: Option<&str>) -> Result<Option<T>, Error> {
+    text.map(|text| text.parse().map_err(|error| of_flag(flag, error))).transpose()
+}
+
+/// The value of a flag that `verb` can't do without.
+pub(super) fn needed<T: FromStr<Err = Error>>(
+    flag: &str,
+    text: Option<&str>,
+    missing: &str,
+    hint: &str,
+) -> Result<T, Error> {
+    value(flag, text)?.ok_or_else(|| Error::usage(missing).hint(hint))
+}
+
+fn of_flag(flag: &str, error: Error) -> Error {
+    Error { message: format!("{flag}: {}", error.message), ..error }
+}
+
+fn count(text: &str) -> Result<u64, Error> {
+    text.parse().map_err(|_| {
+        Error::usage(format!("--budget: `{}` is not a count", text.escape_debug()))
+            .hint("write a whole number of packets or calls, such as 1000")
+    })
+}

@@ -1,0 +1,147 @@
+//! `injector flows`.
+
+use clap::Args;
+
+use super::{
+    context::{Context, block_on},
+    out::{self, Outcome},
+    table::Table,
+    text::{bytes, count, micros},
+    when,
+};
+use crate::{
+    api::{
+        Client,
+        client::encoded,
+        types::{Doc, FlowsDoc},
+    },
+    error::Error,
+    spec::TargetSpec,
+};
+
+/// Show flows: packets, retransmits, RTT and injected faults per peer.
+#[derive(Debug, Args)]
+pub(super) struct Flows {
+    /// Whose: cgroup:/PATH or unit:NAME; repeat it for several [default: all that is watched].
+    #[arg(long = "target", value_name = "TARGET")]
+    targets: Vec<String>,
+    /// Once a second until Ctrl-C.
+    #[arg(long)]
+    watch: bool,
+}
+
+/// Runs the verb.
+pub(super) fn run(args: &Flows, context: &Context) -> Outcome {
+    let targets: Vec<TargetSpec> =
+        args.targets.iter().map(|target| target.parse()).collect::<Result<_, Error>>()?;
+    let query: Vec<String> =
+        targets.iter().map(|target| format!("target={}", encoded(&target.to_string()))).collect();
+    let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+    let client = context.client()?;
+    if args.watch {
+        return block_on(watch(&client, &format!("/v1/flows/watch{query}"), context.json))?;
+    }
+    let flows: Doc<FlowsDoc> = block_on(client.get(&format!("/v1/flows{query}")))??;
+    if context.json { out::document(&flows) } else { print(&flows.body) }
+}
+
+async fn watch(client: &Client, path: &str, json: bool) -> Outcome {
+    let mut lines = client.lines(path).await?;
+    while let Some(line) = lines.next().await? {
+        if json {
+            out::say(&line)?;
+            continue;
+        }
+        let flows: Doc<FlowsDoc> = serde_json::from_str(&line)
+            .map_err(|error| Error::failed(format!("the daemon's line can't be read: {error}")))?;
+        print(&flows.body)?;
+    }
+    Err(Error::unreachable("the daemon hung up").hint("its log says why").into())
+}
+
+fn print(flows: &FlowsDoc) -> Outcome {
+    let watched = if flows.watched.is_empty() { "nothing".to_owned() } else { flows.watched.join(", ") };
+    out::say(&format!("{}  watched: {watched}", when::clock(&flows.at)))?;
+    for table in [open(flows), services(flows), listeners(flows)].iter().filter(|table| !table.is_empty()) {
+        table.lines().iter().try_for_each(|line| out::say(line))?;
+        out::say("")?;
+    }
+    let lost = flows.lost;
+    let lost = lost.flows_refused + lost.flows_no_memory + lost.dependencies_full + lost.bad_samples;
+    if lost > 0 {
+        out::say(&format!("not complete: {} flows or samples were lost (injector status)", count(lost)))?;
+    }
+    Ok(())
+}
+
+fn open(flows: &FlowsDoc) -> Table {
+    let mut table = Table::new(&[
+        "CGROUP", "PROTO", "LOCAL", "REMOTE", "SENT", "RECEIVED", "RETRANS", "DROPPED", "DELAYED", "p50",
+        "p90", "p99", "SNDBUF",
+    ]);
+    for flow in &flows.flows {
+        table.row([
+            flow.cgroup.clone(),
+            flow.protocol.clone(),
+            flow.local.clone(),
+            flow.remote.clone(),
+            bytes(flow.tx_bytes),
+            bytes(flow.rx_bytes),
+            count(flow.retransmits),
+            count(flow.injected_drops),
+            count(flow.injected_delays),
+            micros(flow.rtt_p50_us),
+            micros(flow.rtt_p90_us),
+            micros(flow.rtt_p99_us),
+            share(flow.sndbuf_used, flow.sndbuf_limit),
+        ]);
+    }
+    table
+}
+
+fn services(flows: &FlowsDoc) -> Table {
+    let mut table = Table::new(&[
+        "CGROUP", "SIDE", "PROTO", "SERVICE", "OPEN", "ENDED", "SENT", "RECEIVED", "RETRANS", "DROPPED",
+        "DELAYED", "p50", "p90", "p99",
+    ]);
+    for service in &flows.dependencies {
+        table.row([
+            service.cgroup.clone(),
+            service.side.clone(),
+            service.protocol.clone(),
+            service.service.clone(),
+            count(service.open),
+            count(service.ended),
+            bytes(service.tx_bytes),
+            bytes(service.rx_bytes),
+            count(service.retransmits),
+            count(service.injected_drops),
+            count(service.injected_delays),
+            micros(service.rtt_p50_us),
+            micros(service.rtt_p90_us),
+            micros(service.rtt_p99_us),
+        ]);
+    }
+    table
+}
+
+fn listeners(flows: &FlowsDoc) -> Table {
+    let mut table = Table::new(&["CGROUP", "LISTENER", "WAITING", "LIMIT"]);
+    for listener in &flows.listeners {
+        table.row([
+            listener.cgroup.clone(),
+            listener.local.clone(),
+            count(listener.accept_queue),
+            count(listener.accept_limit),
+        ]);
+    }
+    table
+}
+
+/// `12 %`; `-` where there is no limit.
+fn share(used: u64, limit: u64) -> String {
+    match used.saturating_mul(100).checked_div(limit) {
+        Some(percent) => format!("{percent} %"),
+        None => "-".to_owned(),
+    }
+}

@@ -1,0 +1,90 @@
+//! The command line: one file per verb. Every ending is an exit code of DESIGN.md section 5, and every error a
+//! kind, a message and a hint; with `--json` it is JSON on stderr.
+
+mod args;
+mod ask;
+mod clean;
+mod context;
+mod daemon;
+mod delay;
+mod doctor;
+mod drop;
+mod ending;
+mod fail;
+mod flows;
+mod foreground;
+mod halt;
+mod local;
+mod out;
+mod plan;
+mod proof;
+mod run;
+mod status;
+mod stop;
+mod table;
+mod text;
+mod usage;
+mod when;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use args::{Cli, Verb};
+use clap::{CommandFactory as _, Parser as _};
+use context::Context;
+use out::{Outcome, Stop};
+
+use crate::session::watcher;
+
+/// The whole command line, for man pages and completions.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs the program's arguments and gives its exit code.
+pub fn main() -> ExitCode {
+    let words: Vec<_> = std::env::args_os().collect();
+    if words.get(1).is_some_and(|verb| verb == watcher::VERB) {
+        return watch(&words);
+    }
+    // Also a command line that can't be understood may have asked for JSON.
+    let json = words.iter().skip(1).take_while(|word| *word != "--").any(|word| word == "--json");
+    let outcome = Cli::try_parse_from(&words).map_err(usage::explain).and_then(|cli| {
+        let context = Context { json: cli.json, socket: cli.socket, config: cli.config };
+        dispatch(cli.verb, &context)
+    });
+    match outcome {
+        Ok(()) | Err(Stop::Enough) => ExitCode::SUCCESS,
+        Err(Stop::Error(error)) => {
+            out::complain(&error, json);
+            ExitCode::from(error.kind.exit_code())
+        }
+    }
+}
+
+/// The daemon's watcher process: not a verb, and in no help.
+fn watch(words: &[OsString]) -> ExitCode {
+    let words: Vec<String> = words.iter().skip(2).map(|word| word.to_string_lossy().into_owned()).collect();
+    match watcher::run(&words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            out::remark(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(verb: Verb, context: &Context) -> Outcome {
+    match verb {
+        Verb::Daemon => daemon::run(context),
+        Verb::Doctor => doctor::run(context),
+        Verb::Drop(run) => run::run(&run.ask.spec()?, &run.how, context),
+        Verb::Delay(run) => run::run(&run.ask.spec()?, &run.how, context),
+        Verb::Fail(run) => run::run(&run.ask.spec()?, &run.how, context),
+        Verb::Plan(args) => plan::run(&args, context),
+        Verb::Status(args) => status::run(&args, context),
+        Verb::Stop(args) => stop::run(&args, context),
+        Verb::Halt(args) => halt::run(&args, context),
+        Verb::Clean => clean::run(context),
+        Verb::Flows(args) => flows::run(&args, context),
+    }
+}

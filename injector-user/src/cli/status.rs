@@ -1,0 +1,163 @@
+//! `injector status`.
+
+use clap::Args;
+
+use super::{
+    context::{Context, block_on},
+    ending,
+    out::{self, Outcome},
+    stop,
+    table::Table,
+    text, when,
+};
+use crate::api::{
+    client::encoded,
+    types::{Doc, FaultDoc, State, StatusDoc},
+};
+
+/// Show the node's faults, or one of them.
+#[derive(Debug, Args)]
+pub(super) struct Status {
+    /// Its ID, name, or a unique beginning of its ID.
+    #[arg(value_name = "ID")]
+    id: Option<String>,
+}
+
+/// Runs the verb.
+pub(super) fn run(args: &Status, context: &Context) -> Outcome {
+    let client = context.client()?;
+    if let Some(id) = &args.id {
+        let path = format!("/v1/faults/{}", encoded(stop::named(id)?));
+        let fault: Doc<FaultDoc> = block_on(client.get(&path))??;
+        return if context.json { out::document(&fault) } else { print(&one(&fault.body)) };
+    }
+    let status: Doc<StatusDoc> = block_on(client.get("/v1/status"))??;
+    if context.json { out::document(&status) } else { print(&all(&status)) }
+}
+
+fn print(lines: &[String]) -> Outcome {
+    lines.iter().try_for_each(|line| out::say(line))
+}
+
+fn state(fault: &FaultDoc) -> &'static str {
+    match fault.state {
+        State::Armed => "ARMED",
+        State::Draining => "DRAINING",
+        State::Ended => "ENDED",
+    }
+}
+
+fn all(status: &Doc<StatusDoc>) -> Vec<String> {
+    let (node, status) = (&status.node, &status.body);
+    let mut lines = Vec::new();
+    if let Some(halt) = &status.halted {
+        let why = if halt.why.is_empty() { "no reason given" } else { &halt.why };
+        lines.push(format!("HALTED by {} since {}: {why}", halt.by, halt.since));
+        lines.push("nothing can be armed until: injector halt --lift".to_owned());
+    }
+    lines.extend(status.disarmed.iter().map(|why| format!("NOTHING CAN BE ARMED: {why}")));
+    lines.push(format!("{node} ({}): daemon {}, instance {}", status.kernel, status.pid, status.instance));
+    let mut table = Table::new(&["ID", "STATE", "WHAT", "MATCHED", "ACTED", "RATE", "ENDS"]);
+    for fault in &status.faults {
+        let ends = fault.ended.as_ref().unwrap_or(&fault.ends);
+        table.row([
+            fault.id.clone(),
+            state(fault).to_owned(),
+            fault.summary.clone(),
+            text::count(fault.counters.matched),
+            text::count(fault.counters.acted),
+            text::rate(fault),
+            when::clock(ends),
+        ]);
+    }
+    if table.is_empty() {
+        lines.push("no faults".to_owned());
+    } else {
+        lines.extend(table.lines());
+    }
+    lines.push(match status.attached.as_slice() {
+        [] => "in the kernel: nothing of ours".to_owned(),
+        attached => format!("in the kernel: {}", attached.join(", ")),
+    });
+    let lost = status.lost;
+    let lost = [
+        (lost.flows_refused, "flows over the bound"),
+        (lost.flows_no_memory, "flows without memory"),
+        (lost.dependencies_full, "ended flows without a place"),
+        (lost.bad_samples, "bad samples"),
+        (lost.unattributed, "packets without an owner"),
+        (lost.unparsed, "packets not understood"),
+    ];
+    let lost: Vec<String> =
+        lost.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", text::count(*n))).collect();
+    if !lost.is_empty() {
+        lines.push(format!("not observed: {}", lost.join(", ")));
+    }
+    lines
+}
+
+fn one(fault: &FaultDoc) -> Vec<String> {
+    let counters = &fault.counters;
+    let name = fault.name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
+    let mut lines = vec![
+        format!("{}{name} {}: {}", fault.id, state(fault), fault.summary),
+        format!(
+            "  from {} to {}",
+            when::clock(&fault.started),
+            when::clock(fault.ended.as_ref().unwrap_or(&fault.ends))
+        ),
+        format!(
+            "  touches {}, {}, {}",
+            text::counted(fault.cgroups, "cgroup", "cgroups"),
+            text::counted(fault.processes, "process", "processes"),
+            text::counted(fault.flows, "flow", "flows")
+        ),
+    ];
+    lines.extend(fault.rung.iter().map(|rung| format!("  way: {rung}")));
+    let what = text::things(fault, 2);
+    lines.push(format!(
+        "  {what} matched {}, acted on {}",
+        text::count(counters.matched),
+        text::count(counters.acted)
+    ));
+    lines.push(format!("  rate {}", text::rate(fault)));
+    if fault.spec.fault.is_network() {
+        lines.push(format!(
+            "  on the wire {} of {} segments, {}",
+            text::count(counters.acted_wire),
+            text::count(counters.matched_wire),
+            text::bytes(counters.acted_bytes)
+        ));
+    }
+    let passed = [
+        (counters.passed_chance, "by chance"),
+        (counters.passed_deadline, "after its time"),
+        (counters.passed_budget, "after its budget"),
+        (counters.passed_protected, "protected"),
+        (counters.unreadable, "with an unreadable path"),
+        (counters.other_call, "from another call"),
+    ];
+    let passed: Vec<String> =
+        passed.iter().filter(|(n, _)| *n > 0).map(|(n, why)| format!("{} {why}", text::count(*n))).collect();
+    if !passed.is_empty() {
+        lines.push(format!("  let through: {}", passed.join(", ")));
+    }
+    let mut table = Table::new(&["  GROUP", "SAMPLES", "p50", "p90", "p99", "SEGMENTS", "RETRANSMITS"]);
+    for (group, signals) in [("  target", &fault.target), ("  control", &fault.control)] {
+        table.row([
+            group.to_owned(),
+            text::count(signals.samples),
+            text::micros(signals.rtt_p50_us),
+            text::micros(signals.rtt_p90_us),
+            text::micros(signals.rtt_p99_us),
+            text::count(signals.segments),
+            text::count(signals.retransmits),
+        ]);
+    }
+    lines.extend(table.lines());
+    lines.push(format!("  control group: {}", fault.control_verdict));
+    if fault.state == State::Ended {
+        lines.extend(ending::lines(fault));
+    }
+    lines
+}

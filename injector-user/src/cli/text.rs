@@ -1,0 +1,135 @@
+//! Numbers with units, and the lines of a fault.
+
+use super::when;
+use crate::{
+    api::types::{Doc, FaultDoc},
+    session,
+    spec::FaultKind,
+};
+
+/// `4,210`.
+pub(super) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 process`, `4 processes`.
+pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { many })
+}
+
+/// What a fault acts on: packets or calls, as `number` of them are called.
+pub(super) fn things(fault: &FaultDoc, number: u64) -> &'static str {
+    match (fault.spec.fault.is_network(), number) {
+        (true, 1) => "packet",
+        (true, _) => "packets",
+        (false, 1) => "call",
+        (false, _) => "calls",
+    }
+}
+
+/// `850 us`, `41.2 ms`, `1.20 s`; `-` with too few samples.
+pub(super) fn micros(micros: Option<u64>) -> String {
+    match micros {
+        None => "-".to_owned(),
+        Some(us) if us < 1_000 => format!("{us} us"),
+        Some(us) if us < 1_000_000 => format!("{}.{} ms", us / 1_000, us % 1_000 / 100),
+        Some(us) => format!("{}.{:02} s", us / 1_000_000, us % 1_000_000 / 10_000),
+    }
+}
+
+/// `12 ms`, `1.5 s`.
+pub(super) fn span_ms(ms: u64) -> String {
+    if ms < 1_000 { format!("{ms} ms") } else { format!("{}.{} s", ms / 1_000, ms % 1_000 / 100) }
+}
+
+/// `512 B`, `1.5 MB`.
+pub(super) fn bytes(bytes: u64) -> String {
+    let units = [(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    match units.into_iter().find(|(size, _)| bytes >= *size) {
+        Some((size, unit)) => format!("{}.{} {unit}", bytes / size, bytes % size * 10 / size),
+        None => format!("{bytes} B"),
+    }
+}
+
+/// What is armed, where, whom it touches, when it ends and how to stop it.
+pub(super) fn first_line(fault: &Doc<FaultDoc>, detached: bool) -> String {
+    let (node, fault) = (&fault.node, &fault.body);
+    let id = &fault.id;
+    let mut whom =
+        vec![counted(fault.cgroups, "cgroup", "cgroups"), counted(fault.processes, "process", "processes")];
+    if !matches!(fault.spec.fault, FaultKind::Fail { .. }) {
+        whom.push(counted(fault.flows, "flow", "flows"));
+    }
+    let stop = if detached { "" } else { "Ctrl-C | " };
+    format!(
+        "{id} ARMED on {node} ({}): {} ({}). Ends {}. Stop: {stop}injector stop {id} | injector halt",
+        kernel(),
+        fault.summary,
+        whom.join(", "),
+        when::clock(&fault.ends)
+    )
+}
+
+/// The daemon is on this node: its kernel is ours. `6.12` of `6.12.43+deb13-cloud-amd64`.
+fn kernel() -> String {
+    let release = session::kernel_release();
+    let mut parts = release.split(['.', '-']);
+    match (parts.next(), parts.next()) {
+        (Some(major), Some(minor)) => format!("{major}.{minor}"),
+        _ => release,
+    }
+}
+
+/// `5.06 % (4.43 to 5.76)`; `-` where there is no rate.
+pub(super) fn rate(fault: &FaultDoc) -> String {
+    fault.rate.map_or_else(
+        || "-".to_owned(),
+        |rate| format!("{:.2} % ({:.2} to {:.2})", rate.achieved, rate.low, rate.high),
+    )
+}
+
+/// The line of a second. The control group's verdict is said when it changes.
+pub(super) fn second(fault: &FaultDoc, verdict_before: Option<&str>) -> String {
+    let counters = &fault.counters;
+    let mut line = format!("  matched {:>9}  acted {:>8}", count(counters.matched), count(counters.acted));
+    if let Some(asked) = fault.spec.fault.percent() {
+        line += &format!("  rate {} of {asked}", rate(fault));
+    }
+    if fault.spec.fault.is_network() {
+        line += &format!(
+            "  p99 target {} control {}",
+            micros(fault.target.rtt_p99_us),
+            micros(fault.control.rtt_p99_us)
+        );
+    }
+    line += &format!("  {} left", span_ms(fault.left_ms));
+    if verdict_before != Some(fault.control_verdict.as_str()) && fault.control_verdict != "ok" {
+        line += &format!("  control {}", fault.control_verdict);
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_units() {
+        assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(
+            [Some(850), Some(41_250), Some(1_204_000), None].map(micros),
+            ["850 us", "41.2 ms", "1.20 s", "-"]
+        );
+        assert_eq!([512, 1_500_000, 2_000].map(bytes), ["512 B", "1.5 MB", "2.0 kB"]);
+        assert_eq!([12, 1_560].map(span_ms), ["12 ms", "1.5 s"]);
+        assert_eq!(counted(1, "process", "processes"), "1 process");
+    }
+}

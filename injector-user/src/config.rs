@@ -1,0 +1,240 @@
+//! The daemon's configuration file.
+
+use std::{
+    fmt,
+    fs::File,
+    io::{ErrorKind, Read},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
+
+use crate::{
+    error::Error,
+    limits,
+    spec::{Span, TargetSpec},
+};
+
+/// Where the configuration is unless `--config` says otherwise.
+pub const DEFAULT_PATH: &str = "/etc/injector/config.yaml";
+
+/// The daemon's HTTP port for Prometheus.
+pub const DEFAULT_METRICS: &str = "127.0.0.1:9842";
+
+/// More is not a configuration file.
+const LARGEST: u64 = 64 * 1024;
+
+const KEYS: &str = "its keys: socket, metrics, limits, run_dir, state_dir, watch, lease, observe";
+
+/// What the node's owner set. Every key has a default; unknown keys are errors.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The Unix socket of the API.
+    pub socket: PathBuf,
+    /// Where `/metrics` is served, or `off`.
+    pub metrics: Metrics,
+    /// The limits file.
+    pub limits: PathBuf,
+    /// What may vanish at a reboot: lock files, the watcher's state.
+    pub run_dir: PathBuf,
+    /// What must survive it: the journal and the halt file.
+    pub state_dir: PathBuf,
+    /// Targets whose flows are observed also while there is no fault.
+    pub watch: Vec<TargetSpec>,
+    /// How long a fault acts without the daemon's heartbeat: 500ms to 10s.
+    pub lease: Span,
+    /// Whose flows are observed.
+    pub observe: Observe,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            socket: "/run/injector/injector.sock".into(),
+            metrics: Metrics(Some(SocketAddr::from(([127, 0, 0, 1], 9842)))),
+            limits: limits::DEFAULT_PATH.into(),
+            run_dir: "/run/injector".into(),
+            state_dir: "/var/lib/injector".into(),
+            watch: Vec::new(),
+            lease: Span::from_secs(2),
+            observe: Observe::Targets,
+        }
+    }
+}
+
+/// Whose flows are observed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Observe {
+    /// Those of the watched targets and of every fault's targets.
+    #[default]
+    Targets,
+}
+
+/// An address to listen on, or `off`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metrics(pub Option<SocketAddr>);
+
+impl FromStr for Metrics {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        text.parse().map(|address| Self(Some(address))).map_err(|_| {
+            Error::usage(format!("`{}` is not an address to listen on", text.escape_debug()))
+                .hint(format!("write ADDRESS:PORT, such as {DEFAULT_METRICS}, or off"))
+        })
+    }
+}
+
+impl fmt::Display for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(address) => address.fmt(f),
+            None => f.write_str("off"),
+        }
+    }
+}
+
+impl Serialize for Metrics {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Metrics {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(MetricsText)
+    }
+}
+
+struct MetricsText;
+
+impl Visitor<'_> for MetricsText {
+    type Value = Metrics;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ADDRESS:PORT such as {DEFAULT_METRICS}, or off")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Metrics, E> {
+        text.parse().map_err(E::custom)
+    }
+
+    /// `off` without quotes is YAML 1.1's `false`.
+    fn visit_bool<E: serde::de::Error>(self, on: bool) -> Result<Metrics, E> {
+        if on { Err(E::custom("metrics: on says no address: write ADDRESS:PORT")) } else { Ok(Metrics(None)) }
+    }
+}
+
+impl Config {
+    /// Reads the file that was named, which must exist, or the one at [`DEFAULT_PATH`], which need not.
+    ///
+    /// # Errors
+    /// It can't be read, or a key or value is wrong: the message says line and column.
+    pub fn load(path: Option<&Path>) -> Result<Self, Error> {
+        let (path, may_miss) = match path {
+            Some(path) => (path, false),
+            None => (Path::new(DEFAULT_PATH), true),
+        };
+        let shown = path.display();
+        let failed = |error: std::io::Error| {
+            Error::usage(format!("can't read the configuration {shown}: {error}"))
+                .hint("write the file or correct --config")
+        };
+        let mut file = match File::open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound && may_miss => return Ok(Self::default()),
+            other => other.map_err(failed)?,
+        };
+        let mut text = String::new();
+        file.by_ref().take(LARGEST + 1).read_to_string(&mut text).map_err(failed)?;
+        if text.len() as u64 > LARGEST {
+            return Err(
+                Error::usage(format!("the configuration {shown} is larger than {LARGEST} bytes")).hint(KEYS)
+            );
+        }
+        Self::parse(&text).map_err(|error| {
+            Error::usage(format!("the configuration {shown} is wrong: {}", error.message))
+                .hint(error.hint.unwrap_or_else(|| KEYS.to_owned()))
+        })
+    }
+
+    fn parse(text: &str) -> Result<Self, Error> {
+        let nothing = text.lines().all(|line| matches!(line.trim().chars().next(), None | Some('#')));
+        if nothing {
+            return Ok(Self::default());
+        }
+        let config: Self = serde_saphyr::from_str(text).map_err(|error| Error::usage(error.to_string()))?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    fn validate(&self) -> Result<(), Error> {
+        let (least, most) = (Span::from_millis(500), Span::from_secs(10));
+        if self.lease < least || self.lease > most {
+            return Err(Error::usage(format!("the lease is {}", self.lease))
+                .hint(format!("it is {least} to {most}: so long a fault acts when the daemon hangs")));
+        }
+        let paths = [
+            ("socket", &self.socket),
+            ("limits", &self.limits),
+            ("run_dir", &self.run_dir),
+            ("state_dir", &self.state_dir),
+        ];
+        for (key, path) in paths {
+            if !path.is_absolute() {
+                return Err(Error::usage(format!("{key} `{}` is not absolute", path.display()))
+                    .hint("start it with a slash"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(text: &str) -> Error {
+        Config::parse(text).unwrap_err()
+    }
+
+    #[test]
+    fn defaults_and_every_key() {
+        assert_eq!(Config::parse("# nothing\n\n").unwrap(), Config::default());
+        let text = "socket: /s\nmetrics: off\nlimits: /l\nrun_dir: /r\nstate_dir: /v\nwatch: [unit:nginx]\n\
+                    lease: 500ms\nobserve: targets\n";
+        let config = Config::parse(text).unwrap();
+        assert_eq!(config.metrics, Metrics(None));
+        assert_eq!(config.watch, ["unit:nginx".parse::<TargetSpec>().unwrap()]);
+        assert_eq!((config.socket.as_path(), config.lease), (Path::new("/s"), Span::from_millis(500)));
+        assert_eq!(Config::parse("metrics: '[::1]:1'").unwrap().metrics.to_string(), "[::1]:1");
+        assert_eq!(Config::default().metrics.to_string(), DEFAULT_METRICS);
+    }
+
+    #[test]
+    fn unknown_keys_and_bad_values_say_where() {
+        let error = wrong("lease: 2s\nsokcet: /x\n").to_string();
+        assert!(error.contains("sokcet") && error.contains("line 2"), "{error}");
+        let error = wrong("lease: 3\n").to_string();
+        assert!(error.contains("no unit") && error.contains("line 1"), "{error}");
+        assert!(wrong("lease: 11s").message.contains("11s"));
+        assert!(wrong("socket: run/x").message.contains("not absolute"));
+        assert!(wrong("metrics: 9842").message.contains("9842"), "{}", wrong("metrics: 9842"));
+        assert!(wrong("metrics: localhost").message.contains("localhost"));
+        assert!(wrong("observe: all").message.contains("all"));
+        assert!(wrong("watch: [nginx]").message.contains("not a target"));
+    }
+
+    #[test]
+    fn a_named_file_must_exist() {
+        assert!(
+            Config::load(Some(Path::new("/nowhere/config.yaml"))).unwrap_err().message.contains("/nowhere")
+        );
+    }
+}

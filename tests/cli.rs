@@ -1,0 +1,218 @@
+//! The command line as a person meets it: no root and no daemon needed.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+const VERBS: [&[&str]; 15] = [
+    &[],
+    &["daemon"],
+    &["doctor"],
+    &["drop"],
+    &["delay"],
+    &["fail"],
+    &["plan"],
+    &["plan", "drop"],
+    &["plan", "delay"],
+    &["plan", "fail"],
+    &["status"],
+    &["stop"],
+    &["halt"],
+    &["clean"],
+    &["flows"],
+];
+
+fn command(words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_injector"));
+    command.args(words).stdin(Stdio::null()).env_remove("COLUMNS");
+    command
+}
+
+fn injector(words: &[&str]) -> Output {
+    command(words).output().unwrap()
+}
+
+/// Exit code and stderr.
+fn ending(output: &Output) -> (i32, String) {
+    (output.status.code().unwrap(), String::from_utf8(output.stderr.clone()).unwrap())
+}
+
+/// A socket that nobody listens on, in a directory that nobody else uses.
+fn nowhere() -> (tempfile::TempDir, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("none.sock").display().to_string();
+    (directory, socket)
+}
+
+#[test]
+fn help_is_as_published() {
+    let mut all = String::new();
+    for verb in VERBS {
+        let output = injector(&[verb, &["--help"]].concat());
+        assert_eq!(output.status.code(), Some(0), "{verb:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        all += &format!("$ {} --help\n{}\n\n", [&["injector"], verb].concat().join(" "), text.trim_end());
+    }
+    let golden: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/help.txt");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&golden, &all).unwrap();
+    }
+    let published = std::fs::read_to_string(&golden).unwrap();
+    assert!(all == published, "help has changed; see it with UPDATE_GOLDEN=1 and git diff");
+}
+
+#[test]
+fn bad_input_is_a_usage_error_that_says_what_would_be_right() {
+    let cases: [(&str, &str, &str); 36] = [
+        ("drop --target unit:x", "a drop needs a frequency", "--percent 5"),
+        ("drop --percent 5", "a drop needs a target", "--target"),
+        ("drop --percent 0 --target unit:x", "would never act", "between 0.0001 and 100"),
+        ("drop --percent 150 --target unit:x", "more than all", "between 0.0001 and 100"),
+        ("drop --percent -5 --target unit:x", "`-5` is not a percent", "such as 5"),
+        ("drop --percent 0.00001 --target unit:x", "more than 4 decimals", "0.0001"),
+        ("drop --percent five --target unit:x", "not a percent", "such as 5"),
+        ("drop --percent 5 --target nginx", "--target: `nginx` is not a target", "cgroup:/PATH"),
+        ("drop --percent 5 --target cgroup:app", "not absolute", "/app"),
+        ("drop --percent 5 --target cgroup:/sys/fs/cgroup/app", "path of the file system", "cgroup:/app"),
+        ("drop --percent 5 --target unit:x --for 30", "--for: `30` has no unit", "30s"),
+        ("drop --percent 5 --target unit:x --for 0s", "would never act", "30s"),
+        ("drop --percent 5 --target unit:x --duration soon", "not a duration", "500us"),
+        ("drop --percent 5 --target unit:x --peer 10.0.0.5/8", "10.0.0.5/8", "10.0.0.0/8"),
+        ("drop --percent 5 --target unit:x --to 5432", "not a peer", ":5432"),
+        ("drop --percent 5 --target unit:x --peer 1.2.3.4:0", "--peer", ""),
+        ("drop --percent 5 --target unit:x --direction up", "`up` is not a direction", "egress"),
+        ("drop --percent 5 --target unit:x --name Drop_1", "not a fault's name", "a-z"),
+        ("drop --percent 5 --target unit:x --budget many", "--budget: `many` is not a count", "1000"),
+        ("drop --percent 5 --target unit:x --budget 0", "budget of 0", "1 or more"),
+        ("delay --target unit:x", "how much later", "--by 80ms"),
+        ("delay --by 80 --target unit:x", "--by: `80` has no unit", "80ms"),
+        ("delay --by 0ms --target unit:x", "changes nothing", "80ms"),
+        ("delay --latency 10ms --jitter 20ms --target unit:x", "jitter 20ms is more", "10ms"),
+        ("delay --by 10ms --target unit:x --direction ingress", "can't act on ingress", "peer"),
+        ("fail --errno EIO --percent 5 --target unit:x", "needs a system call", "open"),
+        ("fail open --percent 5 --target unit:x", "needs an errno", "EIO"),
+        ("fail open --errno EIO --target unit:x", "needs a frequency", "--percent"),
+        ("fail open --errno EIOO --percent 5 --target unit:x", "`EIOO` is not an errno", "EIO"),
+        ("fail open --errno ERESTARTSYS --percent 5 --target unit:x", "ERESTARTSYS can't be injected", "512"),
+        ("fail open --errno EINTR --percent 5 --target unit:x", "EINTR can't be injected", "EAGAIN"),
+        ("fail open --errno -5 --percent 5 --target unit:x", "is a number", "EIO"),
+        ("fail fsync --errno EIO --percent 5 --target unit:x", "`fsync` can't be failed", "open"),
+        ("fail open --errno EIO --percent 5 --target unit:x --path etc", "not absolute", "/etc"),
+        ("stop", "which fault", "--all"),
+        ("plan drop --percent 101 --target unit:x", "more than all", "between"),
+    ];
+    let (_directory, socket) = nowhere();
+    for (line, says, hint) in cases {
+        let words: Vec<&str> = line.split(' ').chain(["--socket", &socket]).collect();
+        let (code, text) = ending(&injector(&words));
+        assert_eq!(code, 2, "{line}: {text}");
+        assert!(text.contains(says) && text.contains(hint), "{line}: {text}");
+
+        let output = injector(&[&words[..], &["--json"]].concat());
+        let (code, text) = ending(&output);
+        let document: serde_json::Value =
+            serde_json::from_str(&text).unwrap_or_else(|_| panic!("{line}: {text}"));
+        assert_eq!((code, document["kind"].as_str()), (2, Some("usage")), "{line}");
+        assert_eq!(document["schema"], "injector.error/1");
+        assert!(document["message"].as_str().unwrap().contains(says), "{line}: {text}");
+        assert!(output.stdout.is_empty(), "{line}");
+    }
+}
+
+#[test]
+fn what_clap_refuses_is_an_error_of_ours() {
+    let cases: [(&[&str], &str); 8] = [
+        (&[], "verb is missing"),
+        (&["explode"], "explode"),
+        (&["drop", "--percnt", "5"], "--percnt"),
+        (&["drop", "--percent"], "--percent"),
+        (&["drop", "--detach", "--dry-run"], "--dry-run"),
+        (&["stop", "drop-7k3", "--all"], "--all"),
+        (&["fail", "open", "read"], "read"),
+        (&["fail", "open", "--peer", "10.0.0.1"], "--peer"),
+    ];
+    for (words, says) in cases {
+        let (code, text) = ending(&injector(words));
+        assert_eq!(code, 2, "{words:?}: {text}");
+        assert!(
+            text.starts_with("injector: ") && text.contains("hint: ") && text.contains(says),
+            "{words:?}: {text}"
+        );
+        let (code, text) = ending(&injector(&[words, &["--json"]].concat()));
+        let document: serde_json::Value =
+            serde_json::from_str(&text).unwrap_or_else(|_| panic!("{words:?}: {text}"));
+        assert_eq!((code, document["kind"].as_str()), (2, Some("usage")));
+    }
+}
+
+#[test]
+fn a_dead_daemon_is_exit_3_and_says_how_to_start_it() {
+    let (_directory, socket) = nowhere();
+    let lines = [
+        "drop --percent 5 --target unit:x",
+        "drop --percent 5 --target unit:x --detach",
+        "drop --percent 5 --target unit:x --dry-run",
+        "plan delay --by 80ms --target unit:x",
+        "status",
+        "status drop-7k3",
+        "stop drop-7k3",
+        "flows",
+        "flows --watch --target cgroup:/x",
+    ];
+    for line in lines {
+        let words: Vec<&str> = line.split(' ').chain(["--socket", &socket]).collect();
+        let (code, text) = ending(&injector(&words));
+        assert_eq!(code, 3, "{line}: {text}");
+        assert!(text.contains(&socket) && text.contains("sudo injector daemon"), "{line}: {text}");
+        let (code, text) = ending(&injector(&[&words[..], &["--json"]].concat()));
+        let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((code, document["kind"].as_str()), (3, Some("unreachable")), "{line}");
+    }
+}
+
+#[test]
+fn ids_that_are_none_are_refused_before_they_are_sent() {
+    let (_directory, socket) = nowhere();
+    for id in ["", " ", "a/b", ".."] {
+        for verb in ["status", "stop"] {
+            let (code, text) = ending(&injector(&[verb, id, "--socket", &socket]));
+            assert_eq!(code, 2, "{verb} {id:?}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_configuration_that_is_wrong_says_where() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("config.yaml");
+    std::fs::write(&path, "lease: 2s\nsokcet: /x\n").unwrap();
+    let (code, text) = ending(&injector(&["status", "--config", path.to_str().unwrap()]));
+    assert!(code == 2 && text.contains("sokcet") && text.contains("line 2"), "{code}: {text}");
+    let (code, text) = ending(&injector(&["status", "--config", "/nowhere/config.yaml"]));
+    assert!(code == 2 && text.contains("/nowhere/config.yaml"), "{code}: {text}");
+    std::fs::write(&path, format!("socket: {}/s\n", directory.path().display())).unwrap();
+    let (code, text) = ending(&injector(&["status", "--config", path.to_str().unwrap()]));
+    assert!(code == 3 && text.contains("/s"), "the configuration's socket is used: {text}");
+}
+
+#[test]
+fn nobody_who_reads_is_no_failure() {
+    // A pipe whose reader is gone: every write is a broken pipe.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = command(&["--help"]).stdout(writer).output().unwrap();
+    let (code, text) = ending(&output);
+    assert_eq!((code, text.as_str()), (0, ""));
+    // Nor is a closed stderr, and the exit code stays.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(command(&["stop"]).stderr(writer).status().unwrap().code(), Some(2));
+}
+
+#[test]
+fn version_is_printed() {
+    let output = injector(&["--version"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8(output.stdout).unwrap().starts_with("injector "));
+}
