@@ -1,5 +1,10 @@
 //! The command line as a person meets it: no root and no daemon needed.
 
+#[path = "cli/fake.rs"]
+mod fake;
+#[path = "cli/foreground.rs"]
+mod foreground;
+
 use std::{
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
@@ -208,6 +213,16 @@ fn nobody_who_reads_is_no_failure() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     assert_eq!(command(&["stop"]).stderr(writer).status().unwrap().code(), Some(2));
+}
+
+#[test]
+fn arguments_that_are_no_text_are_refused() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let odd = std::ffi::OsStr::from_bytes(b"\xff");
+    for words in [&["status"][..], &["drop", "--percent"], &[]] {
+        let (code, text) = ending(&command(words).arg(odd).output().unwrap());
+        assert!(code == 2 && text.starts_with("injector: "), "{words:?}: {code} {text}");
+    }
 }
 
 #[test]

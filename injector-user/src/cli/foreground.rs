@@ -81,7 +81,7 @@ fn lost(error: Error, seen: Option<&Doc<FaultDoc>>) -> Error {
         Some(fault) if error.kind == Kind::Unreachable => {
             let id = &fault.body.id;
             Error::ended_early(format!("the daemon was lost while {id} was armed: {}", error.message)).hint(
-                "the kernel ends it within the lease (2s); injector clean shows and removes what is left",
+                "the kernel ends it within the lease (2s by default); injector clean shows and removes what is left",
             )
         }
         _ => error,

@@ -1,0 +1,131 @@
+//! A daemon that says what a test wants: a request's first line in, canned HTTP out.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    os::unix::net::{UnixListener, UnixStream},
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    thread,
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+/// What the fake daemon does with a stream after its lines.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// Ends it in order.
+    End,
+    /// Hangs up in the middle.
+    Cut,
+    /// Keeps it open until the client goes.
+    Hold,
+}
+
+pub struct Fake {
+    pub socket: String,
+    seen: Arc<Mutex<Vec<String>>>,
+    _directory: tempfile::TempDir,
+}
+
+impl Fake {
+    /// `lines` answer an attached fault; every other request gets what `answer` says.
+    pub fn start(lines: Vec<Value>, then: Then, answer: fn(&str) -> (u16, Value)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path: PathBuf = directory.path().join("fake.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let shared = seen.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (lines, shared) = (lines.clone(), shared.clone());
+                thread::spawn(move || serve(stream, &lines, then, answer, &shared));
+            }
+        });
+        Self { socket: path.display().to_string(), seen, _directory: directory }
+    }
+
+    /// Waits until a request that starts like this, or the end of an attached stream (`gone`), was seen.
+    pub fn saw(&self, what: &str) -> bool {
+        (0..500).any(|_| {
+            let seen = self.seen.lock().unwrap().iter().any(|request| request.starts_with(what));
+            if !seen {
+                thread::sleep(Duration::from_millis(10));
+            }
+            seen
+        })
+    }
+}
+
+fn serve(
+    stream: UnixStream,
+    lines: &[Value],
+    then: Then,
+    answer: fn(&str) -> (u16, Value),
+    seen: &Mutex<Vec<String>>,
+) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let (mut request, mut length) = (String::new(), 0);
+    reader.read_line(&mut request).unwrap();
+    loop {
+        let mut header = String::new();
+        reader.read_line(&mut header).unwrap();
+        if let Some(value) = header.to_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if header.trim().is_empty() {
+            break;
+        }
+    }
+    reader.by_ref().take(length).read_to_end(&mut Vec::new()).unwrap();
+    seen.lock().unwrap().push(request.clone());
+    let mut stream = stream;
+    if !request.starts_with("POST /v1/faults?attach=true") {
+        let (status, body) = answer(&request);
+        let body = body.to_string();
+        let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\n\r\n", body.len());
+        _ = stream.write_all((head + &body).as_bytes());
+        return;
+    }
+    _ = stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+    for line in lines {
+        let line = line.to_string() + "\n";
+        _ = stream.write_all(format!("{:x}\r\n{line}\r\n", line.len()).as_bytes());
+        thread::sleep(Duration::from_millis(50));
+    }
+    match then {
+        Then::End => _ = stream.write_all(b"0\r\n\r\n"),
+        Then::Cut => {}
+        Then::Hold => {
+            _ = reader.read(&mut [0]);
+            seen.lock().unwrap().push("gone".into());
+        }
+    }
+}
+
+/// A fault's document: armed, or ended for this reason.
+pub fn fault(acted: u64, end: Option<&str>) -> Value {
+    let mut doc = json!({
+        "schema": "injector.fault/1", "node": "web-14", "id": "drop-7k3",
+        "state": if end.is_some() { "ended" } else { "armed" },
+        "summary": "5 % egress loss, nginx.service",
+        "spec": {"kind": "drop", "percent": 5, "targets": ["unit:nginx.service"], "for": "30s"},
+        "cgroups": 1, "processes": 4, "flows": 37,
+        "started": "2026-01-01T14:02:01Z", "ends": "2026-01-01T14:02:31Z", "left_ms": 12_000,
+        "counters": {
+            "matched": 4210, "acted": acted, "matched_wire": 4210, "acted_wire": acted, "acted_bytes": 0,
+            "passed_chance": 0, "passed_deadline": 0, "passed_budget": 0, "passed_protected": 0, "unreadable": 0,
+            "other_call": 0, "tail_drops": 0, "lost_in_drain": 0,
+        },
+        "rate": {"asked": 5.0, "achieved": 5.06, "low": 4.43, "high": 5.76},
+        "target": {"samples": 500, "rtt_p99_us": 41_250, "segments": 1, "retransmits": 0},
+        "control": {"samples": 500, "rtt_p99_us": 400, "segments": 1, "retransmits": 0},
+        "control_verdict": "ok",
+    });
+    if let Some(end) = end {
+        doc["end"] = end.into();
+        doc["clean"] =
+            json!({"left": [], "removed": ["egress link"], "last_fault_after_ms": 0, "took_ms": 12});
+    }
+    doc
+}
