@@ -65,6 +65,10 @@ pub struct Seen {
     pub srtt: u32,
     /// `segs_out` at the last packet.
     pub segs_out: u32,
+    /// `mdev_us` at the last packet.
+    pub mdev: u32,
+    /// `snd_una` at the last packet.
+    pub snd_una: u32,
 }
 
 /// Sums over many sockets: the control group (index 0) and the target of each rule (1 + slot).
@@ -154,7 +158,7 @@ layout!(
     FlowStats = 48,
 );
 const _: () = assert!(size_of::<Flow>() <= 2048);
-const _: () = assert!(size_of::<Seen>() == 8);
+const _: () = assert!(size_of::<Seen>() == 16);
 #[cfg(feature = "user")]
-// SAFETY: two words, no padding, every bit pattern is valid.
+// SAFETY: four words, no padding, every bit pattern is valid.
 unsafe impl aya::Pod for Seen {}

@@ -90,6 +90,8 @@ pub mod offsets {
     pub const SRTT: &str = "OFF_SRTT";
     /// `tcp_sock.mdev_us`
     pub const MDEV: &str = "OFF_MDEV";
+    /// `tcp_sock.snd_una`
+    pub const SND_UNA: &str = "OFF_SND_UNA";
     /// `tcp_sock.segs_out`
     pub const SEGS_OUT: &str = "OFF_SEGS_OUT";
     /// `sock.sk_wmem_queued`

@@ -8,7 +8,9 @@ use core::intrinsics::{AtomicOrdering, atomic_xadd};
 /// `at` points into a map value.
 #[inline(always)]
 pub unsafe fn fetch_add(at: *mut u64, by: u64) -> u64 {
-    unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(at, by) }
+    // Not relaxed: LLVM 22 turns a relaxed addition into the instruction that gives no old value, also where
+    // the old value is used, and a budget would never be spent.
+    unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::SeqCst }>(at, by) }
 }
 
 /// Adds.
@@ -17,7 +19,7 @@ pub unsafe fn fetch_add(at: *mut u64, by: u64) -> u64 {
 /// `at` points into a map value.
 #[inline(always)]
 pub unsafe fn add(at: *mut u64, by: u64) {
-    let _ = unsafe { fetch_add(at, by) };
+    let _ = unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(at, by) };
 }
 
 /// Adds to a word of 32 bits.

@@ -15,6 +15,7 @@ offsets!(
     OFF_KN_ID,
     OFF_SRTT,
     OFF_MDEV,
+    OFF_SND_UNA,
     OFF_SEGS_OUT,
     OFF_WMEM,
     OFF_SNDBUF,

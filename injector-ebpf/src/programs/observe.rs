@@ -14,6 +14,7 @@ const AF_INET: u32 = 2;
 const AF_INET6: u32 = 10;
 const TCP: u32 = 6;
 const UDP: u32 = 17;
+const TCP_CLOSE: u32 = 7;
 const TCP_LISTEN: u32 = 10;
 
 #[cgroup_skb]
@@ -59,11 +60,14 @@ fn flow(skb: *mut __sk_buff) -> Option<*mut Flow> {
         return None;
     }
     let sk = unsafe { bpf_sk_fullsock(sk) };
-    if sk.is_null()
-        || !matches!(unsafe { read!(sk, protocol) }, TCP | UDP)
-        || unsafe { read!(sk, state) } == TCP_LISTEN
-    {
+    if sk.is_null() {
         return None;
+    }
+    // A listener has no peer; a closed connection was added to its dependency and must not be counted again.
+    match unsafe { (read!(sk, protocol), read!(sk, state)) } {
+        (TCP, TCP_LISTEN | TCP_CLOSE) => return None,
+        (TCP | UDP, _) => {}
+        _ => return None,
     }
     let id = unsafe { bpf_sk_cgroup_id(sk.cast()) };
     if gate::cgroup(id)?.flags & CG_WATCH == 0 {

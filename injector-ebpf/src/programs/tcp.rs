@@ -8,7 +8,7 @@ use aya_ebpf::{
     programs::BtfTracePointContext,
 };
 use injector_ebpf::{
-    flow::{Aggregate, DepKey, Flow},
+    flow::{Aggregate, DepKey, Flow, Seen},
     hist::{BUCKETS, bucket},
     rule::{CG_WATCH, CgroupEntry, MAX_RULES},
 };
@@ -42,25 +42,31 @@ fn aggregates(entry: CgroupEntry, mut add: impl FnMut(*mut Aggregate)) {
     }
 }
 
+/// No sample. Not an `Option`: the compiler leaves its other half unset, and the verifier refuses to copy that.
+const NONE: i64 = -1;
+
 /// The raw sample behind a step of the kernel's running average, in microseconds.
 ///
 /// `tcp_rtt_estimator` (net/ipv4/tcp_input.c) sets `srtt = 8 m` and `mdev = 2 m` at the first sample `m`, and
-/// `srtt += m - (srtt >> 3)` at every later one, so that each step gives its sample back exactly. A step of
-/// zero is either no sample or one that equals the average: unknown, and not counted.
+/// `srtt += m - (srtt >> 3)` at every later one, so that each step gives its sample back exactly. Without a
+/// step either there was no sample, or one that equals the average. Then the deviation shrinks (by a quarter,
+/// until it is too small to), so a changed `mdev` tells the two apart; leaving those samples out would make
+/// every tail look worse than it is.
 #[inline(always)]
-fn sample(old: u32, new: u32, mdev: u32, first: bool) -> Option<u32> {
+fn sample(old: &Seen, new: &Seen, first: bool) -> i64 {
     if first {
-        return if new != 0 && new == mdev << 2 { Some(new >> 3) } else { None };
+        return if new.srtt != 0 && new.srtt == new.mdev << 2 { i64::from(new.srtt >> 3) } else { NONE };
     }
-    if new == old {
-        return None;
+    if new.srtt == old.srtt {
+        let sampled = new.mdev != old.mdev || (new.mdev < 4 && new.snd_una != old.snd_una);
+        return if sampled { i64::from(old.srtt >> 3) } else { NONE };
     }
-    let m = i64::from(new) - i64::from(old) + i64::from(old >> 3);
+    let m = i64::from(new.srtt) - i64::from(old.srtt) + i64::from(old.srtt >> 3);
     if m < 0 || m > i64::from(u32::MAX) {
         lost!(bad_samples);
-        return None;
+        return NONE;
     }
-    Some(m as u32)
+    m
 }
 
 /// The bucket of a sample. Read back through memory, so that the compiler forgets what it knows of the value
@@ -85,20 +91,23 @@ fn tcp_probe(sk: *const c_void) -> Option<()> {
         return None;
     }
     let seen = unsafe { flows::seen(sk.cast_mut()) }?;
-    let (srtt, segs_out) = (field!(tp, OFF_SRTT, u32), field!(tp, OFF_SEGS_OUT, u32));
-    let first = unsafe { (*seen).segs_out == 0 };
-    let raw = sample(unsafe { (*seen).srtt }, srtt, field!(tp, OFF_MDEV, u32), first);
-    let segments = if first { 0 } else { segs_out.wrapping_sub(unsafe { (*seen).segs_out }) };
-    unsafe {
-        (*seen).srtt = srtt;
-        (*seen).segs_out = segs_out;
-    }
+    let now = Seen {
+        srtt: field!(tp, OFF_SRTT, u32),
+        segs_out: field!(tp, OFF_SEGS_OUT, u32),
+        mdev: field!(tp, OFF_MDEV, u32),
+        snd_una: field!(tp, OFF_SND_UNA, u32),
+    };
+    let old = unsafe { *seen };
+    let first = old.segs_out == 0;
+    let raw = sample(&old, &now, first);
+    let segments = if first { 0 } else { now.segs_out.wrapping_sub(old.segs_out) };
+    unsafe { *seen = now };
     let entry = gate::cgroup(socket_cgroup(sk)).unwrap_or_default();
     aggregates(entry, |sum| unsafe {
         (*sum).segments += u64::from(segments);
-        if let Some(us) = raw {
+        if raw != NONE {
             (*sum).samples += 1;
-            if let Some(b) = (*sum).rtt.get_mut(index(us)) {
+            if let Some(b) = (*sum).rtt.get_mut(index(raw as u32)) {
                 *b += 1;
             }
         }
@@ -109,9 +118,9 @@ fn tcp_probe(sk: *const c_void) -> Option<()> {
     let flow = unsafe { flows::get(sk.cast_mut()) }?;
     let (used, limit) = (field!(sk, OFF_WMEM, i32), field!(sk, OFF_SNDBUF, i32));
     unsafe {
-        if let Some(us) = raw {
+        if raw != NONE {
             (*flow).rtt_samples += 1;
-            if let Some(b) = (*flow).rtt.get_mut(index(us)) {
+            if let Some(b) = (*flow).rtt.get_mut(index(raw as u32)) {
                 *b += 1;
             }
         }
@@ -195,7 +204,7 @@ fn fold(flow: *mut Flow) -> Option<()> {
                 atomic::add32(&raw mut (*dep).rtt[i], n);
             }
         }
-        // Marks it as added: the socket may be closed twice, and the reader leaves it out.
+        // Marks it as added: the reader leaves it out, and the observer gives a closed socket no new name.
         (*flow).cookie = 0;
     }
     lost!(folded);

@@ -58,6 +58,7 @@ impl Object {
             (offsets::KN_ID, "kernfs_node", "id"),
             (offsets::SRTT, "tcp_sock", "srtt_us"),
             (offsets::MDEV, "tcp_sock", "mdev_us"),
+            (offsets::SND_UNA, "tcp_sock", "snd_una"),
             (offsets::SEGS_OUT, "tcp_sock", "segs_out"),
             (offsets::WMEM, "sock", "sk_wmem_queued"),
             (offsets::SNDBUF, "sock", "sk_sndbuf"),

@@ -79,6 +79,7 @@ fn the_rule_is_written_after_all_is_attached_and_undone_in_reverse() {
     assert!(at("deadline 0 0ns") < at("free_rule 0"));
     assert!(at("free_rule 0") < at("undo DelayFilter"));
     assert!(!calls.iter().any(|call| call.starts_with("undo DelayDevice")), "the device drains first");
+    bench.engine.drain();
     std::thread::sleep(Duration::from_millis(150));
     bench.engine.drain();
     assert!(bench.calls().iter().any(|call| call.starts_with("undo DelayDevice")));

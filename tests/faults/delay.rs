@@ -1,0 +1,171 @@
+//! Delay through our own device: exact to ping, harmless to bulk TCP, lossless when it ends.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use crate::support::{
+    THERE, THERE6, World, lacks,
+    traffic::{bulk, connect, median, ping_pong, tcp_echo, tcp_sink},
+};
+
+/// Round trips of ping, in microseconds.
+fn ping(world: &World, victim: bool, ip: &'static str) -> Vec<u64> {
+    let run = move || {
+        let mut child = std::process::Command::new("ping")
+            .args(["-c", "20", "-i", "0.2", "-W", "2", ip])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let times: Vec<String> = out
+            .lines()
+            .map_while(Result::ok)
+            .filter_map(|line| line.split("time=").nth(1).map(|rest| rest.trim_end_matches(" ms").to_owned()))
+            .collect();
+        child.wait().unwrap();
+        times.join(" ")
+    };
+    let child = if victim { world.in_victim(run) } else { world.in_control(run) };
+    let times: Vec<u64> =
+        child.join().split(' ').map(|word| (word.parse::<f64>().unwrap() * 1000.0) as u64).collect();
+    assert!(times.len() >= 18, "of 20 pings only {} came back", times.len());
+    times
+}
+
+fn ping_is_delayed(test: &str, ip: &'static str) {
+    let world = World::new();
+    if lacks(test, &world.daemon, "delay") {
+        return;
+    }
+    let before = median(ping(&world, true, ip));
+    let id = world.daemon.arm(&format!("delay --target {} --by 80ms --for 1m", world.target()));
+    let (victim, control) = (median(ping(&world, true, ip)), median(ping(&world, false, ip)));
+    println!("n=20 ping p50: before {before} us, victim {victim} us, control {control} us");
+    assert!((80_000..=82_000).contains(&victim), "80 ms were asked, ping p50 is {victim} us");
+    assert!(control < 10_000, "the control group's ping p50 is {control} us");
+    let fault = world.daemon.json(&format!("stop {id}"));
+    assert_eq!(fault["counters"]["tail_drops"], 0, "{fault}");
+    let after = median(ping(&world, true, ip));
+    assert!(after < 10_000, "after the stop ping p50 is {after} us");
+}
+
+#[test]
+fn ping_is_delayed_by_what_was_asked_ipv4() {
+    ping_is_delayed("ping_is_delayed_by_what_was_asked_ipv4", THERE);
+}
+
+#[test]
+fn ping_is_delayed_by_what_was_asked_ipv6() {
+    ping_is_delayed("ping_is_delayed_by_what_was_asked_ipv6", THERE6);
+}
+
+#[test]
+fn bulk_tcp_is_as_fast_as_under_plain_netem() {
+    let world = World::new();
+    if lacks("bulk_tcp_is_as_fast_as_under_plain_netem", &world.daemon, "delay") {
+        return;
+    }
+    let _server = world.over_there(|| tcp_sink(THERE, 9001));
+    let run = || -> u64 {
+        world
+            .in_victim(|| bulk(THERE, 9001, Duration::from_secs(6)).bytes_acked.to_string())
+            .join()
+            .parse()
+            .unwrap()
+    };
+    let mut ratios = Vec::new();
+    for _ in 0..3 {
+        world.here.run("tc", "qdisc add dev v0 root netem delay 50ms limit 10000");
+        let netem = run();
+        world.here.run("tc", "qdisc del dev v0 root");
+        let id = world.daemon.arm(&format!("delay --target {} --by 50ms --for 1m", world.target()));
+        let ours = run();
+        let fault = world.daemon.json(&format!("stop {id}"));
+        assert_eq!(fault["counters"]["tail_drops"], 0, "{fault}");
+        let mbit = |bytes: u64| bytes * 8 / 6 / 1_000_000;
+        println!(
+            "netem {} Mbit/s, ours {} Mbit/s: {:.2}",
+            mbit(netem),
+            mbit(ours),
+            ours as f64 / netem as f64
+        );
+        ratios.push(ours * 1000 / netem);
+    }
+    let ratio = median(ratios) as f64 / 1000.0;
+    assert!(ratio >= 0.85, "bulk TCP under 50 ms: {ratio:.2} of plain netem");
+}
+
+/// Held packets are delivered when a delay ends: a numbered stream across many stops loses nothing.
+#[test]
+fn nothing_is_lost_across_stops() {
+    let world = World::new();
+    if lacks("nothing_is_lost_across_stops", &world.daemon, "delay") {
+        return;
+    }
+    const STOPS: usize = 20;
+    let to = world.receiver(THERE, 9001);
+    let sender = world.in_victim(|| {
+        let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+        socket.connect((THERE, 9001)).unwrap();
+        let begun = Instant::now();
+        let mut n = 0_u64;
+        while begun.elapsed() < Duration::from_secs(STOPS as u64) {
+            socket.send(&n.to_be_bytes()).unwrap();
+            n += 1;
+            sleep(Duration::from_millis(3));
+        }
+        n.to_string()
+    });
+    let (mut held, mut begun) = (0, Instant::now());
+    for stop in 0..STOPS {
+        let id = world.daemon.arm(&format!("delay --target {} --by 150ms --for 1m", world.target()));
+        sleep(Duration::from_millis(250));
+        let fault = world.daemon.json(&format!("stop {id}"));
+        assert_eq!(fault["counters"]["lost_in_drain"], 0, "stop {stop}: {fault}");
+        assert_eq!(fault["clean"]["left"].as_array().map(Vec::len), Some(0), "stop {stop}: {fault}");
+        held += fault["counters"]["acted"].as_u64().unwrap();
+        if begun.elapsed() > Duration::from_secs(5) {
+            println!("{} stops", stop + 1);
+            begun = Instant::now();
+        }
+    }
+    let sent = sender.join();
+    println!("n={sent} datagrams over {STOPS} stops, {held} were delayed");
+    assert!(held > 200, "only {held} datagrams were delayed: the stream missed the faults");
+    assert_eq!(to.finish().count().to_string(), sent, "datagrams were lost");
+    let links = world.here.run("ip", "-br link");
+    assert!(!links.contains("inj"), "a device was left:\n{links}");
+}
+
+/// The user's own root qdisc is not touched, and a round trip of TCP shows the delay and the jitter's spread.
+#[test]
+fn the_root_qdisc_stays_and_tcp_sees_the_delay() {
+    let world = World::new();
+    if lacks("the_root_qdisc_stays_and_tcp_sees_the_delay", &world.daemon, "delay") {
+        return;
+    }
+    world.here.run("tc", "qdisc add dev v0 root handle 77: prio");
+    let before = world.here.run("tc", "qdisc show dev v0");
+    let _server = world.over_there(|| tcp_echo(THERE, 9001));
+    let id = world.daemon.arm(&format!(
+        "delay --target {} --by 40ms --jitter 10ms --peer {THERE}:9001 --for 1m",
+        world.target()
+    ));
+    assert!(world.here.run("tc", "qdisc show dev v0").contains("qdisc prio 77:"));
+    let times = world.in_victim(|| format!("{:?}", ping_pong(THERE, 9001, 60))).join();
+    let times: Vec<u64> = times.trim_matches(['[', ']']).split(", ").map(|w| w.parse().unwrap()).collect();
+    let (low, high) = (*times.iter().min().unwrap(), median(times.clone()));
+    println!("n=60 round trips: min {low} us, p50 {high} us");
+    assert!(low >= 30_000, "a packet left early: {low} us");
+    assert!((35_000..=50_000).contains(&high), "40 +- 10 ms were asked, p50 is {high} us");
+    world.daemon.json(&format!("stop {id}"));
+    assert_eq!(world.here.run("tc", "qdisc show dev v0"), before, "clsact or more was left");
+    let world_is_fast = world.in_victim(|| {
+        let _warm = connect(THERE, 9001);
+        median(ping_pong(THERE, 9001, 20)).to_string()
+    });
+    assert!(world_is_fast.join().parse::<u64>().unwrap() < 10_000);
+}

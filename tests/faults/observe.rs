@@ -1,0 +1,94 @@
+//! What is shown per flow is what the sockets themselves say.
+
+use std::{net::TcpListener, thread::sleep, time::Duration};
+
+use crate::support::{
+    HERE, THERE, World, lacks,
+    traffic::{median, ping_pong, tcp_echo},
+};
+
+/// RTT quantiles of a flow against round trips that the program itself measured, with and without a fault.
+#[test]
+fn flows_show_what_the_target_felt() {
+    let world = World::new();
+    let _server = world.over_there(|| tcp_echo(THERE, 9001));
+    let target = world.target();
+    world.daemon.json(&format!("flows --target {target}"));
+    let victim = world.in_victim(|| format!("{} ", median(ping_pong(THERE, 9001, 2000))));
+    let mut seen = serde_json::Value::Null;
+    while !victim.wrote(0) {
+        let doc = world.daemon.json(&format!("flows --target {target}"));
+        if doc["flows"].as_array().is_some_and(|flows| !flows.is_empty()) {
+            seen = doc;
+        }
+        sleep(Duration::from_millis(50));
+    }
+    let felt: u64 = victim.join().trim().parse().unwrap();
+    let flow = &seen["flows"][0];
+    println!("the program's p50 is {felt} us; the flow: {flow}");
+    assert_eq!(flow["remote"], format!("{THERE}:9001"), "{seen}");
+    assert!(flow["tx_segments"].as_u64().unwrap() > 100, "{flow}");
+    assert!(flow["rtt_samples"].as_u64().unwrap() > 50, "{flow}");
+    assert!(
+        flow["rtt_p50_us"].as_u64().unwrap() <= felt,
+        "the network is slower than the program saw: {flow}"
+    );
+    sleep(Duration::from_millis(200));
+    let after = world.daemon.json(&format!("flows --target {target}"));
+    let dep = &after["dependencies"][0];
+    assert_eq!(dep["service"], format!("{THERE}:9001"), "{after}");
+    assert!(dep["tx_segments"].as_u64().unwrap() >= 2000, "an ended flow vanished: {after}");
+}
+
+/// Under a delay the flow's tail is the delay, within the histogram's error.
+#[test]
+fn a_delayed_flows_rtt_is_the_delay() {
+    let world = World::new();
+    if lacks("a_delayed_flows_rtt_is_the_delay", &world.daemon, "delay") {
+        return;
+    }
+    let _server = world.over_there(|| tcp_echo(THERE, 9001));
+    let id = world.daemon.arm(&format!("delay --target {} --by 30ms --for 2m", world.target()));
+    let victim = world.in_victim(|| median(ping_pong(THERE, 9001, 300)).to_string());
+    let felt: u64 = victim.join().parse().unwrap();
+    let fault = world.daemon.fault(&id);
+    let (p50, samples) =
+        (fault["target"]["rtt_p50_us"].as_u64(), fault["target"]["samples"].as_u64().unwrap());
+    println!("the program's p50 is {felt} us; the fault's target: {}", fault["target"]);
+    assert!(samples >= 50, "{fault}");
+    let p50 = p50.unwrap() as f64 / felt as f64;
+    assert!((0.9..=1.1).contains(&p50), "the flow's p50 is {p50:.2} of what the program felt");
+    let doc = world.daemon.json(&format!("flows --target {}", world.target()));
+    let delayed: u64 = doc["dependencies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|dep| dep["injected_delays"].as_u64().unwrap())
+        .sum();
+    assert_eq!(delayed, fault["counters"]["acted_wire"].as_u64().unwrap(), "{doc}");
+}
+
+/// A listener that does not accept shows its queue and its limit.
+#[test]
+fn a_full_accept_queue_is_seen() {
+    let world = World::new();
+    let victim = world.in_victim(|| {
+        let listener = TcpListener::bind((HERE, 9005)).unwrap();
+        // SAFETY: a valid descriptor. The limit is made small.
+        unsafe { libc::listen(std::os::fd::AsRawFd::as_raw_fd(&listener), 7) };
+        sleep(Duration::from_secs(30));
+        String::new()
+    });
+    sleep(Duration::from_millis(300));
+    let _clients = world.over_there(|| {
+        let clients: Vec<_> = (0..3).map(|_| std::net::TcpStream::connect((HERE, 9005)).unwrap()).collect();
+        sleep(Duration::from_secs(30));
+        clients.len().to_string()
+    });
+    sleep(Duration::from_millis(700));
+    let doc = world.daemon.json(&format!("flows --target {}", world.target()));
+    let listener = doc["listeners"].as_array().unwrap().iter().find(|l| l["local"] == format!("{HERE}:9005"));
+    let listener = listener.unwrap_or_else(|| panic!("no listener in {doc}"));
+    assert_eq!((&listener["accept_queue"], &listener["accept_limit"]), (&3.into(), &7.into()), "{doc}");
+    drop(victim);
+}

@@ -1,0 +1,67 @@
+//! cgroups of a test's own.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+pub struct Cgroup {
+    /// Below the cgroup2 root, as targets are named.
+    pub path: String,
+    directory: PathBuf,
+}
+
+/// The cgroup2 mount: on hybrid hosts not the usual place.
+fn root() -> PathBuf {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let line = mounts.lines().find(|line| line.contains(" - cgroup2 ")).expect("a cgroup2 mount");
+    PathBuf::from(line.split(' ').nth(4).unwrap())
+}
+
+impl Cgroup {
+    pub fn new(name: &str) -> Self {
+        let directory = root().join(name);
+        remove(&directory);
+        fs::create_dir(&directory).unwrap_or_else(|e| panic!("{}: {e}", directory.display()));
+        Self { path: format!("/{name}"), directory }
+    }
+
+    pub fn child(&self, name: &str) -> Self {
+        let directory = self.directory.join(name);
+        fs::create_dir(&directory).unwrap();
+        Self { path: format!("{}/{name}", self.path), directory }
+    }
+
+    /// Moves the calling process into it.
+    pub fn enter(&self) {
+        fs::write(self.directory.join("cgroup.procs"), "0").expect("joining a cgroup");
+    }
+
+    pub fn id(&self) -> u64 {
+        use std::os::unix::fs::MetadataExt as _;
+        fs::metadata(&self.directory).unwrap().ino()
+    }
+}
+
+/// A cgroup can be removed only a moment after its last process has ended.
+fn remove(directory: &Path) {
+    for _ in 0..100 {
+        if let Ok(entries) = fs::read_dir(directory) {
+            for entry in entries.flatten().filter(|entry| entry.path().is_dir()) {
+                remove(&entry.path());
+            }
+        }
+        if !directory.exists() || fs::remove_dir(directory).is_ok() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    eprintln!("{} cannot be removed", directory.display());
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        remove(&self.directory);
+    }
+}

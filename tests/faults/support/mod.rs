@@ -1,0 +1,116 @@
+//! A world for one test: two network namespaces joined by a veth pair, a victim and a control cgroup, and a
+//! daemon of its own. Dropping it takes everything away, also when the test fails.
+
+pub mod cgroup;
+pub mod child;
+pub mod daemon;
+pub mod netns;
+pub mod traffic;
+
+use cgroup::Cgroup;
+use child::Child;
+use daemon::Daemon;
+use netns::Netns;
+use traffic::Receiver;
+
+/// Where the target's processes are, and their peer.
+pub const HERE: &str = "10.77.0.1";
+pub const THERE: &str = "10.77.0.2";
+pub const HERE6: &str = "fd77::1";
+pub const THERE6: &str = "fd77::2";
+
+pub struct World {
+    pub daemon: Daemon,
+    pub victim: Cgroup,
+    pub control: Cgroup,
+    /// Holds the cgroups; dropped after them.
+    _parent: Cgroup,
+    pub here: Netns,
+    pub there: Netns,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::with("")
+    }
+
+    /// `limits` is the text of the limits file; empty: none.
+    pub fn with(limits: &str) -> Self {
+        let (here, there) = (Netns::new(), Netns::new());
+        here.ip("link add v0 type veth peer name v1");
+        here.ip(&format!("link set v1 netns {}", there.path()));
+        for (ns, link, v4, v6) in [(&here, "v0", HERE, HERE6), (&there, "v1", THERE, THERE6)] {
+            ns.ip(&format!("addr add {v4}/24 dev {link}"));
+            ns.ip(&format!("addr add {v6}/64 dev {link} nodad"));
+            ns.ip(&format!("link set {link} up"));
+            ns.ip("link set lo up");
+        }
+        let parent = Cgroup::new(&format!("inj-test-{}", std::process::id()));
+        let (victim, control) = (parent.child("victim"), parent.child("control"));
+        let daemon = Daemon::start(&here, limits);
+        Self { daemon, victim, control, _parent: parent, here, there }
+    }
+
+    /// Runs `f` in the victim's cgroup.
+    pub fn in_victim(&self, f: impl FnOnce() -> String) -> Child {
+        child::fork(Some(&self.victim), &self.here, f)
+    }
+
+    /// Runs `f` in the control cgroup beside it.
+    pub fn in_control(&self, f: impl FnOnce() -> String) -> Child {
+        child::fork(Some(&self.control), &self.here, f)
+    }
+
+    /// Runs `f` at the other end.
+    pub fn over_there(&self, f: impl FnOnce() -> String) -> Child {
+        child::fork(None, &self.there, f)
+    }
+
+    /// Receives numbered datagrams at the other end.
+    pub fn receiver(&self, ip: &'static str, port: u16) -> Receiver {
+        Receiver::start(None, &self.there, ip, port)
+    }
+
+    /// `cgroup:/inj-test-1/victim`
+    pub fn target(&self) -> String {
+        format!("cgroup:{}", self.victim.path)
+    }
+}
+
+/// Which kernel this is, as the harness names it: `native`, `6.1`, `6.12`, `6.1-override`.
+pub fn kernel() -> String {
+    std::env::var("INJECTOR_KERNEL").unwrap_or_else(|_| "native".into())
+}
+
+/// States why a test does not run here. The harness counts it, and fails if it ran nowhere.
+#[must_use]
+pub fn skip(test: &str, reason: &str) -> bool {
+    println!("SKIP {test}: {reason}");
+    true
+}
+
+/// Delay needs netem, which this kernel may lack; `doctor` has tried.
+#[must_use]
+pub fn lacks(test: &str, daemon: &Daemon, what: &str) -> bool {
+    let doctor = daemon.get("/v1/doctor");
+    let probes = doctor["probes"].as_array().cloned().unwrap_or_default();
+    let of_it: Vec<_> = probes.iter().filter(|probe| probe["what"] == what).collect();
+    assert!(!of_it.is_empty(), "doctor knows nothing of {what}: {doctor}");
+    if of_it.iter().any(|probe| probe["works"] == true) {
+        return false;
+    }
+    skip(
+        test,
+        &format!("{what} does not work here: {}", of_it[0]["why"].as_str().unwrap_or("?").replace('\n', " ")),
+    )
+}
+
+/// |hits - n p| <= 5 sigma: what a fair die does 999,999 times in a million.
+#[track_caller]
+pub fn assert_binomial(what: &str, hits: u64, n: u64, p: f64) {
+    let (n_f, expected) = (n as f64, n as f64 * p);
+    let sigma = (n_f * p * (1.0 - p)).sqrt();
+    let off = (hits as f64 - expected) / sigma;
+    println!("{what}: {hits} of {n}, expected {expected:.0}, off by {off:+.2} sigma");
+    assert!(off.abs() <= 5.0, "{what}: {hits} of {n} is {off:+.2} sigma away from {p}");
+}
