@@ -37,8 +37,8 @@ pub const ALWAYS: u64 = 1 << 32;
 pub struct Rule {
     /// The `HOOK_` bits at which it acts; 0: the slot is free.
     pub hook: u32,
-    /// Positive errno, for the open hooks.
-    pub errno: u32,
+    /// Negative errno, as a system call returns it, for the open hooks.
+    pub errno: i32,
     /// Acts if a draw of 32 bits is below: 0..=2^32.
     pub threshold: u64,
     /// Acts while fewer packets on the wire, or calls, than this were faulted.

@@ -62,7 +62,7 @@ impl Stream {
 #[test]
 fn after_stop_has_returned_the_counters_are_frozen() {
     let world = World::new();
-    let stream = Stream::start(&world, Duration::from_secs(4));
+    let stream = Stream::start(&world, Duration::from_secs(120));
     for _ in 0..5 {
         let id = world.daemon.arm(&format!("drop --target {} --percent 50 --for 1m", world.target()));
         sleep(Duration::from_millis(300));
@@ -136,9 +136,8 @@ fn a_budget_stops_the_fault_exactly() {
     let id =
         world.daemon.arm(&format!("drop --target {} --percent 100 --budget 100 --for 1m", world.target()));
     world.in_victim(|| format!("{:?}", send_udp(THERE, 9001, 1000, 2))).join();
-    let got = to.finish().count();
-    println!("{} got {got}", world.daemon.fault(&id)["counters"]);
-    assert_eq!(got, 900);
+    let got = to.finish();
+    assert_eq!(got.count(), 900, "{}", got.missing(1000));
     let fault = world.daemon.fault(&id);
     assert_eq!((&fault["end"], &fault["counters"]["acted"]), (&"budget".into(), &100.into()), "{fault}");
 }

@@ -78,23 +78,25 @@ fn protected(entry: CgroupEntry) -> bool {
 }
 
 /// Is the rule's prefix the path itself or a directory above it? Compared by components.
+///
+/// Word by word over the whole length, with a mask, and without leaving early: a loop whose end depends on the
+/// length is turned into one that counts down, whose bound the verifier of 6.1 loses.
 #[inline(always)]
 fn below(rule: &Rule, path: &Path) -> bool {
-    let len = rule.path_len as usize;
-    for i in 0..MAX_PATH {
-        if i >= len {
-            break;
-        }
-        if rule.path[i] != path[i] {
-            return false;
-        }
+    let len = rule.path_len as usize & (MAX_PATH - 1);
+    let word = |bytes: *const u8, k: usize| unsafe { bytes.cast::<u64>().add(k).read() };
+    let mut difference = 0;
+    for k in 0..MAX_PATH / 8 {
+        let bytes = len.saturating_sub(8 * k);
+        let mask = if bytes >= 8 { u64::MAX } else { (1 << (8 * bytes)) - 1 };
+        difference |= (word(rule.path.as_ptr(), k) ^ word(path.as_ptr(), k)) & mask;
     }
-    len < MAX_PATH && matches!(path[len], 0 | b'/')
+    difference == 0 && matches!(path[len], 0 | b'/')
 }
 
 /// Chooses the rule and settles it. `read` fills the path and says whether it could.
 #[inline(always)]
-fn decide(entry: CgroupEntry, hook: u32, now: u64, read: impl FnOnce(*mut Path) -> bool) -> Option<u32> {
+fn decide(entry: CgroupEntry, hook: u32, now: u64, read: impl FnOnce(*mut Path) -> bool) -> Option<i32> {
     let first = Slot::first(entry.rules, hook, |_| true)?;
     let path = INJ_PATH.get_ptr_mut(0)?;
     let by_path = Slot::first(entry.rules, hook, |rule| rule.path_len != 0).is_some();
@@ -118,15 +120,13 @@ fn decide(entry: CgroupEntry, hook: u32, now: u64, read: impl FnOnce(*mut Path) 
 
 #[lsm(hook = "file_open")]
 pub fn inj_open_lsm(ctx: LsmContext) -> i32 {
-    match open_lsm(&ctx) {
-        // The bounds are for the verifier: an LSM hook returns 0 or a negative errno.
-        Some(errno) if errno > 0 && errno < 4095 => -(errno as i32),
-        _ => 0,
-    }
+    let errno = open_lsm(&ctx).unwrap_or(0);
+    // The bounds are for the verifier: an LSM hook returns 0 or a negative errno.
+    if errno < 0 && errno >= -4095 { errno } else { 0 }
 }
 
 #[inline(always)]
-fn open_lsm(ctx: &LsmContext) -> Option<u32> {
+fn open_lsm(ctx: &LsmContext) -> Option<i32> {
     let now = gate::open()?;
     let entry = target()?;
     let first = Slot::first(entry.rules, HOOK_OPEN_LSM, |_| true)?;
@@ -146,13 +146,13 @@ fn open_lsm(ctx: &LsmContext) -> Option<u32> {
 #[kprobe]
 pub fn inj_open_kp(ctx: ProbeContext) -> u32 {
     if let Some(errno) = open_kprobe(&ctx) {
-        unsafe { bpf_override_return(ctx.regs.cast(), (-i64::from(errno)) as u64) };
+        unsafe { bpf_override_return(ctx.regs.cast(), i64::from(errno) as u64) };
     }
     0
 }
 
 #[inline(always)]
-fn open_kprobe(ctx: &ProbeContext) -> Option<u32> {
+fn open_kprobe(ctx: &ProbeContext) -> Option<i32> {
     let now = gate::open()?;
     let entry = target()?;
     // The syscall wrappers take the user's registers as their only argument.

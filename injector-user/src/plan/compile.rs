@@ -142,7 +142,7 @@ pub fn make(spec: &FaultSpec, slot: u32, facts: &Facts<'_>) -> Result<Plan, Erro
         }
         FaultKind::Fail { errno, percent, path, .. } => {
             plan.rule.threshold = percent.threshold();
-            plan.rule.errno = errno.number().unsigned_abs();
+            plan.rule.errno = -errno.number();
             if let Some(path) = path {
                 let bytes = path.as_str().as_bytes();
                 if bytes.len() >= MAX_PATH {

@@ -95,6 +95,13 @@ pub struct Received {
 }
 
 impl Received {
+    /// Which of the first `n` did not come, for messages.
+    pub fn missing(&self, n: u64) -> String {
+        let missing: Vec<u64> = (0..n).filter(|number| !self.seen.contains(number)).collect();
+        let some: Vec<u64> = missing.iter().copied().take(20).collect();
+        format!("{} of {n} are missing: {some:?}, no room for {}", missing.len(), self.no_room)
+    }
+
     pub fn count(&self) -> u64 {
         self.seen.len() as u64
     }
