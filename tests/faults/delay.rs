@@ -15,7 +15,7 @@ use crate::support::{
 fn ping(world: &World, victim: bool, ip: &'static str) -> Vec<u64> {
     let run = move || {
         let mut child = std::process::Command::new("ping")
-            .args(["-c", "20", "-i", "0.2", "-W", "2", ip])
+            .args(["-c", "20", "-i", "0.1", "-W", "2", ip])
             .stdout(std::process::Stdio::piped())
             .spawn()
             .unwrap();
@@ -71,7 +71,7 @@ fn bulk_tcp_is_as_fast_as_under_plain_netem() {
     let _server = world.over_there(|| tcp_sink(THERE, 9001));
     let run = || -> u64 {
         world
-            .in_victim(|| bulk(THERE, 9001, Duration::from_secs(6)).bytes_acked.to_string())
+            .in_victim(|| bulk(THERE, 9001, Duration::from_secs(4)).bytes_acked.to_string())
             .join()
             .parse()
             .unwrap()
@@ -85,7 +85,7 @@ fn bulk_tcp_is_as_fast_as_under_plain_netem() {
         let ours = run();
         let fault = world.daemon.json(&format!("stop {id}"));
         assert_eq!(fault["counters"]["tail_drops"], 0, "{fault}");
-        let mbit = |bytes: u64| bytes * 8 / 6 / 1_000_000;
+        let mbit = |bytes: u64| bytes * 8 / 4 / 1_000_000;
         println!(
             "netem {} Mbit/s, ours {} Mbit/s: {:.2}",
             mbit(netem),
@@ -106,6 +106,12 @@ fn nothing_is_lost_across_stops() {
         return;
     }
     const STOPS: usize = 20;
+    // The first fault makes the clsact qdisc, for which the kernel stops the interface's queues for a moment.
+    // `plan` says so, and it stays until the daemon ends: what is tested here is what follows.
+    let plan = world.daemon.json(&format!("delay --target {} --by 150ms --dry-run", world.target()));
+    assert!(plan["warnings"].to_string().contains("clsact"), "{plan}");
+    let first = world.daemon.arm(&format!("delay --target {} --by 150ms --for 1m", world.target()));
+    world.daemon.json(&format!("stop {first}"));
     let to = world.receiver(THERE, 9001);
     let sender = world.in_victim(|| {
         let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
@@ -144,7 +150,7 @@ fn nothing_is_lost_across_stops() {
 /// The user's own root qdisc is not touched, and a round trip of TCP shows the delay and the jitter's spread.
 #[test]
 fn the_root_qdisc_stays_and_tcp_sees_the_delay() {
-    let world = World::new();
+    let mut world = World::new();
     if lacks("the_root_qdisc_stays_and_tcp_sees_the_delay", &world.daemon, "delay") {
         return;
     }
@@ -163,10 +169,12 @@ fn the_root_qdisc_stays_and_tcp_sees_the_delay() {
     assert!(low >= 30_000, "a packet left early: {low} us");
     assert!((35_000..=50_000).contains(&high), "40 +- 10 ms were asked, p50 is {high} us");
     world.daemon.json(&format!("stop {id}"));
-    assert_eq!(world.here.run("tc", "qdisc show dev v0"), before, "clsact or more was left");
-    let world_is_fast = world.in_victim(|| {
+    assert!(world.here.run("tc", "qdisc show dev v0").contains("qdisc prio 77:"));
+    let fast = world.in_victim(|| {
         let _warm = connect(THERE, 9001);
         median(ping_pong(THERE, 9001, 20)).to_string()
     });
-    assert!(world_is_fast.join().parse::<u64>().unwrap() < 10_000);
+    assert!(fast.join().parse::<u64>().unwrap() < 10_000);
+    world.daemon.end();
+    assert_eq!(world.here.run("tc", "qdisc show dev v0"), before, "clsact or more was left");
 }

@@ -148,7 +148,7 @@ fn a_budget_stops_the_fault_exactly() {
 fn nothing_survives_the_daemons_death() {
     let mut world = World::new();
     let native = kernel() == "native";
-    let (kills, bound) = if native { (50, 100) } else { (8, 1000) };
+    let (kills, bound) = if native { (50, 100) } else { (4, 1000) };
     let delays = !lacks("devices_of_a_dead_daemon", &world.daemon, "delay");
     let (mut lost_before, mut worst_fault, mut worst_sweep) = (0, 0, 0);
     for kill in 0..kills {

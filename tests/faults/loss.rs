@@ -99,7 +99,7 @@ fn tcp_retransmits_what_was_lost_at_egress() {
     let id = world
         .daemon
         .arm(&format!("drop --target {} --percent 5 --peer {THERE}:9001 --for 2m", world.target()));
-    let seconds = if kernel() == "native" { 10 } else { 20 };
+    let seconds = if kernel() == "native" { 5 } else { 10 };
     let run = move || {
         let info = bulk(THERE, 9001, Duration::from_secs(seconds));
         format!("{} {}", info.total_retrans, info.data_segs_out)
@@ -160,7 +160,7 @@ fn bulk_tcp_under_loss_is_as_slow_as_with_netem() {
         return;
     }
     let _server = world.over_there(|| tcp_sink(THERE, 9001));
-    let seconds = 8;
+    let seconds = 4;
     let run = || {
         let victim = world.in_victim(move || {
             let TcpInfo { bytes_acked, .. } = bulk(THERE, 9001, Duration::from_secs(seconds));

@@ -194,6 +194,10 @@ impl Kernel for Fake {
         Vec::new()
     }
 
+    fn release(&mut self) {
+        self.call("release".into());
+    }
+
     fn set_halt(&mut self, halted: bool) -> Result<()> {
         self.with(|state| state.halted = halted);
         self.call(format!("halt {halted}"));

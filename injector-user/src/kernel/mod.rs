@@ -143,6 +143,9 @@ pub trait Kernel: Send {
     /// clsact qdiscs that we made: (inode of the namespace, interface).
     fn clsact(&self) -> Vec<(u64, u32)>;
 
+    /// Takes away what is kept between faults: the clsact qdiscs. For the daemon's end.
+    fn release(&mut self);
+
     /// Sets or lifts the halt word.
     ///
     /// # Errors

@@ -126,19 +126,13 @@ impl Real {
     }
 
     /// Makes sure of a clsact qdisc and remembers if it is ours.
+    ///
+    /// It stays until [`Kernel::release`]: for every clsact that comes or goes the kernel stops the device's
+    /// queues for a moment (`dev_deactivate` in qdisc_graft, net/sched/sch_api.c), and packets of everybody on
+    /// that interface are lost in it.
     fn need_clsact(&mut self, rtnl: &mut Rtnl, netns: u64, index: u32) -> Result<()> {
         if rtnl.ensure_clsact(index)? {
             self.clsact.push((netns, index));
-        }
-        Ok(())
-    }
-
-    /// Removes our clsact qdisc if nobody's filter is on it.
-    fn drop_clsact(&mut self, rtnl: &mut Rtnl, netns: u64, index: u32) -> Result<()> {
-        if let Some(at) = self.clsact.iter().position(|held| *held == (netns, index))
-            && rtnl.del_clsact_if_empty(index)?
-        {
-            self.clsact.remove(at);
         }
         Ok(())
     }
@@ -158,7 +152,7 @@ impl Real {
                 self.object.load_program(names::EGRESS_DROP_STUB)?;
                 let mut rtnl = Rtnl::open(&ns)?;
                 self.need_clsact(&mut rtnl, netns, index)?;
-                let added = self.add_filter(
+                self.add_filter(
                     &mut rtnl,
                     index,
                     names::EGRESS_DROP_STUB,
@@ -166,11 +160,7 @@ impl Real {
                     1,
                     "drop",
                     FilterAction::Direct,
-                );
-                if let Err(error) = added {
-                    self.drop_clsact(&mut rtnl, netns, index)?;
-                    return Err(error);
-                }
+                )?;
                 Ok(EgressLink::Clsact)
             }
         });
@@ -217,11 +207,7 @@ impl Real {
         let action = FilterAction::RedirectTo(device);
         let what = format!("delay{slot}");
         let prio = DELAY_PRIO + slot as u16;
-        if let Err(error) = self.add_filter(&mut rtnl, index, &stub, prio, 1, &what, action) {
-            self.drop_clsact(&mut rtnl, netns, index)?;
-            return Err(error);
-        }
-        Ok(())
+        self.add_filter(&mut rtnl, index, &stub, prio, 1, &what, action)
     }
 
     fn apply_delay_device(
@@ -270,8 +256,7 @@ impl Real {
     fn undo_filter(&mut self, netns: u64, index: u32, prio: u16) -> Result<()> {
         let Ok(ns) = self.namespace(netns) else { return Ok(()) };
         let mut rtnl = Rtnl::open(&ns)?;
-        gone_is_fine(rtnl.del_filter(index, Side::Egress, prio, 1))?;
-        gone_is_fine(self.drop_clsact(&mut rtnl, netns, index))
+        gone_is_fine(rtnl.del_filter(index, Side::Egress, prio, 1))
     }
 }
 
@@ -502,6 +487,17 @@ impl Kernel for Real {
 
     fn clsact(&self) -> Vec<(u64, u32)> {
         self.clsact.clone()
+    }
+
+    fn release(&mut self) {
+        for (netns, index) in std::mem::take(&mut self.clsact) {
+            // Gone, or somebody else's filters are on it: both are fine.
+            if let Ok(ns) = self.namespace(netns)
+                && let Ok(mut rtnl) = Rtnl::open(&ns)
+            {
+                let _in_use = rtnl.del_clsact_if_empty(index);
+            }
+        }
     }
 
     fn set_halt(&mut self, halted: bool) -> Result<()> {

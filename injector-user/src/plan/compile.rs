@@ -155,6 +155,18 @@ pub fn make(spec: &FaultSpec, slot: u32, facts: &Facts<'_>) -> Result<Plan, Erro
             compile_open(&mut plan, path.is_some(), facts.capabilities)?;
         }
     }
+    let clsact = |step: &Step| match step {
+        Step::DelayFilter { .. } => true,
+        Step::DropEgress { .. } => !facts.capabilities.tcx,
+        _ => false,
+    };
+    if plan.steps.iter().any(clsact) {
+        plan.warnings.push(
+            "an interface without a clsact qdisc gets one: the kernel stops its queues for a moment, in which \
+             packets of everybody on it may be lost (once, and again when the daemon ends)"
+                .into(),
+        );
+    }
     if spec.fault.is_network() {
         describe::warn_of_elsewhere(&mut plan, facts.sites);
     }

@@ -6,6 +6,9 @@ use crate::{
     spec::{FaultKind, TargetSpec},
 };
 
+const CLSACT_UNDO: &str =
+    "the filter is deleted, and inert without the daemon; a clsact qdisc that we made goes with the daemon";
+
 /// What a person should know when the target's sockets are in several namespaces, or nowhere.
 pub(super) fn warn_of_elsewhere(plan: &mut Plan, sites: &[Site]) {
     if sites.len() > 1 {
@@ -106,7 +109,7 @@ impl Step {
             ),
             Self::DropEgress { netns, link, .. } => (
                 format!("clsact filter on {link} (egress), netns {netns}"),
-                "the filter is deleted; inert without the daemon".to_owned(),
+                CLSACT_UNDO.to_owned(),
             ),
             Self::DropIngress { cgroup } => (
                 format!("cgroup_skb link on {cgroup} (ingress)"),
@@ -120,7 +123,7 @@ impl Step {
                 format!(
                     "clsact filter with mirred on {link} (egress), netns {netns}; its root qdisc is not touched"
                 ),
-                "the filter is deleted; inert without the daemon".to_owned(),
+                CLSACT_UNDO.to_owned(),
             ),
             Self::Open { rung: Rung::Lsm } => {
                 ("LSM hook file_open".to_owned(), "the link goes with its descriptor".to_owned())

@@ -116,6 +116,8 @@ impl Engine {
     /// Runs until it is told to end, and everything has ended.
     pub fn run(mut self, commands: &Receiver<Command>) {
         let mut next_tick = Instant::now();
+        // Whoever follows a fault is still told how it ended.
+        let mut gone_at: Option<Instant> = None;
         loop {
             match commands.recv_timeout(next_tick.saturating_duration_since(Instant::now())) {
                 Ok(command) => {
@@ -123,14 +125,19 @@ impl Engine {
                     self.drain();
                 }
                 Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) if gone_at.is_some() => return,
                 Err(RecvTimeoutError::Disconnected) => self.shut_down(),
             }
             if Instant::now() >= next_tick {
                 self.tick();
                 next_tick = Instant::now() + TICK;
             }
+            if self.shutting_down && self.faults.is_empty() && gone_at.is_none() {
+                self.kernel.release();
+                gone_at = Some(Instant::now() + Duration::from_secs(1));
+            }
             self.waiters.answer(&self.faults, &self.ended);
-            if self.shutting_down && self.faults.is_empty() && self.waiters.is_empty() {
+            if gone_at.is_some_and(|at| Instant::now() >= at) {
                 return;
             }
         }
@@ -142,6 +149,9 @@ impl Engine {
                 _ = reply.send(
                     self.plan(&spec).map(|(plan, flows)| plan.doc(flows, self.kernel.capabilities().tcx)),
                 )
+            }
+            Command::Start(_, _, reply) if self.shutting_down => {
+                _ = reply.send(Err(Error::unreachable("the daemon is ending")));
             }
             Command::Start(spec, who, reply) => _ = reply.send(self.start(&spec, &who)),
             Command::Fault(id, reply) => _ = reply.send(self.find(&id)),

@@ -92,6 +92,12 @@ impl Daemon {
         self.child.wait().unwrap();
     }
 
+    /// SIGTERM, and waits until it has ended.
+    pub fn end(&mut self) {
+        self.signal(Signal::SIGTERM);
+        self.child.wait().unwrap();
+    }
+
     /// Starts it again after [`Daemon::kill`].
     pub fn restart(&mut self, ns: &Netns) {
         self.child = spawn(&self.dir, ns);
