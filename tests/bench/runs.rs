@@ -11,7 +11,7 @@ use injector::kernel::object::Object;
 use injector_ebpf::{
     gate::{BEAT_DEADLINE, BEAT_START},
     names,
-    rule::{CgroupEntry, GateStats, MAX_RULES, Rule, RuleStats},
+    rule::{CgroupEntry, GateStats, HOOK_DROP_INGRESS, MAX_RULES, Rule, RuleStats},
 };
 use nix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
@@ -24,10 +24,9 @@ use crate::{
 
 /// Length of the packet: a small request with its headers.
 pub const PACKET: usize = 266;
-/// Where the packet goes (RFC 5737).
-const PEER: [u8; 4] = [198, 51, 100, 7];
-/// Rules that do not match differ in the last word that is compared.
-const OTHER: [u8; 4] = [198, 51, 101, 0];
+/// Where the packet comes from and goes (RFC 5737). To a rule at ingress the former is the peer.
+const FROM: [u8; 4] = [192, 0, 2, 1];
+const TO: [u8; 4] = [198, 51, 100, 7];
 /// Longer than any measurement.
 const LEASE: Duration = Duration::from_secs(600);
 
@@ -38,8 +37,8 @@ fn packet() -> Vec<u8> {
     let length = (PACKET - 14) as u16;
     bytes[14..18].copy_from_slice(&[0x45, 0, (length >> 8) as u8, length as u8]);
     bytes[22..24].copy_from_slice(&[64, 6]);
-    bytes[26..30].copy_from_slice(&[192, 0, 2, 1]);
-    bytes[30..34].copy_from_slice(&PEER);
+    bytes[26..30].copy_from_slice(&FROM);
+    bytes[30..34].copy_from_slice(&TO);
     bytes[34..38].copy_from_slice(&[0xc0, 0x01, 0x15, 0x38]);
     bytes[46..48].copy_from_slice(&[0x50, 0x18]);
     bytes
@@ -61,10 +60,13 @@ pub fn rule(hook: u32, v4: [u8; 4]) -> Rule {
 fn prepare(object: &mut Object, place: &Place, case: &Case) -> Result<()> {
     object.set_halt(u64::from(case.halted))?;
     object.beat(BEAT_START, 0, if case.lease { LEASE } else { Duration::ZERO })?;
+    let peer = if case.hook == HOOK_DROP_INGRESS { FROM } else { TO };
+    // The next network: it differs in the last word that is compared.
+    let other = [peer[0], peer[1], peer[2] + 1, 0];
     for slot in 0..MAX_RULES as u32 {
         let rule = match case.rules {
-            Rules::Never if slot == 0 => rule(case.hook, PEER),
-            Rules::OtherPeer(rules) if slot < rules => rule(case.hook, OTHER),
+            Rules::Never if slot == 0 => rule(case.hook, peer),
+            Rules::OtherPeer(rules) if slot < rules => rule(case.hook, other),
             _ => Rule::FREE,
         };
         object.array::<Rule>(names::RULES)?.set(slot, rule, 0)?;

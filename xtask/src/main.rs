@@ -1,11 +1,13 @@
 //! `cargo xtask`: the work on this repository, one module per verb.
 
+mod bench;
+mod benchmarks;
 mod command;
-mod demo;
 mod kernel;
 mod lint;
 mod paths;
 mod setup;
+mod soak;
 mod test;
 mod vm;
 
@@ -25,15 +27,14 @@ struct Cli {
 enum Verb {
     /// Install what builds and tests need: packages, the eBPF toolchain, guest kernels
     Setup(setup::Args),
-    /// Show the main job on real programs, in a throw-away machine or with --here on this one
-    Demo(demo::Args),
-    /// The part of `demo` that runs in the guest
-    #[command(hide = true)]
-    DemoInside(demo::InsideArgs),
     /// Run a command as root in an emulated machine, on a kernel of the test matrix
     Vm(vm::Args),
     /// Run the tests: unit, on this machine, and in guests on every kernel
     Test(test::Args),
+    /// Measure what the kernel programs cost on this machine
+    Bench(bench::Args),
+    /// Run what takes longer than CI allows
+    Soak(soak::Args),
     /// Check the files that no compiler reads: the Vagrantfile and the shell scripts
     Lint,
 }
@@ -41,10 +42,10 @@ enum Verb {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().verb {
         Verb::Setup(args) => setup::main(&args),
-        Verb::Demo(args) => demo::main(&args),
-        Verb::DemoInside(args) => demo::inside(&args),
         Verb::Vm(args) => vm::main(&args),
         Verb::Test(args) => test::main(&args),
+        Verb::Bench(args) => bench::main(&args),
+        Verb::Soak(args) => soak::main(&args),
         Verb::Lint => lint::main(),
     };
     outcome.unwrap_or_else(|error| {

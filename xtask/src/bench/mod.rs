@@ -1,0 +1,78 @@
+//! `cargo xtask bench`: what the kernel programs cost on this machine's kernel.
+
+mod table;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::{Value, json};
+
+use crate::{benchmarks, command, paths, setup};
+
+/// What a tc program may cost above an empty one while no rule matches, in nanoseconds.
+const BOUND: f64 = 40.0;
+
+/// The flags of `cargo xtask bench`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Runs of a program in each round
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: u32,
+    /// Rounds, in which all cases take turns; a figure is their median
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Also write the figures to this file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Exit with 1 if a program costs 40 ns or more above an empty one while no rule matches
+    #[arg(long)]
+    check: bool,
+    /// Also put the tables into docs/BENCHMARKS.md
+    #[arg(long)]
+    write: bool,
+}
+
+/// Runs the verb.
+pub fn main(args: &Args) -> Result<ExitCode> {
+    ensure!(nix::unistd::geteuid().is_root(), "bench loads programs: run it as root");
+    setup::install(true)?;
+    let program = build().context("building the bench program")?;
+    let words = [args.repeat.to_string(), args.rounds.to_string()];
+    let mut run = Command::new(program);
+    run.args(words).stdin(Stdio::null()).stderr(Stdio::inherit());
+    command::die_with_us(&mut run);
+    let output = run.output().context("starting the bench program")?;
+    ensure!(output.status.success(), "the bench program: {}", output.status);
+    let mut document: Value = serde_json::from_slice(&output.stdout).context("reading what it printed")?;
+    document["machine"] = json!(benchmarks::machine()?);
+    let tables = table::markdown(&document);
+    println!("\n{tables}");
+    if let Some(file) = &args.json {
+        fs::write(file, format!("{document:#}\n")).with_context(|| format!("writing {}", file.display()))?;
+    }
+    if args.write {
+        benchmarks::write("bench", &tables)?;
+    }
+    let over = table::over(&document, BOUND)?;
+    for (name, above) in &over {
+        println!("{name}: {above:.1} ns above an empty program, {BOUND} or more");
+    }
+    Ok(if args.check && !over.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Builds the bench program as releases are built, and returns where it is.
+fn build() -> Result<PathBuf> {
+    println!("== build");
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args(["bench", "--package", "injector-user", "--bench", "programs", "--no-run"])
+        .arg("--message-format=json-render-diagnostics")
+        .current_dir(paths::repo());
+    let output = cargo.stdin(Stdio::null()).stderr(Stdio::inherit()).output().context("starting cargo")?;
+    if !output.status.success() {
+        bail!("cargo bench --no-run: {}", output.status);
+    }
+    benchmarks::executable(&output.stdout, "programs").context("cargo told of no bench program")
+}

@@ -1,0 +1,94 @@
+//! The figures as tables.
+
+use std::fmt::Write as _;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+fn rows(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn number(row: &Value, name: &str) -> f64 {
+    row[name].as_f64().unwrap_or(f64::NAN)
+}
+
+/// Names and figures of the cases that break the promise. No figure at all breaks it, too.
+pub fn over(document: &Value, bound: f64) -> Result<Vec<(String, f64)>> {
+    let promised: Vec<_> = rows(&document["programs"]).filter(|row| row["promised"] == true).collect();
+    ensure!(!promised.is_empty(), "the bench program measured nothing that a bound is promised for");
+    let mut over = Vec::new();
+    for row in promised {
+        let name = row["name"].as_str().context("a row has no name")?;
+        let above = row["above_empty"].as_f64().with_context(|| format!("{name} has no figure"))?;
+        if above >= bound {
+            over.push((name.to_owned(), above));
+        }
+    }
+    Ok(over)
+}
+
+/// All tables, as Markdown that can be read as it is.
+pub fn markdown(document: &Value) -> String {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut out = format!("{}\n\n", text(&document["machine"]));
+    let _ = writeln!(
+        out,
+        "BPF_PROG_TEST_RUN, n = {} rounds of {} runs, medians (least, most); CPU time of one thread on CPU {}; \
+         a TCP packet of {} bytes. Rows marked * are under the bound of 40 ns.\n",
+        document["rounds"], document["repeat"], document["cpu"], document["packet_bytes"]
+    );
+    let _ = writeln!(out, "| program and state | ns | (least, most) | x empty | ns above empty |");
+    let _ = writeln!(out, "|---|--:|---|--:|--:|");
+    for row in rows(&document["programs"]) {
+        let _ = writeln!(
+            out,
+            "| {}{} | {:.1} | ({:.1}, {:.1}) | {:.2} | {:.1} |",
+            text(&row["name"]),
+            if row["promised"] == true { " *" } else { "" },
+            number(row, "ns"),
+            number(row, "least"),
+            number(row, "most"),
+            number(row, "times_empty"),
+            number(row, "above_empty"),
+        );
+    }
+    let traffic = &document["traffic"];
+    let _ = writeln!(
+        out,
+        "\nUDP to and fro over veth, both ends in one thread of one watched cgroup, n = {} rounds, medians:\n",
+        document["rounds"]
+    );
+    let _ = writeln!(out, "| state | ns a round trip | ns above none | % |\n|---|--:|--:|--:|");
+    for row in rows(&traffic["round_trips"]) {
+        let (ns, above, per_cent) = (number(row, "ns"), number(row, "above_none"), number(row, "per_cent"));
+        let _ = writeln!(out, "| {} | {ns:.0} | {above:+.0} | {per_cent:+.1} |", text(&row["name"]));
+    }
+    let _ =
+        writeln!(out, "\nThe kernel's own account of the same packets, its cost of some 30 ns included:\n");
+    let _ = writeln!(out, "| program | runs | ns a run |\n|---|--:|--:|");
+    for row in rows(&traffic["counted"]) {
+        let _ = writeln!(out, "| {} | {} | {:.0} |", text(&row["program"]), row["runs"], number(row, "ns"));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn row(name: &str, above: f64, promised: bool) -> Value {
+        json!({"name": name, "above_empty": above, "promised": promised})
+    }
+
+    #[test]
+    fn only_what_is_promised_is_bounded() -> Result<()> {
+        let document =
+            json!({"programs": [row("a", 39.9, true), row("b", 40.0, true), row("c", 90.0, false)]});
+        assert_eq!(over(&document, 40.0)?, [("b".to_owned(), 40.0)]);
+        assert!(over(&json!({"programs": [row("c", 1.0, false)]}), 40.0).is_err());
+        assert!(over(&json!({"programs": [{"name": "a", "promised": true}]}), 40.0).is_err());
+        Ok(())
+    }
+}
