@@ -210,4 +210,5 @@ fn a_hung_daemons_fault_lapses_for_good() {
     assert!(last.saturating_sub(stopped) <= 2300, "a fault was selected {} ms after SIGSTOP", last - stopped);
     let fault = world.daemon.fault(&id);
     assert_eq!(fault["end"], "lapsed", "{fault}");
+    assert!(world.daemon.log().contains("the lease has run out"), "the kernel's own line is missing");
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod benchmarks;
 mod command;
+mod demo;
 mod kernel;
 mod lint;
 mod paths;
@@ -27,6 +28,11 @@ struct Cli {
 enum Verb {
     /// Install what builds and tests need: packages, the eBPF toolchain, guest kernels
     Setup(setup::Args),
+    /// Show the main job on real programs, in a throw-away machine or with --here on this one
+    Demo(demo::Args),
+    /// The part of `demo` that runs in the guest
+    #[command(hide = true)]
+    DemoInside(demo::InsideArgs),
     /// Run a command as root in an emulated machine, on a kernel of the test matrix
     Vm(vm::Args),
     /// Run the tests: unit, on this machine, and in guests on every kernel
@@ -42,6 +48,8 @@ enum Verb {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().verb {
         Verb::Setup(args) => setup::main(&args),
+        Verb::Demo(args) => demo::main(&args),
+        Verb::DemoInside(args) => demo::inside(&args),
         Verb::Vm(args) => vm::main(&args),
         Verb::Test(args) => test::main(&args),
         Verb::Bench(args) => bench::main(&args),

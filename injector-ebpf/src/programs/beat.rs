@@ -1,6 +1,7 @@
 //! The heartbeat: the only writer of leases and deadlines, run by the daemon with `BPF_PROG_RUN`.
 
 use aya_ebpf::{helpers::generated::bpf_jiffies64, macros::classifier, programs::TcContext};
+use aya_log_ebpf::{debug, warn};
 use injector_ebpf::{
     gate::{BEAT_DEADLINE, BEAT_INVALID, BEAT_LAPSED, BEAT_OK, BEAT_RENEW, BEAT_START, BeatRequest},
     rule::MAX_RULES,
@@ -11,7 +12,15 @@ use super::maps::{INJ_DEADLINES, INJ_LEASE};
 #[classifier]
 pub fn inj_beat(ctx: TcContext) -> i32 {
     (match ctx.load::<BeatRequest>(0) {
-        Ok(request) => beat(&request),
+        Ok(request) => {
+            let answer = beat(&request);
+            if answer == BEAT_LAPSED {
+                warn!(&ctx, "the lease has run out: beat refuses to renew it");
+            } else {
+                debug!(&ctx, "beat: operation {}, rule {}, {} ticks", request.op, request.slot, request.ticks);
+            }
+            answer
+        }
         Err(_) => BEAT_INVALID,
     }) as i32
 }

@@ -62,6 +62,7 @@ fn why(fault: &FaultDoc) -> String {
     };
     match fault.end_reason.as_deref() {
         None | Some("") => kind.to_owned(),
+        Some(reason) if reason == kind => kind.to_owned(),
         Some(reason) => format!("{kind} ({reason})"),
     }
 }

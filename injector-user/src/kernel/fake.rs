@@ -194,6 +194,8 @@ impl Kernel for Fake {
         Vec::new()
     }
 
+    fn flush_log(&mut self) {}
+
     fn release(&mut self) {
         self.call("release".into());
     }

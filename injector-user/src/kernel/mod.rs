@@ -143,6 +143,9 @@ pub trait Kernel: Send {
     /// clsact qdiscs that we made: (inode of the namespace, interface).
     fn clsact(&self) -> Vec<(u64, u32)>;
 
+    /// Writes what the programs have said into our own log.
+    fn flush_log(&mut self);
+
     /// Takes away what is kept between faults: the clsact qdiscs. For the daemon's end.
     fn release(&mut self);
 

@@ -11,6 +11,7 @@ use aya::{
     maps::{Array, HashMap, LpmTrie, Map, MapData, PerCpuArray, ProgramArray, lpm_trie},
     programs::{Program, SchedClassifier, TestRunOptions},
 };
+use aya_log::EbpfLogger;
 use injector_ebpf::{
     ABI_VERSION,
     gate::{BEAT_LAPSED, BEAT_OK, BeatRequest, GATE_MAGIC, Halt},
@@ -28,6 +29,8 @@ pub struct Object {
     btf: aya::Btf,
     /// Ticks of `jiffies64` in a second.
     hz: u64,
+    /// What the programs say.
+    log: EbpfLogger<&'static dyn log::Log>,
 }
 
 impl std::fmt::Debug for Object {
@@ -75,14 +78,23 @@ impl Object {
             values.push((global, kernel.offset(name, path)?));
         }
         for (global, value) in &values {
-            loader.override_global(*global, value, true);
+            loader.override_global(global, value, true);
         }
-        let ebpf = loader.load(OBJECT).context("the kernel refused the programs' maps")?;
-        let mut object = Self { ebpf, btf: aya::Btf::from_sys_fs()?, hz: ticks_per_second()? };
+        // Lines below this level are not even compiled in by the kernel: they cost nothing.
+        let level = if tracing::enabled!(tracing::Level::DEBUG) { 4_u8 } else { 2 };
+        loader.override_global(aya_log::LEVEL, &level, true);
+        let mut ebpf = loader.load(OBJECT).context("the kernel refused the programs' maps")?;
+        let log = EbpfLogger::init(&mut ebpf).context("the programs' log")?;
+        let mut object = Self { ebpf, btf: aya::Btf::from_sys_fs()?, hz: ticks_per_second()?, log };
         let halt = Halt { magic: GATE_MAGIC, abi: ABI_VERSION, instance, word: 1 };
         object.array::<Halt>(names::HALT)?.set(0, halt, 0)?;
         object.load_classifier(names::BEAT)?;
         Ok(object)
+    }
+
+    /// Writes what the programs have said into our own log.
+    pub fn flush_log(&mut self) {
+        self.log.flush();
     }
 
     /// Durations in ticks, rounded up.

@@ -489,6 +489,10 @@ impl Kernel for Real {
         self.clsact.clone()
     }
 
+    fn flush_log(&mut self) {
+        self.object.flush_log();
+    }
+
     fn release(&mut self) {
         for (netns, index) in std::mem::take(&mut self.clsact) {
             // Gone, or somebody else's filters are on it: both are fine.

@@ -207,6 +207,7 @@ impl Engine {
         }
         self.drain();
         self.beat();
+        self.kernel.flush_log();
     }
 
     /// Another process may have pulled the lever: the halt word in our map, or the file.

@@ -34,11 +34,6 @@ impl Waiters {
         self.waiting.push(Waiter::Ending(reply));
     }
 
-    /// Is nobody waiting?
-    pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
     /// Answers those whose wait is over.
     pub fn answer(&mut self, live: &[Fault], ended: &VecDeque<FaultDoc>) {
         let gone = |id: &String| !live.iter().any(|fault| fault.id == *id);
