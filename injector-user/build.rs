@@ -73,7 +73,9 @@ fn main() -> anyhow::Result<()> {
     match if skip { None } else { toolchain() } {
         Some(toolchain) => build(&toolchain, &out),
         None => {
-            println!("cargo::warning=no eBPF toolchain (cargo xtask setup): this binary can load no programs");
+            println!(
+                "cargo::warning=no eBPF toolchain (cargo xtask setup): this binary can load no programs"
+            );
             Ok(fs::write(out.join("injector.o"), [])?)
         }
     }

@@ -17,7 +17,10 @@ pub fn inj_beat(ctx: TcContext) -> i32 {
             if answer == BEAT_LAPSED {
                 warn!(&ctx, "the lease has run out: beat refuses to renew it");
             } else {
-                debug!(&ctx, "beat: operation {}, rule {}, {} ticks", request.op, request.slot, request.ticks);
+                debug!(
+                    &ctx,
+                    "beat: operation {}, rule {}, {} ticks", request.op, request.slot, request.ticks
+                );
             }
             answer
         }

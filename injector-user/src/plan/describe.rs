@@ -107,10 +107,9 @@ impl Step {
                 format!("tcx link on {link} (egress), netns {netns}"),
                 "the link goes with its descriptor".to_owned(),
             ),
-            Self::DropEgress { netns, link, .. } => (
-                format!("clsact filter on {link} (egress), netns {netns}"),
-                CLSACT_UNDO.to_owned(),
-            ),
+            Self::DropEgress { netns, link, .. } => {
+                (format!("clsact filter on {link} (egress), netns {netns}"), CLSACT_UNDO.to_owned())
+            }
             Self::DropIngress { cgroup } => (
                 format!("cgroup_skb link on {cgroup} (ingress)"),
                 "the link goes with its descriptor".to_owned(),

@@ -148,7 +148,7 @@ impl Engine {
             Command::Plan(spec, reply) => {
                 _ = reply.send(
                     self.plan(&spec).map(|(plan, flows)| plan.doc(flows, self.kernel.capabilities().tcx)),
-                )
+                );
             }
             Command::Start(_, _, reply) if self.shutting_down => {
                 _ = reply.send(Err(Error::unreachable("the daemon is ending")));

@@ -240,7 +240,7 @@ pub fn connect(ip: &str, port: u16) -> TcpStream {
                 return stream;
             }
             Err(error) => {
-                assert!(begun.elapsed() < Duration::from_secs(20), "connecting to {ip}:{port}: {error}")
+                assert!(begun.elapsed() < Duration::from_secs(20), "connecting to {ip}:{port}: {error}");
             }
         }
         std::thread::sleep(Duration::from_millis(20));
