@@ -266,7 +266,7 @@ impl Engine {
     }
 
     /// The control group's guard, once a second.
-    fn watch_control(&mut self) {
+    pub(super) fn watch_control(&mut self) {
         let control = match self.kernel.aggregate(0) {
             Ok(control) => control,
             Err(error) => {

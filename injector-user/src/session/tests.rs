@@ -183,3 +183,31 @@ fn a_new_child_is_included_and_a_newly_protected_one_is_not() {
     assert_eq!(known.get(&child).map(|entry| entry.rules), Some(1));
     assert_eq!(known.get(&login).map_or(0, |entry| entry.rules), 0);
 }
+
+/// Everybody else's round trips become ten times as long: after three such seconds the fault is ended.
+#[test]
+fn a_hurt_control_group_ends_the_fault() {
+    let mut bench = bench();
+    let second = |bench: &mut Bench, us: u32| {
+        bench.fake.with(|state| {
+            state.control.samples += 300;
+            state.control.segments += 1000;
+            state.control.rtt[injector_ebpf::hist::bucket(us)] += 300;
+        });
+        bench.engine.watch_control();
+    };
+    for _ in 0..10 {
+        second(&mut bench, 2_000);
+    }
+    bench.start(DROP).unwrap();
+    second(&mut bench, 2_000);
+    assert_eq!(bench.engine.faults[0].control_verdict, "ok");
+    second(&mut bench, 20_000);
+    second(&mut bench, 20_000);
+    assert!(bench.engine.faults[0].armed(), "two bad seconds are not enough");
+    assert!(bench.engine.faults[0].control_verdict.starts_with("hurt"));
+    second(&mut bench, 20_000);
+    bench.engine.drain();
+    assert_eq!(bench.engine.ended[0].end, Some(EndKind::Aborted));
+    assert!(bench.engine.ended[0].end_reason.as_ref().unwrap().contains("control group"));
+}
