@@ -67,12 +67,15 @@ impl Slot {
     #[inline(always)]
     pub fn first(rules: u32, hook: u32, means: impl Fn(&Rule) -> bool) -> Option<Self> {
         for index in 0..MAX_RULES as u32 {
+            if rules >> index == 0 {
+                break;
+            }
             if rules & (1 << index) == 0 {
                 continue;
             }
-            let slot = Self::get(index)?;
-            if slot.rule.hook & hook != 0 && means(slot.rule) {
-                return Some(slot);
+            let rule = INJ_RULES.get(index)?;
+            if rule.hook & hook != 0 && means(rule) {
+                return Self::get(index);
             }
         }
         None

@@ -59,14 +59,16 @@ impl Packet {
 
     #[inline(always)]
     fn ipv4(skb: *mut __sk_buff) -> Option<Self> {
-        let head: [u32; 5] = load(skb, 0)?;
+        // With the word behind a header without options: every packet of a transport has it, and it holds the
+        // ports, so that most packets need one load.
+        let head: [u32; 6] = load(skb, 0)?;
         let ihl = (u32::from_be(head[0]) >> 24) & 0xf;
         if u32::from_be(head[1]) & 0x1fff != 0 {
             return None;
         }
         let protocol = (u32::from_be(head[2]) >> 16) as u8;
         let mapped = 0xffff_u32.to_be();
-        let packet = Self {
+        let mut packet = Self {
             src: [0, 0, mapped, head[3]],
             dst: [0, 0, mapped, head[4]],
             src_port: 0,
@@ -74,7 +76,15 @@ impl Packet {
             protocol,
             neighbour: false,
         };
-        packet.ports(skb, ihl * 4)
+        if ihl != 5 {
+            return packet.ports(skb, ihl * 4);
+        }
+        if matches!(protocol, TCP | UDP) {
+            let ports = u32::from_be(head[5]);
+            packet.src_port = (ports >> 16) as u16;
+            packet.dst_port = ports as u16;
+        }
+        Some(packet)
     }
 
     #[inline(always)]
