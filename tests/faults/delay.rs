@@ -93,7 +93,7 @@ fn bulk_tcp_is_as_fast_as_under_plain_netem() {
         assert_eq!(fault["counters"]["tail_drops"], 0, "{fault}");
         let mbit = |bytes: u64| bytes * 8 / 4 / 1_000_000;
         println!(
-            "netem {} Mbit/s, ours {} Mbit/s: {:.2}",
+            "n=1 bulk TCP under 50 ms: netem {} Mbit/s, ours {} Mbit/s: {:.2}",
             mbit(netem),
             mbit(ours),
             ours as f64 / netem as f64

@@ -200,7 +200,10 @@ fn bulk_tcp_under_loss_is_as_slow_as_with_netem() {
         let id = world.daemon.arm(&format!("drop --target {} --percent 1 --for 1m", world.target()));
         let ours = run();
         world.daemon.json(&format!("stop {id}"));
-        println!("netem {netem} bytes in {seconds} s, ours {ours}: {:.2}", ours as f64 / netem as f64);
+        println!(
+            "n=1 bulk TCP under 1 % loss: netem {netem} bytes in {seconds} s, ours {ours}: {:.2}",
+            ours as f64 / netem as f64
+        );
         ratios.push((ours as f64 / netem as f64 * 1000.0) as u64);
     }
     let ratio = traffic::median(ratios) as f64 / 1000.0;

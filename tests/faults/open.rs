@@ -60,7 +60,10 @@ fn eio(test: &str, path: Option<&str>) {
     let control = world.in_control(opener("/tmp/injector-open-test/a", EACH));
     let (victim, control) = (failures(victim), failures(control));
     let counters = world.daemon.fault(&id)["counters"].clone();
-    println!("rung: {rung}; failed by thread {victim:?}, control {control:?}; {counters}");
+    println!(
+        "n={} rung {rung}; failed by thread {victim:?}, control {control:?}; {counters}",
+        EACH * THREADS
+    );
     assert!(victim.iter().all(|failed| *failed > 0), "a thread was never hit: {victim:?}");
     assert_eq!(control, [0; THREADS], "the control group was hit");
     let total: u64 = victim.iter().sum();

@@ -118,6 +118,6 @@ pub fn assert_binomial(what: &str, hits: u64, n: u64, p: f64) {
     let (n_f, expected) = (n as f64, n as f64 * p);
     let sigma = (n_f * p * (1.0 - p)).sqrt();
     let off = (hits as f64 - expected) / sigma;
-    println!("{what}: {hits} of {n}, expected {expected:.0}, off by {off:+.2} sigma");
+    println!("n={n} {what}: {hits} hits, expected {expected:.0}, off by {off:+.2} sigma");
     assert!(off.abs() <= 5.0, "{what}: {hits} of {n} is {off:+.2} sigma away from {p}");
 }

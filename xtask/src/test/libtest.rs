@@ -17,9 +17,12 @@ pub struct Transcript {
     pub complete: bool,
 }
 
-/// Whether a line tells progress: all that a person watching wants of a run that goes well.
+/// Whether a line tells progress: all that a person watching wants of a run that goes well. A test that measures
+/// prints what it found in a line that begins with `n=`, the number of samples.
 pub fn is_progress(line: &str) -> bool {
-    (line.starts_with("test ") && line.contains(" ... ")) || line.starts_with("SKIP ")
+    (line.starts_with("test ") && line.contains(" ... "))
+        || line.starts_with("SKIP ")
+        || line.starts_with("n=")
 }
 
 /// Reads the output of a run with `--show-output`, in which a test's own lines stand alone.
