@@ -5,7 +5,8 @@ use std::time::SystemTime;
 use tracing::{info, warn};
 
 use super::{
-    engine::{Engine, state},
+    ask::state,
+    engine::Engine,
     fault::{Fault, since_boot},
     halt::now,
     handle::Who,

@@ -19,11 +19,11 @@ use super::{
     waiters::Waiters,
 };
 use crate::{
-    api::types::{EndKind, FaultDoc, FlowsDoc, HaltDoc, State, StatusDoc},
+    api::types::{EndKind, FaultDoc, HaltDoc},
     error::Error,
     kernel::{Kernel, probe},
     limits::{self, Limits, Protection},
-    observe::{Guard, Verdict, flows_doc, lost_doc},
+    observe::{Guard, Verdict},
     spec::TargetSpec,
     target::{self, Host},
 };
@@ -32,8 +32,6 @@ use crate::{
 pub const TICK: Duration = Duration::from_millis(100);
 /// How often targets and protections are looked at again: an unknown new cgroup is not faulted until then.
 const RESCAN: Duration = Duration::from_millis(500);
-/// How long a reader's targets are watched after it has asked.
-const WATCH_ON: Duration = Duration::from_secs(5);
 /// How many faults that ended are remembered.
 const REMEMBERED: usize = 100;
 
@@ -66,7 +64,7 @@ pub struct Engine {
     pub(super) journal: Journal,
     pub(super) guard: Guard,
     pub(super) waiters: Waiters,
-    watch_until: Vec<(TargetSpec, Instant)>,
+    pub(super) watch_until: Vec<(TargetSpec, Instant)>,
     next_rescan: Instant,
     next_second: Instant,
     shutting_down: bool,
@@ -351,7 +349,7 @@ impl Engine {
         }
     }
 
-    fn watched_roots(&mut self) -> Vec<String> {
+    pub(super) fn watched_roots(&mut self) -> Vec<String> {
         let now = Instant::now();
         self.watch_until.retain(|(_, until)| *until > now);
         let specs = self.settings.watch.iter().chain(self.watch_until.iter().map(|(spec, _)| spec));
@@ -416,104 +414,6 @@ impl Engine {
         Ok(())
     }
 
-    fn flows(&mut self, targets: Vec<TargetSpec>) -> Result<FlowsDoc, Error> {
-        let mut roots = Vec::new();
-        let mut new = false;
-        for spec in targets {
-            roots.push(target::resolve(&self.host, &spec)?.path);
-            let until = Instant::now() + WATCH_ON;
-            match self.watch_until.iter_mut().find(|(known, _)| *known == spec) {
-                Some((_, at)) => *at = until,
-                None => {
-                    self.watch_until.push((spec, until));
-                    new = true;
-                }
-            }
-        }
-        if new {
-            self.publish();
-        }
-        let watched = self.watched_roots();
-        let mut pids = Vec::new();
-        let mut names = BTreeMap::new();
-        let mut kept = Vec::new();
-        for root in &watched {
-            for cgroup in target::subtree(&self.host, root).unwrap_or_default() {
-                pids.extend(target::pids(&self.host, &cgroup.path).unwrap_or_default());
-                let below = |root: &String| {
-                    cgroup
-                        .path
-                        .strip_prefix(root.as_str())
-                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-                };
-                if roots.is_empty() || roots.iter().any(below) {
-                    kept.push(cgroup.id);
-                }
-                names.insert(cgroup.id, cgroup.path);
-            }
-        }
-        let snapshot = self.kernel.snapshot(&pids).map_err(|error| Error::failed(format!("{error:#}")))?;
-        Ok(flows_doc(
-            &snapshot,
-            |id| names.get(&id).cloned(),
-            |id| kept.contains(&id) || (roots.is_empty() && !names.contains_key(&id)),
-        ))
-    }
-
-    fn status(&mut self) -> StatusDoc {
-        let attached =
-            self.kernel.inventory().unwrap_or_else(|error| vec![format!("cannot be told: {error:#}")]);
-        let lost = match self.kernel.snapshot(&[]) {
-            Ok(snapshot) => lost_doc(&snapshot.stats, &snapshot.gate),
-            Err(_) => crate::api::types::LostDoc::default(),
-        };
-        for index in 0..self.faults.len() {
-            if self.faults[index].armed() {
-                self.refresh(index);
-            }
-        }
-        let live = self.faults.iter().map(|fault| fault.doc(state(fault)));
-        StatusDoc {
-            halted: self.halted.clone(),
-            disarmed: self.limits.as_ref().err().map(ToString::to_string),
-            kernel: super::kernel_release(),
-            instance: self.settings.instance.clone(),
-            pid: std::process::id(),
-            faults: live.chain(self.ended.iter().cloned()).collect(),
-            attached,
-            lost,
-        }
-    }
-
-    /// One fault by id, name or unique prefix.
-    pub(super) fn find(&mut self, asked: &str) -> Result<FaultDoc, Error> {
-        for index in 0..self.faults.len() {
-            if self.faults[index].armed() {
-                self.refresh(index);
-            }
-        }
-        let all: Vec<FaultDoc> = self
-            .faults
-            .iter()
-            .map(|fault| fault.doc(state(fault)))
-            .chain(self.ended.iter().cloned())
-            .collect();
-        if let Some(exact) = all.iter().find(|doc| doc.id == asked) {
-            return Ok(exact.clone());
-        }
-        let near: Vec<&FaultDoc> = all.iter().filter(|doc| doc.id.starts_with(asked)).collect();
-        match near.as_slice() {
-            [one] if !asked.is_empty() => Ok((*one).clone()),
-            [] => {
-                Err(Error::not_found(format!("there is no fault {asked}")).hint("injector status lists them"))
-            }
-            several => {
-                let ids: Vec<&str> = several.iter().map(|doc| doc.id.as_str()).collect();
-                Err(Error::usage(format!("{asked} could be {}", ids.join(", "))).hint("write more of it"))
-            }
-        }
-    }
-
     pub(super) fn remember(&mut self, doc: FaultDoc) {
         let end = Entry::End { id: doc.id.clone(), at: super::halt::now() };
         if let Err(error) = self.journal.write(&end) {
@@ -522,9 +422,4 @@ impl Engine {
         self.ended.push_front(doc);
         self.ended.truncate(REMEMBERED);
     }
-}
-
-/// What can be said of a fault that is not yet remembered as ended.
-pub(super) fn state(fault: &Fault) -> State {
-    if fault.armed() { State::Armed } else { State::Draining }
 }

@@ -1,6 +1,7 @@
 //! Apply, keep the lease, watch, undo in reverse order.
 
 mod arm;
+mod ask;
 pub mod daemon;
 pub mod emergency;
 mod end;

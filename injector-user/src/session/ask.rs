@@ -1,0 +1,122 @@
+//! What the engine tells: flows, status, one fault. Nothing here changes a fault.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use super::{engine::Engine, fault::Fault, kernel_release};
+use crate::{
+    api::types::{FaultDoc, FlowsDoc, LostDoc, State, StatusDoc},
+    error::Error,
+    observe::{flows_doc, lost_doc},
+    spec::TargetSpec,
+    target,
+};
+
+/// How long a reader's targets are watched after it has asked.
+const WATCH_ON: Duration = Duration::from_secs(5);
+impl Engine {
+    pub(super) fn flows(&mut self, targets: Vec<TargetSpec>) -> Result<FlowsDoc, Error> {
+        let mut roots = Vec::new();
+        let mut new = false;
+        for spec in targets {
+            roots.push(target::resolve(&self.host, &spec)?.path);
+            let until = Instant::now() + WATCH_ON;
+            match self.watch_until.iter_mut().find(|(known, _)| *known == spec) {
+                Some((_, at)) => *at = until,
+                None => {
+                    self.watch_until.push((spec, until));
+                    new = true;
+                }
+            }
+        }
+        if new {
+            self.publish();
+        }
+        let watched = self.watched_roots();
+        let mut pids = Vec::new();
+        let mut names = BTreeMap::new();
+        let mut kept = Vec::new();
+        for root in &watched {
+            for cgroup in target::subtree(&self.host, root).unwrap_or_default() {
+                pids.extend(target::pids(&self.host, &cgroup.path).unwrap_or_default());
+                let below = |root: &String| {
+                    cgroup
+                        .path
+                        .strip_prefix(root.as_str())
+                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                };
+                if roots.is_empty() || roots.iter().any(below) {
+                    kept.push(cgroup.id);
+                }
+                names.insert(cgroup.id, cgroup.path);
+            }
+        }
+        let snapshot = self.kernel.snapshot(&pids).map_err(|error| Error::failed(format!("{error:#}")))?;
+        Ok(flows_doc(
+            &snapshot,
+            |id| names.get(&id).cloned(),
+            |id| kept.contains(&id) || (roots.is_empty() && !names.contains_key(&id)),
+        ))
+    }
+
+    pub(super) fn status(&mut self) -> StatusDoc {
+        let attached =
+            self.kernel.inventory().unwrap_or_else(|error| vec![format!("cannot be told: {error:#}")]);
+        let lost = match self.kernel.snapshot(&[]) {
+            Ok(snapshot) => lost_doc(&snapshot.stats, &snapshot.gate),
+            Err(_) => LostDoc::default(),
+        };
+        for index in 0..self.faults.len() {
+            if self.faults[index].armed() {
+                self.refresh(index);
+            }
+        }
+        let live = self.faults.iter().map(|fault| fault.doc(state(fault)));
+        StatusDoc {
+            halted: self.halted.clone(),
+            disarmed: self.limits.as_ref().err().map(ToString::to_string),
+            kernel: kernel_release(),
+            instance: self.settings.instance.clone(),
+            pid: std::process::id(),
+            faults: live.chain(self.ended.iter().cloned()).collect(),
+            attached,
+            lost,
+        }
+    }
+
+    /// One fault by id, name or unique prefix.
+    pub(super) fn find(&mut self, asked: &str) -> Result<FaultDoc, Error> {
+        for index in 0..self.faults.len() {
+            if self.faults[index].armed() {
+                self.refresh(index);
+            }
+        }
+        let all: Vec<FaultDoc> = self
+            .faults
+            .iter()
+            .map(|fault| fault.doc(state(fault)))
+            .chain(self.ended.iter().cloned())
+            .collect();
+        if let Some(exact) = all.iter().find(|doc| doc.id == asked) {
+            return Ok(exact.clone());
+        }
+        let near: Vec<&FaultDoc> = all.iter().filter(|doc| doc.id.starts_with(asked)).collect();
+        match near.as_slice() {
+            [one] if !asked.is_empty() => Ok((*one).clone()),
+            [] => {
+                Err(Error::not_found(format!("there is no fault {asked}")).hint("injector status lists them"))
+            }
+            several => {
+                let ids: Vec<&str> = several.iter().map(|doc| doc.id.as_str()).collect();
+                Err(Error::usage(format!("{asked} could be {}", ids.join(", "))).hint("write more of it"))
+            }
+        }
+    }
+}
+
+/// What can be said of a fault that is not yet remembered as ended.
+pub(super) fn state(fault: &Fault) -> State {
+    if fault.armed() { State::Armed } else { State::Draining }
+}
