@@ -10,9 +10,9 @@ use std::{
 use nix::sys::signal::Signal;
 
 use crate::support::{
-    THERE, World,
+    THERE, World, able,
     child::Child,
-    kernel, lacks,
+    kernel,
     traffic::{Receiver, send_udp},
 };
 
@@ -164,7 +164,7 @@ fn nothing_survives_the_daemons_death() {
     let mut world = World::new();
     let native = kernel() == "native";
     let (kills, bound) = if native { (50, 100) } else { (4, 1000) };
-    let delays = !lacks("devices_of_a_dead_daemon", &world.daemon, "delay");
+    let delays = able(&world.daemon, "delay").is_ok();
     let (mut lost_before, mut worst_fault, mut worst_sweep) = (0, 0, 0);
     for kill in 0..kills {
         if kill > 0 {

@@ -96,20 +96,25 @@ pub fn same_as_on_6_1(test: &str) -> bool {
     kernel() == "6.1-override" && skip(test, "it would be the same as on 6.1")
 }
 
-/// Delay needs netem, which this kernel may lack; `doctor` has tried.
-#[must_use]
-pub fn lacks(test: &str, daemon: &Daemon, what: &str) -> bool {
+/// Can this kernel do it? `doctor` has tried; an error is what the kernel said.
+pub fn able(daemon: &Daemon, what: &str) -> Result<(), String> {
     let doctor = daemon.get("/v1/doctor");
     let probes = doctor["probes"].as_array().cloned().unwrap_or_default();
     let of_it: Vec<_> = probes.iter().filter(|probe| probe["what"] == what).collect();
     assert!(!of_it.is_empty(), "doctor knows nothing of {what}: {doctor}");
     if of_it.iter().any(|probe| probe["works"] == true) {
-        return false;
+        return Ok(());
     }
-    skip(
-        test,
-        &format!("{what} does not work here: {}", of_it[0]["why"].as_str().unwrap_or("?").replace('\n', " ")),
-    )
+    Err(of_it[0]["why"].as_str().unwrap_or("?").replace('\n', " "))
+}
+
+/// States that a test does not run here, if this kernel cannot do what it needs.
+#[must_use]
+pub fn lacks(test: &str, daemon: &Daemon, what: &str) -> bool {
+    match able(daemon, what) {
+        Ok(()) => false,
+        Err(why) => skip(test, &format!("{what} does not work here: {why}")),
+    }
 }
 
 /// |hits - n p| <= 5 sigma: what a fair die does 999,999 times in a million.

@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use super::Args;
-use super::build::{Binary, Built};
+use super::build::{Binary, Built, Kind};
 use super::libtest::{self, Transcript};
 use crate::command::{self, follow};
 use crate::kernel::Kernel;
@@ -93,21 +93,32 @@ pub fn strip(binaries: &[&Binary], built: &Built) -> Result<Stripped> {
         strip(injector, "injector")?;
     }
     for binary in binaries {
-        strip(&binary.path, &binary.name)?;
+        strip(&binary.path, &plain(&binary.name))?;
     }
     Ok(stripped)
 }
 
+/// Unit tests that need more of a kernel than this machine's may have.
+const GUEST_UNIT_TESTS: &str = "tests_netem";
+
+/// A file name without what a shell would have to quote.
+fn plain(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
+}
+
 /// Runs a test binary in a guest of its own, one test at a time.
 pub fn guest(binary: &Binary, stripped: &Stripped, kernel: &Kernel, args: &Args) -> Result<Ran> {
-    let at = format!("/vm/{}", binary.name);
+    let at = format!("/vm/{}", plain(&binary.name));
     let mut words = vec![at.clone(), "--show-output".into(), "--test-threads=1".into()];
     words.extend(args.filter.clone());
+    if binary.kind == Kind::Unit {
+        words.push(GUEST_UNIT_TESTS.to_owned());
+    }
     let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let job = GuestJob {
         command: words,
         files: vec![
-            (stripped.path(&binary.name), at),
+            (stripped.path(&plain(&binary.name)), at),
             (stripped.path("injector"), GUEST_INJECTOR.to_owned()),
         ],
         env: vec![
