@@ -3,7 +3,7 @@
 use axum::{extract::connect_info::Connected, serve::IncomingStream};
 use tokio::net::UnixListener;
 
-use crate::{error::Error, session::Who};
+use crate::{error::Error, limits::Identity, session::Who};
 
 /// What SO_PEERCRED said when the connection was accepted.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ impl Connected<IncomingStream<'_, UnixListener>> for Peer {
     fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
         let credentials = stream.io().peer_cred().ok();
         Self(credentials.map(|peer| Who {
-            uid: peer.uid(),
+            identity: Identity { uid: peer.uid(), gids: vec![peer.gid()], login: None },
             // A peer in another pid namespace has none here.
             pid: peer.pid().and_then(|pid| u32::try_from(pid).ok()).unwrap_or(0),
         }))

@@ -87,8 +87,8 @@ fn engine(commands: &mpsc::Receiver<Command>, seen: &Mutex<Seen>) {
     while let Ok(command) = commands.recv() {
         let mut seen = seen.lock().unwrap();
         seen.commands.push(match &command {
-            Command::Start(_, who, _) => format!("start by {} {}", who.uid, who.pid),
-            Command::Stop(id, who, _) => format!("stop {id} by {} {}", who.uid, who.pid),
+            Command::Start(_, who, _) => format!("start by {} {}", who.identity.uid, who.pid),
+            Command::Stop(id, who, _) => format!("stop {id} by {} {}", who.identity.uid, who.pid),
             Command::Halt(why, ..) => format!("halt {why}"),
             Command::Flows(targets, _) => format!("flows {targets:?}"),
             Command::Fault(id, _) => format!("fault {id}"),

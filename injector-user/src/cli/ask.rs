@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::{
     error::Error,
-    spec::{FaultKind, FaultSpec, Peer},
+    spec::{FaultKind, FaultSpec, Peer, Percent, Ramp},
 };
 
 /// Whom, how long, under which name.
@@ -24,9 +24,31 @@ pub(super) struct Common {
     /// End it after so many faulted packets or calls.
     #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
     budget: Option<String>,
+    /// Raise the share step by step: FROM..TO/TIME, such as 1%..20%/60s (drop and fail).
+    #[arg(long, value_name = "RAMP")]
+    ramp: Option<String>,
+    /// Match and count, and do nothing; `injector arm ID` makes it real.
+    #[arg(long)]
+    shadow: bool,
+    /// What you expect to happen, for the audit log; the node's limits may require it.
+    #[arg(long, value_name = "TEXT")]
+    hypothesis: Option<String>,
+    /// Where it was agreed upon, for the audit log; the node's limits may require it.
+    #[arg(long, value_name = "TEXT")]
+    ticket: Option<String>,
 }
 
 impl Common {
+    /// The share: `--percent`, or what a ramp goes up to.
+    pub(super) fn percent(&self, percent: Option<&str>, missing: &str) -> Result<Percent, Error> {
+        let ramp: Option<Ramp> = value("--ramp", self.ramp.as_deref())?;
+        match (value("--percent", percent)?, ramp) {
+            (Some(percent), _) => Ok(percent),
+            (None, Some(ramp)) => Ok(ramp.to),
+            (None, None) => Err(Error::usage(missing).hint("--percent 5")),
+        }
+    }
+
     /// The fault of `kind`, checked.
     pub(super) fn spec(&self, kind: FaultKind, peer: Option<Peer>) -> Result<FaultSpec, Error> {
         let targets = self
@@ -46,6 +68,10 @@ impl Common {
             peer,
             ttl: value("--for", self.ttl.as_deref())?,
             budget: self.budget.as_deref().map(count).transpose()?,
+            ramp: value("--ramp", self.ramp.as_deref())?,
+            shadow: self.shadow,
+            hypothesis: value("--hypothesis", self.hypothesis.as_deref())?,
+            ticket: value("--ticket", self.ticket.as_deref())?,
         };
         spec.validate()?;
         Ok(spec)

@@ -3,7 +3,7 @@
 use std::{future::Future, path::PathBuf};
 
 use super::out;
-use crate::{api::Client, config::Config, error::Error, session::Who};
+use crate::{api::Client, config::Config, error::Error, limits::Identity, session::Who};
 
 /// The global flags.
 #[derive(Debug)]
@@ -48,7 +48,8 @@ impl Context {
 pub(super) fn myself() -> Who {
     let login = std::fs::read_to_string("/proc/self/loginuid").ok();
     let login = login.and_then(|text| text.trim().parse().ok()).filter(|uid| *uid != u32::MAX);
-    Who { uid: login.unwrap_or_else(|| nix::unistd::getuid().as_raw()), pid: std::process::id() }
+    let identity = Identity { uid: nix::unistd::getuid().as_raw(), gids: Vec::new(), login };
+    Who { identity, pid: std::process::id() }
 }
 
 /// Whether this is root.

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::ask::{Common, needed, value};
+use super::ask::{Common, value};
 use crate::{
     error::Error,
     spec::{FaultKind, FaultSpec},
@@ -27,8 +27,7 @@ pub(super) struct Drop {
 impl Drop {
     /// What was asked, checked.
     pub(super) fn spec(&self) -> Result<FaultSpec, Error> {
-        let percent =
-            needed("--percent", self.percent.as_deref(), "a drop needs a frequency", "--percent 5")?;
+        let percent = self.common.percent(self.percent.as_deref(), "a drop needs a frequency")?;
         let direction = value("--direction", self.direction.as_deref())?.unwrap_or_default();
         let peer = value("--peer", self.peer.as_deref())?;
         self.common.spec(FaultKind::Drop { percent, direction }, peer)

@@ -37,8 +37,7 @@ impl Fail {
             "injector fail open ...",
         )?;
         let errno = needed("--errno", self.errno.as_deref(), "a fail needs an errno", "--errno EIO")?;
-        let percent =
-            needed("--percent", self.percent.as_deref(), "a fail needs a frequency", "--percent 10")?;
+        let percent = self.common.percent(self.percent.as_deref(), "a fail needs a frequency")?;
         let path = value("--path", self.path.as_deref())?;
         self.common.spec(FaultKind::Fail { syscall, errno, percent, path }, None)
     }

@@ -6,6 +6,7 @@
 mod check;
 mod file;
 mod gateway;
+mod identity;
 mod policy;
 mod protect;
 mod protection;
@@ -13,6 +14,7 @@ mod protection;
 pub use check::{Allowed, Consulted, Skipped, check};
 pub use file::{DEFAULT_PATH, load};
 pub use gateway::gateways;
+pub use identity::Identity;
 pub use policy::{DEFAULT_TTL, Limits, MOST_FAULTS};
 pub use protect::Protect;
 pub use protection::Protection;

@@ -8,23 +8,24 @@ use tokio::sync::oneshot;
 use crate::{
     api::types::{DoctorDoc, FaultDoc, FlowsDoc, PlanDoc, StatusDoc},
     error::Error,
+    limits::Identity,
     spec::{FaultSpec, TargetSpec},
 };
 
 /// Who asks, for the audit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Who {
-    /// uid of the peer (SO_PEERCRED).
-    pub uid: u32,
+    /// What the kernel says of the peer.
+    pub identity: Identity,
     /// Its pid.
     pub pid: u32,
 }
 
 impl std::fmt::Display for Who {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match nix::unistd::User::from_uid(self.uid.into()) {
+        match nix::unistd::User::from_uid(self.identity.person().into()) {
             Ok(Some(user)) => write!(f, "{}", user.name),
-            _ => write!(f, "uid {}", self.uid),
+            _ => write!(f, "uid {}", self.identity.person()),
         }
     }
 }

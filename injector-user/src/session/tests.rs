@@ -39,7 +39,7 @@ fn bench() -> Bench {
 }
 
 fn who() -> Who {
-    Who { uid: 0, pid: 1 }
+    Who { identity: crate::limits::Identity::default(), pid: 1 }
 }
 
 impl Bench {

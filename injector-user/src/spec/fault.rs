@@ -1,7 +1,9 @@
 //! One fault, as asked.
 
 use super::raw::RawSpec;
-use super::{Direction, Errno, FaultName, PathPrefix, Peer, Percent, Span, SyscallName, TargetSpec};
+use super::{
+    Direction, Errno, FaultName, PathPrefix, Peer, Percent, Ramp, Span, SyscallName, TargetSpec, Words,
+};
 use crate::error::Error;
 use serde::{Deserialize, Serialize};
 
@@ -95,6 +97,18 @@ pub struct FaultSpec {
     /// At most so many packets or calls are faulted, 1 or more; then the fault ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<u64>,
+    /// The share is raised step by step, to the kind's `percent`, while no abort condition comes near.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ramp: Option<Ramp>,
+    /// Matches and counts, and does nothing; `injector arm` makes it real.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub shadow: bool,
+    /// What is expected to happen, for the audit log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hypothesis: Option<Words>,
+    /// Where it was agreed upon, for the audit log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<Words>,
 }
 
 impl FaultSpec {
@@ -124,6 +138,22 @@ impl FaultSpec {
             return Err(
                 Error::usage("a budget of 0 would never act").hint("write 1 or more, or leave it out")
             );
+        }
+        if let Some(ramp) = &self.ramp {
+            match self.fault.percent() {
+                None => {
+                    return Err(Error::usage(format!("a {verb} has no share to raise"))
+                        .hint("a ramp goes with drop and fail"));
+                }
+                Some(percent) if percent != ramp.to => {
+                    return Err(Error::usage(format!(
+                        "the ramp goes up to {}, and percent is {percent}",
+                        ramp.to
+                    ))
+                    .hint("leave percent out, or make them the same"));
+                }
+                Some(_) => {}
+            }
         }
         if let FaultKind::Delay { by, jitter } = &self.fault {
             if by.is_zero() {

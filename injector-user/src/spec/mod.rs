@@ -12,11 +12,13 @@ mod near;
 mod path;
 pub(crate) mod peer;
 mod percent;
+mod ramp;
 mod raw;
 mod span;
 mod syscall;
 mod target;
 pub(crate) mod text;
+mod words;
 
 pub use direction::Direction;
 pub use errno::Errno;
@@ -26,10 +28,12 @@ pub use near::near;
 pub use path::PathPrefix;
 pub use peer::Peer;
 pub use percent::Percent;
+pub use ramp::Ramp;
 pub use span::Span;
 pub use syscall::SyscallName;
 pub use target::TargetSpec;
 pub(crate) use text::as_text;
+pub use words::Words;
 
 #[cfg(test)]
 mod bad_input;

@@ -51,9 +51,17 @@ fn fault() -> impl Strategy<Value = FaultSpec> {
         name: named.then(|| "drop-db".parse().unwrap()),
         targets: vec!["unit:nginx".parse().unwrap(), "cgroup:/a/b".parse().unwrap()],
         peer: peer.filter(|_| fault.is_network()),
-        fault,
         ttl: budget.map(Span::from_micros),
         budget,
+        ramp: fault.percent().filter(|to| named && to.units() > 1).map(|to| Ramp {
+            from: Percent::from_units(1).unwrap(),
+            to,
+            over: Span::from_secs(60),
+        }),
+        fault,
+        shadow: named,
+        hypothesis: named.then(|| "p99 stays below 200 ms".parse().unwrap()),
+        ticket: None,
     })
 }
 

@@ -2,7 +2,8 @@
 
 use super::TargetSpec;
 use super::{
-    Direction, Errno, FaultKind, FaultName, FaultSpec, PathPrefix, Peer, Percent, Span, SyscallName,
+    Direction, Errno, FaultKind, FaultName, FaultSpec, PathPrefix, Peer, Percent, Ramp, Span, SyscallName,
+    Words,
 };
 use crate::error::Error;
 use serde::Deserialize;
@@ -27,6 +28,11 @@ pub(super) struct RawSpec {
     #[serde(rename = "for")]
     ttl: Option<Span>,
     budget: Option<u64>,
+    ramp: Option<Ramp>,
+    #[serde(default)]
+    shadow: bool,
+    hypothesis: Option<Words>,
+    ticket: Option<Words>,
 }
 
 impl RawSpec {
@@ -48,12 +54,17 @@ impl RawSpec {
         }
     }
 
+    /// The share; of a ramp, the one that it goes up to: that is what the limits must allow.
+    fn share(&self) -> Option<Percent> {
+        self.percent.or(self.ramp.map(|ramp| ramp.to))
+    }
+
     fn kind(&self) -> Result<FaultKind, Error> {
         let frequency = "nothing defaults to 100 %: write a percent such as 5";
         match self.kind.as_deref() {
             Some("drop") => {
                 self.only("drop", &["percent", "direction"])?;
-                let percent = need("drop", "percent", self.percent, frequency)?;
+                let percent = need("drop", "percent", self.share(), frequency)?;
                 Ok(FaultKind::Drop { percent, direction: self.direction.unwrap_or_default() })
             }
             Some("delay") => {
@@ -65,7 +76,7 @@ impl RawSpec {
                 self.only("fail", &["syscall", "errno", "percent", "path"])?;
                 let syscall = need("fail", "syscall", self.syscall, "which calls: open")?;
                 let errno = need("fail", "errno", self.errno, "a name such as EIO")?;
-                let percent = need("fail", "percent", self.percent, frequency)?;
+                let percent = need("fail", "percent", self.share(), frequency)?;
                 Ok(FaultKind::Fail { syscall, errno, percent, path: self.path.clone() })
             }
             Some(other) => Err(Error::usage(format!("`{}` is not a kind of fault", other.escape_debug()))
@@ -84,8 +95,8 @@ impl TryFrom<RawSpec> for FaultSpec {
 
     fn try_from(raw: RawSpec) -> Result<Self, Error> {
         let fault = raw.kind()?;
-        let RawSpec { name, targets, peer, ttl, budget, .. } = raw;
-        let spec = FaultSpec { name, targets, fault, peer, ttl, budget };
+        let RawSpec { name, targets, peer, ttl, budget, ramp, shadow, hypothesis, ticket, .. } = raw;
+        let spec = FaultSpec { name, targets, fault, peer, ttl, budget, ramp, shadow, hypothesis, ticket };
         spec.validate()?;
         Ok(spec)
     }
