@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use super::{Capabilities, Rung, Site, Step, describe};
 use crate::{
     error::Error,
-    limits::{self, Allowed, Limits, Protection},
+    limits::{self, Allowed, Limits, NodeFacts, Protection},
     spec::{Direction, FaultKind, FaultSpec, Peer},
     target::{Process, Target},
 };
@@ -24,8 +24,8 @@ pub struct Facts<'a> {
     pub limits: &'a Limits,
     /// What is protected.
     pub protection: &'a Protection,
-    /// How many faults are armed.
-    pub armed: usize,
+    /// What goes on on the node.
+    pub node: &'a NodeFacts,
     /// What the kernel can do.
     pub capabilities: &'a Capabilities,
     /// Where the targets' sockets are.
@@ -94,19 +94,20 @@ impl Plan {
 /// # Errors
 /// Refused by the limits or the protections, or this kernel cannot do it.
 pub fn make(spec: &FaultSpec, slot: u32, facts: &Facts<'_>) -> Result<Plan, Error> {
-    let allowed = limits::check(spec, facts.targets, facts.limits, facts.protection, facts.armed)?;
+    let allowed = limits::check(spec, facts.targets, facts.limits, facts.protection, facts.node)?;
     let mut processes: Vec<Process> = facts.targets.iter().flat_map(|t| t.processes.clone()).collect();
     processes.sort_by_key(|process| process.pid);
     processes.dedup_by_key(|process| process.pid);
     let mut roots: Vec<String> = facts.targets.iter().map(|t| t.path.clone()).collect();
     roots.sort();
     roots.dedup();
+    let rule = Rule { budget: allowed.budget.total().unwrap_or(u64::MAX), ..Rule::FREE };
     let mut plan = Plan {
         spec: spec.clone(),
         allowed,
         processes,
         roots,
-        rule: Rule { budget: spec.budget.unwrap_or(u64::MAX), ..Rule::FREE },
+        rule,
         steps: Vec::new(),
         rung: None,
         warnings: facts.targets.iter().flat_map(|t| t.notes.clone()).collect(),

@@ -17,6 +17,7 @@ use crate::{
     api::types::FaultDoc,
     error::Error,
     kernel::{Kernel, net::SockInfo},
+    limits::NodeFacts,
     plan::{self, Facts, Plan, Step},
     spec::FaultSpec,
     target,
@@ -42,6 +43,10 @@ impl Engine {
         let sites =
             if spec.fault.is_network() { self.kernel.sites(&pids).map_err(failed)? } else { Vec::new() };
         let slot = self.free_slot()?;
+        let node = NodeFacts {
+            armed: self.faults.iter().filter(|fault| fault.armed()).count(),
+            ..NodeFacts::unmeasured(SystemTime::now())
+        };
         let plan = plan::make(
             spec,
             slot,
@@ -49,7 +54,7 @@ impl Engine {
                 targets: &targets,
                 limits: &limits,
                 protection: &self.protection,
-                armed: self.faults.iter().filter(|fault| fault.armed()).count(),
+                node: &node,
                 capabilities: self.kernel.capabilities(),
                 sites: &sites,
             },
