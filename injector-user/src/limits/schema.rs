@@ -39,6 +39,11 @@ pub(super) fn optional_percent(generator: &mut SchemaGenerator) -> Schema {
     or_null(percent(generator))
 }
 
+/// A number above 0.
+pub(super) fn optional_positive(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["number", "null"], "exclusiveMinimum": 0 })
+}
+
 fn or_null(schema: Schema) -> Schema {
     json_schema!({ "anyOf": [schema, { "type": "null" }] })
 }

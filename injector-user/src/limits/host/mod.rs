@@ -8,7 +8,7 @@ use super::{Consulted, Limits};
 use crate::error::Error;
 use crate::spec::Percent;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::path::PathBuf;
 
 pub use facts::HostFacts;
@@ -18,7 +18,8 @@ pub use facts::HostFacts;
 #[serde(deny_unknown_fields, default)]
 pub struct HostLimits {
     /// The highest load (average of a minute) for each CPU that is online; more than 0.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "positive")]
+    #[schemars(schema_with = "super::schema::optional_positive")]
     pub max_load_per_cpu: Option<f64>,
     /// The highest `some avg10` of /proc/pressure/cpu.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,10 +48,8 @@ pub struct HostLimits {
 
 impl HostLimits {
     pub(super) fn validate(&self) -> Result<(), Error> {
-        if let Some(load) = self.max_load_per_cpu.filter(|load| !load.is_finite() || *load <= 0.0) {
-            return Err(Error::usage(format!("host.max_load_per_cpu is {load}"))
-                .hint("write a number above 0, such as 1.5")
-                .limit("host.max_load_per_cpu", load, "more than 0"));
+        if let Some(load) = self.max_load_per_cpu {
+            above_zero(load)?;
         }
         for (index, disk) in self.disks.iter().enumerate() {
             if !disk.is_absolute() {
@@ -62,6 +61,22 @@ impl HostLimits {
         }
         Ok(())
     }
+}
+
+fn above_zero(load: f64) -> Result<(), Error> {
+    if load.is_finite() && load > 0.0 {
+        return Ok(());
+    }
+    Err(Error::usage(format!("host.max_load_per_cpu is {load}"))
+        .hint("write a number above 0, such as 1.5")
+        .limit("host.max_load_per_cpu", load, "more than 0"))
+}
+
+/// Refuses it while it is read: a `.nan` is not found again by its place.
+fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    let load = Option::<f64>::deserialize(deserializer)?;
+    load.map_or(Ok(()), above_zero).map_err(serde::de::Error::custom)?;
+    Ok(load)
 }
 
 /// Whether the host is in a state in which faults may live. To be asked before arming, and every second while
