@@ -202,7 +202,7 @@ fn exceeded(spec: &FaultSpec, targets: &[Target], limits: &Limits, node: &NodeFa
     let mut over = Vec::new();
     let mut hold = |limit, holds: bool| {
         if !holds {
-            over.push(limit)
+            over.push(limit);
         }
     };
     let ttl = spec.ttl.map_or(30_000_000.min(limits.max_ttl.as_micros()), Span::as_micros);
