@@ -50,11 +50,8 @@ fn limits() -> impl Strategy<Value = Limits> {
         mostly(60, 1..=10u32),
         mostly(Span::from_secs(0), seconds(0..=20)),
     );
-    let budget = (rarely(1..200u64), rarely(1..200u64)).prop_map(|(packets, calls)| Budget {
-        packets,
-        calls,
-        ..Budget::default()
-    });
+    let most = || proptest::option::weighted(0.3, 1..200u64);
+    let budget = (most(), most()).prop_map(|(packets, calls)| Budget { packets, calls, ..Budget::default() });
     let window = (0..23u32, 1..=24u32).prop_map(|(from, length)| {
         let at = |hour: u32| format!("{hour:02}:00").parse().unwrap();
         Window { days: vec![], from: at(from), to: at((from + length).min(24)) }
@@ -90,8 +87,8 @@ fn limits() -> impl Strategy<Value = Limits> {
     let soft = (rarely(percent(0..=99)), rarely(seconds(0..=200)), rarely(0..20u32), rarely(0..20u32));
     let require =
         mostly(vec![], prop_oneof![Just(vec![Requirement::Ticket]), Just(vec![Requirement::Hypothesis])]);
-    (size, budget, rarely(when), host, soft, require).prop_map(|(size, fault, when, host, soft, require)| {
-        Limits {
+    (size, budget, proptest::option::weighted(0.3, when), host, soft, require).prop_map(
+        |(size, fault, when, host, soft, require)| Limits {
             max_ttl: size.0,
             max_percent: size.1,
             max_delay: size.2,
@@ -109,8 +106,8 @@ fn limits() -> impl Strategy<Value = Limits> {
             soft: Soft { percent: soft.0, ttl: soft.1, delay: None, cgroups: soft.2, processes: soft.3 },
             require,
             ..Limits::default()
-        }
-    })
+        },
+    )
 }
 
 /// A request for so many targets, each with so many cgroups and twice as many processes.
@@ -129,8 +126,15 @@ fn request() -> impl Strategy<Value = (FaultSpec, Vec<Target>)> {
         }),
     ];
     let words = proptest::option::of(Just("words".parse().unwrap()));
-    (kind, 1..=4usize, 1..=5usize, proptest::option::of(seconds(1..=250)), rarely(1..300u64), words).prop_map(
-        |(fault, targets, cgroups, ttl, budget, ticket)| {
+    (
+        kind,
+        1..=4usize,
+        1..=5usize,
+        proptest::option::of(seconds(1..=250)),
+        proptest::option::weighted(0.3, 1..300u64),
+        words,
+    )
+        .prop_map(|(fault, targets, cgroups, ttl, budget, ticket)| {
             let targets: Vec<Target> = (0..targets).map(|number| target(number, cgroups)).collect();
             let spec = FaultSpec {
                 name: None,
@@ -146,8 +150,7 @@ fn request() -> impl Strategy<Value = (FaultSpec, Vec<Target>)> {
                 abort: vec![],
             };
             (spec, targets)
-        },
-    )
+        })
 }
 
 /// Its first cgroup is protected for number 3.
@@ -173,7 +176,12 @@ fn target(number: usize, cgroups: usize) -> Target {
 fn node() -> impl Strategy<Value = NodeFacts> {
     let percent = || prop_oneof![Just(None), (0..=100u32).prop_map(|percent| Some(f64::from(percent)))];
     let host = (percent(), percent(), percent(), percent(), percent(), percent());
-    let when = (0..10 * 86_400_000u64, mostly(false, Just(true)));
+    // Often within a fault's life before a full hour or a day: there windows and freezes begin and end.
+    let before = |length: u64, most: u64| {
+        (1..most, 0..250_000u64).prop_map(move |(nth, before)| nth * length - before)
+    };
+    let (hour, day) = (before(3_600_000, 240), before(86_400_000, 10));
+    let when = (prop_oneof![0..10 * 86_400_000u64, hour, day], mostly(false, Just(true)));
     let pace = (0..5usize, 0..12usize, proptest::option::of(0..25_000u64));
     let share = prop_oneof![Just(None), (0..=1000u32).prop_map(|share| Some(f64::from(share) / 1000.0))];
     (host, when, pace, prop_oneof![Just(0usize), 5..200usize], share).prop_map(
