@@ -56,7 +56,7 @@ fn limits() -> impl Strategy<Value = Limits> {
         let at = |hour: u32| format!("{hour:02}:00").parse().unwrap();
         Window { days: vec![], from: at(from), to: at((from + length).min(24)) }
     });
-    let freeze = (16..24u32, 0..3u32).prop_map(|(from, length)| Freeze {
+    let freeze = (16..20u32, 0..2u32).prop_map(|(from, length)| Freeze {
         from: format!("2026-11-{from}").parse().unwrap(),
         to: format!("2026-11-{}", from + length).parse().unwrap(),
         why: None,
@@ -87,7 +87,7 @@ fn limits() -> impl Strategy<Value = Limits> {
     let soft = (rarely(percent(0..=99)), rarely(seconds(0..=200)), rarely(0..20u32), rarely(0..20u32));
     let require =
         mostly(vec![], prop_oneof![Just(vec![Requirement::Ticket]), Just(vec![Requirement::Hypothesis])]);
-    (size, budget, proptest::option::weighted(0.3, when), host, soft, require).prop_map(
+    (size, budget, proptest::option::weighted(0.4, when), host, soft, require).prop_map(
         |(size, fault, when, host, soft, require)| Limits {
             max_ttl: size.0,
             max_percent: size.1,
@@ -180,8 +180,8 @@ fn node() -> impl Strategy<Value = NodeFacts> {
     let before = |length: u64, most: u64| {
         (1..most, 0..250_000u64).prop_map(move |(nth, before)| nth * length - before)
     };
-    let (hour, day) = (before(3_600_000, 240), before(86_400_000, 10));
-    let when = (prop_oneof![0..10 * 86_400_000u64, hour, day], mostly(false, Just(true)));
+    let (hour, day) = (before(3_600_000, 96), before(86_400_000, 4));
+    let when = (prop_oneof![0..4 * 86_400_000u64, hour, day], mostly(false, Just(true)));
     let pace = (0..5usize, 0..12usize, proptest::option::of(0..25_000u64));
     let share = prop_oneof![Just(None), (0..=1000u32).prop_map(|share| Some(f64::from(share) / 1000.0))];
     (host, when, pace, prop_oneof![Just(0usize), 5..200usize], share).prop_map(
