@@ -143,9 +143,13 @@ fn only_one(run_dir: &Path) -> Result<Flock<File>, Error> {
 
 /// Ends what an earlier daemon left, and says so.
 fn recover(run_dir: &Path) {
-    let (open, _) = journal::unfinished(&journal::read(&journal::path(run_dir)));
-    for id in open {
-        warn!("an earlier daemon died while {id} was armed: it ended with that daemon");
+    let found = journal::left(run_dir);
+    for problem in &found.problems {
+        warn!("{problem}");
+    }
+    for id in found.faults {
+        let with = if found.another_boot { "the boot before this one" } else { "that daemon" };
+        warn!("an earlier daemon died while {id} was armed: it ended with {with}");
     }
     let doc = sweep(Whose::Dead, run_dir);
     for removed in &doc.removed {
