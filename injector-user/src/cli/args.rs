@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{delay::Delay, drop::Drop, fail::Fail, flows, halt, plan, status, stop};
+use super::{audit, delay::Delay, drop::Drop, fail::Fail, flows, halt, plan, status, stop};
 
 /// Makes the network and the kernel fail, on purpose, for selected cgroups and for nothing else.
 #[derive(Debug, Parser)]
@@ -56,6 +56,8 @@ pub(super) enum Verb {
     Clean,
     /// Show flows: packets, retransmits, RTT and injected faults per peer.
     Flows(flows::Flows),
+    /// Check or show the record of all decisions (root).
+    Audit(audit::Audit),
 }
 
 /// A fault, and how to run it.

@@ -3,6 +3,7 @@
 
 mod args;
 mod ask;
+mod audit;
 mod clean;
 mod context;
 mod daemon;
@@ -86,5 +87,6 @@ fn dispatch(verb: Verb, context: &Context) -> Outcome {
         Verb::Halt(args) => halt::run(&args, context),
         Verb::Clean => clean::run(context),
         Verb::Flows(args) => flows::run(&args, context),
+        Verb::Audit(args) => audit::run(&args, context),
     }
 }

@@ -2,6 +2,7 @@
 
 mod arm;
 mod ask;
+pub mod audit;
 pub mod daemon;
 pub mod emergency;
 mod end;
