@@ -17,7 +17,9 @@ use tokio::{
 };
 
 use super::{
-    Client, MOST_BODY, Server, is_answered_by,
+    Client, MOST_BODY, Server,
+    caps::Caps,
+    is_answered_by,
     types::{DoctorDoc, EndKind, FaultDoc, FlowsDoc, HaltDoc, LostDoc, PlanDoc, ProbeDoc, State, StatusDoc},
 };
 use crate::{
@@ -27,7 +29,8 @@ use crate::{
     spec::FaultSpec,
 };
 
-const DROP: &str = r#"{"kind": "drop", "percent": 5, "targets": ["unit:nginx.service"], "for": "30s"}"#;
+pub(super) const DROP: &str =
+    r#"{"kind": "drop", "percent": 5, "targets": ["unit:nginx.service"], "for": "30s"}"#;
 
 fn spec() -> FaultSpec {
     FaultSpec::from_json(DROP.as_bytes()).unwrap()
@@ -154,9 +157,9 @@ fn engine(commands: &mpsc::Receiver<Command>, seen: &Mutex<Seen>) {
 }
 
 /// A server in a directory of its own.
-struct Daemon {
-    socket: PathBuf,
-    client: Client,
+pub(super) struct Daemon {
+    pub(super) socket: PathBuf,
+    pub(super) client: Client,
     seen: Arc<Mutex<Seen>>,
     stop: Option<oneshot::Sender<()>>,
     served: tokio::task::JoinHandle<Result<(), Error>>,
@@ -165,10 +168,14 @@ struct Daemon {
 
 impl Daemon {
     fn start() -> Self {
+        Self::with(Caps::default())
+    }
+
+    pub(super) fn with(caps: Caps) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let socket = directory.path().join("run/injector.sock");
         let config = Config { socket: socket.clone(), ..Config::default() };
-        let server = Server::bind(&config).unwrap();
+        let server = Server::bind(&config).unwrap().caps(caps);
         let seen = Arc::new(Mutex::new(Seen::default()));
         let (sender, commands) = mpsc::channel();
         let shared = seen.clone();
@@ -179,11 +186,16 @@ impl Daemon {
         Self { socket, client, seen, stop: Some(stop), served, _directory: directory }
     }
 
-    fn commands(&self) -> Vec<String> {
+    pub(super) fn commands(&self) -> Vec<String> {
         self.seen.lock().unwrap().commands.clone()
     }
 
-    async fn has_seen(&self, what: &str) -> bool {
+    /// What was asked so far is of no interest.
+    pub(super) fn forget(&self) {
+        self.seen.lock().unwrap().commands = Vec::new();
+    }
+
+    pub(super) async fn has_seen(&self, what: &str) -> bool {
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_secs(5) {
             if self.commands().iter().any(|command| command.starts_with(what)) {
