@@ -13,8 +13,9 @@ use tracing::{info, warn};
 
 use super::{
     Engine, Handle, Journal, Settings,
+    confine::confine,
     instance::Instance,
-    journal,
+    journal, notify,
     sweep::{Whose, sweep},
     watcher,
 };
@@ -57,6 +58,8 @@ pub fn run(config: Config) -> Result<(), Error> {
     };
     let engine = Engine::new(Box::new(kernel), host, settings, journal).map_err(failed)?;
     let mut watcher = watcher::spawn(instance.id(), &config.run_dir).map_err(failed)?;
+    // The last moment with one thread, and all that needs more rights is done.
+    confine()?;
     let (sender, commands) = mpsc::channel();
     let thread = std::thread::Builder::new()
         .name("engine".into())
@@ -99,10 +102,12 @@ async fn serve(config: &Config, handle: Handle, tag: &str) -> Result<(), Error> 
             signal(SignalKind::terminate()).map_err(failed)?,
             signal(SignalKind::interrupt()).map_err(failed)?,
         );
+        notify::ready();
         tokio::select! {
             _ = term.recv() => info!("SIGTERM: ending"),
             _ = int.recv() => info!("SIGINT: ending"),
         }
+        notify::stopping();
         // Faults end first, so that whoever follows one sees how it ended.
         handle.shutdown().await?;
         let _nobody = stop.send(true);

@@ -2,6 +2,7 @@
 
 mod arm;
 mod ask;
+mod confine;
 pub mod daemon;
 pub mod emergency;
 mod end;
@@ -11,6 +12,7 @@ mod halt;
 mod handle;
 pub mod instance;
 mod journal;
+pub mod notify;
 mod sweep;
 mod waiters;
 pub mod watcher;
