@@ -7,8 +7,9 @@ use anyhow::{Context as _, Result};
 use crate::{command, paths};
 
 /// Shell scripts of this repository.
-const SCRIPTS: [&str; 5] = [
+const SCRIPTS: [&str; 6] = [
     ".ci/run",
+    "scripts/install.sh",
     "scripts/provision.sh",
     "tests/guest/init",
     "tests/guest/selftest.sh",

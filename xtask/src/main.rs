@@ -4,6 +4,8 @@ mod bench;
 mod benchmarks;
 mod command;
 mod demo;
+#[cfg(test)]
+mod install_tests;
 mod kernel;
 mod lint;
 mod paths;
