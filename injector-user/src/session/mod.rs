@@ -11,7 +11,7 @@ mod fault;
 mod halt;
 mod handle;
 pub mod instance;
-mod journal;
+pub mod journal;
 pub mod notify;
 mod sweep;
 mod waiters;
