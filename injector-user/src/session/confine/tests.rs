@@ -141,6 +141,43 @@ fn what_the_daemon_does_still_works() {
     });
 }
 
+/// bpf(2) with these words as its attributes. Gives a descriptor or 0.
+fn bpf(command: libc::c_int, mut attributes: [u32; 32]) -> Result<libc::c_long, Errno> {
+    // SAFETY: the attributes outlive the call, as does what they point to.
+    let result =
+        unsafe { libc::syscall(libc::SYS_bpf, command, attributes.as_mut_ptr(), size_of_val(&attributes)) };
+    if result < 0 { Err(Errno::last()) } else { Ok(result) }
+}
+
+#[test]
+fn programs_maps_and_qdiscs_can_still_be_made() {
+    in_child("programs_maps_and_qdiscs_can_still_be_made", || {
+        nix::sched::unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| format!("unshare: {errno}"))?;
+        confined()?;
+        let tried = |what: &str, result: Result<libc::c_long, Errno>| {
+            result.map(|_| ()).map_err(|errno| format!("{what}: {errno}"))
+        };
+        // linux/bpf.h: an array of one word; `r0 = 1; exit` as the kinds that are loaded when a fault needs them.
+        let mut map = [0; 32];
+        map[..4].copy_from_slice(&[2, 4, 4, 1]);
+        tried("BPF_MAP_CREATE", bpf(0, map))?;
+        let code: [u64; 2] = [0x0000_0001_0000_00b7, 0x95];
+        let licence = c"GPL";
+        for (kind, name) in [(2, "kprobe"), (3, "sched_cls"), (8, "cgroup_skb")] {
+            let mut program = [0; 32];
+            let halves = |address: usize| [address as u32, (address as u64 >> 32) as u32];
+            program[..2].copy_from_slice(&[kind, 2]);
+            program[2..4].copy_from_slice(&halves(code.as_ptr() as usize));
+            program[4..6].copy_from_slice(&halves(licence.as_ptr() as usize));
+            tried(name, bpf(5, program))?;
+        }
+        tried("BPF_MAP_GET_NEXT_ID", bpf(12, [0; 32]))?;
+        let own = crate::kernel::net::Netns::current().map_err(|error| format!("{error:#}"))?;
+        let made = crate::kernel::net::Rtnl::open(&own).and_then(|mut rtnl| rtnl.ensure_clsact(1));
+        same("clsact", made.map_err(|error| format!("{error:#}")), Ok(true))
+    });
+}
+
 #[test]
 fn a_second_thread_is_an_error() {
     in_child("a_second_thread_is_an_error", || {
