@@ -1,5 +1,7 @@
 //! The command line as a person meets it: no root and no daemon needed.
 
+#[path = "cli/audit.rs"]
+mod audit;
 #[path = "cli/fake.rs"]
 mod fake;
 #[path = "cli/foreground.rs"]
@@ -10,7 +12,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-const VERBS: [&[&str]; 15] = [
+const VERBS: [&[&str]; 18] = [
     &[],
     &["daemon"],
     &["doctor"],
@@ -26,6 +28,9 @@ const VERBS: [&[&str]; 15] = [
     &["halt"],
     &["clean"],
     &["flows"],
+    &["audit"],
+    &["audit", "verify"],
+    &["audit", "show"],
 ];
 
 fn command(words: &[&str]) -> Command {

@@ -85,6 +85,18 @@ pub struct Aggregate {
     pub rtt: [u64; BUCKETS],
 }
 
+/// One end of a connection.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct End {
+    /// Four big-endian words, IPv4 mapped.
+    pub addr: [u32; 4],
+    /// Host order.
+    pub port: u32,
+    /// Zero.
+    pub pad: u32,
+}
+
 /// Number of [`Aggregate`]s: the control group and one for each rule.
 pub const AGGREGATES: usize = 1 + crate::rule::MAX_RULES;
 
@@ -148,6 +160,8 @@ pub struct FlowStats {
     pub bad_samples: u64,
     /// Ended flows that were added to a dependency.
     pub folded: u64,
+    /// Packets of cgroups that found no place in the table of cgroups.
+    pub cgroups_full: u64,
 }
 
 layout!(
@@ -155,10 +169,13 @@ layout!(
     Aggregate = 24 + BUCKETS * 8,
     DepKey = 32,
     DepValue = 72 + BUCKETS * 4,
-    FlowStats = 48,
+    FlowStats = 56,
 );
 const _: () = assert!(size_of::<Flow>() <= 2048);
-const _: () = assert!(size_of::<Seen>() == 16);
+const _: () = assert!(size_of::<Seen>() == 16 && size_of::<End>() == 24);
 #[cfg(feature = "user")]
 // SAFETY: four words, no padding, every bit pattern is valid.
 unsafe impl aya::Pod for Seen {}
+#[cfg(feature = "user")]
+// SAFETY: six words, no padding, every bit pattern is valid.
+unsafe impl aya::Pod for End {}

@@ -8,11 +8,12 @@
 pub mod flow;
 pub mod gate;
 pub mod hist;
+pub mod meter;
 pub mod names;
 pub mod rule;
 
 /// Version of everything in this crate; part of every gate map, checked before a foreign map is written.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// Size and alignment are part of the ABI: a change must be seen at build time, not by the verifier.
 macro_rules! layout {

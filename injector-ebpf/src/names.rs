@@ -11,6 +11,16 @@ pub const RULES: &str = "INJ_RULES";
 pub const DEADLINES: &str = "INJ_DEADLINES";
 /// Array of [`crate::rule::RuleStats`].
 pub const STATS: &str = "INJ_STATS";
+/// Array of [`crate::meter::Meter`].
+pub const METERS: &str = "INJ_METERS";
+/// Array of [`crate::meter::MeterUse`].
+pub const METER_USE: &str = "INJ_METER_USE";
+/// Hash of protected uids.
+pub const USERS: &str = "INJ_USERS";
+/// Per-CPU hash from cgroup id to [`crate::flow::Aggregate`].
+pub const CG_AGGREGATES: &str = "INJ_CG_AGGR";
+/// Hash of local ends of the targets' sockets, [`crate::flow::End`].
+pub const ENDS: &str = "INJ_ENDS";
 /// Array of one [`crate::rule::GateStats`].
 pub const GATE_STATS: &str = "INJ_GATE_STATS";
 /// Hash from cgroup id to [`crate::rule::CgroupEntry`].
@@ -98,6 +108,14 @@ pub mod offsets {
     pub const WMEM: &str = "OFF_WMEM";
     /// `sock.sk_sndbuf`
     pub const SNDBUF: &str = "OFF_SNDBUF";
+    /// `sock.__sk_common.skc_family`
+    pub const FAMILY: &str = "OFF_FAMILY";
+    /// `sock.__sk_common.skc_dport`
+    pub const DPORT: &str = "OFF_DPORT";
+    /// `sock.__sk_common.skc_daddr`
+    pub const DADDR: &str = "OFF_DADDR";
+    /// `sock.__sk_common.skc_v6_daddr`
+    pub const DADDR6: &str = "OFF_DADDR6";
     /// `file.f_path`
     pub const F_PATH: &str = "OFF_F_PATH";
     /// `pt_regs.orig_ax` (x86_64), `pt_regs.syscallno` (aarch64)

@@ -31,6 +31,9 @@ pub const TAG_DELAY: u16 = 2;
 /// 100 %: every draw of 32 bits is below it.
 pub const ALWAYS: u64 = 1 << 32;
 
+/// [`Rule::flags`]: it matches and counts, and does nothing.
+pub const RULE_SHADOW: u64 = 1;
+
 /// One fault, compiled. Written by the daemon only; what the kernel writes is in [`RuleStats`].
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +44,8 @@ pub struct Rule {
     pub errno: i32,
     /// Acts if a draw of 32 bits is below: 0..=2^32.
     pub threshold: u64,
-    /// Acts while fewer packets on the wire, or calls, than this were faulted.
-    pub budget: u64,
+    /// `RULE_` bits.
+    pub flags: u64,
     /// Peer network as four big-endian words, IPv4 mapped into `::ffff:0:0/96`.
     pub peer: [u32; 4],
     /// Its mask; all zero matches every address.
@@ -61,7 +64,7 @@ impl Rule {
         hook: 0,
         errno: 0,
         threshold: 0,
-        budget: 0,
+        flags: 0,
         peer: [0; 4],
         mask: [0; 4],
         port: 0,
@@ -108,12 +111,16 @@ pub struct RuleStats {
     pub unreadable: u64,
     /// Calls that reached the hook from another syscall than the one asked for (execve, io_uring).
     pub other_call: u64,
-    /// What the budget is charged with: segments or calls, including the ones that were refused by it.
-    pub charged: u64,
+    /// Passed because this second's budget was spent.
+    pub passed_rate: u64,
     /// `jiffies64` of the last selection.
     pub last: u64,
-    /// Reserved.
-    pub spare: u64,
+    /// A shadow rule would have acted so often.
+    pub shadow: u64,
+    /// Segments on the wire that `shadow` stands for.
+    pub shadow_wire: u64,
+    /// Bytes of these packets.
+    pub shadow_bytes: u64,
 }
 
 /// What is known of one cgroup: which rules mean it, and what else.
@@ -159,13 +166,15 @@ impl RuleStats {
         passed_protected: 0,
         unreadable: 0,
         other_call: 0,
-        charged: 0,
+        passed_rate: 0,
         last: 0,
-        spare: 0,
+        shadow: 0,
+        shadow_wire: 0,
+        shadow_bytes: 0,
     };
 }
 
-layout!(Rule = 192, RuleStats = 112, GateStats = 32);
+layout!(Rule = 192, RuleStats = 128, GateStats = 32);
 
 const _: () = assert!(size_of::<CgroupEntry>() == 8);
 #[cfg(feature = "user")]

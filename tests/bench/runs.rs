@@ -53,7 +53,7 @@ fn mapped(v4: [u8; 4]) -> [u32; 4] {
 pub fn rule(hook: u32, v4: [u8; 4]) -> Rule {
     let mask = [!0, !0, !0, u32::from_ne_bytes([255, 255, 255, 0])];
     let peer: [u32; 4] = std::array::from_fn(|word| mapped(v4)[word] & mask[word]);
-    Rule { hook, threshold: 0, budget: u64::MAX, peer, mask, ..Rule::FREE }
+    Rule { hook, threshold: 0, peer, mask, ..Rule::FREE }
 }
 
 /// Makes the state that a case is about.

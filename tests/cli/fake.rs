@@ -115,12 +115,12 @@ pub fn fault(acted: u64, end: Option<&str>) -> Value {
         "counters": {
             "matched": 4210, "acted": acted, "matched_wire": 4210, "acted_wire": acted, "acted_bytes": 0,
             "passed_chance": 0, "passed_deadline": 0, "passed_budget": 0, "passed_protected": 0, "unreadable": 0,
-            "other_call": 0, "tail_drops": 0, "lost_in_drain": 0,
+            "passed_rate": 0, "shadow": 0, "shadow_wire": 0, "other_call": 0, "tail_drops": 0, "lost_in_drain": 0,
         },
         "rate": {"asked": 5.0, "achieved": 5.06, "low": 4.43, "high": 5.76},
         "target": {"samples": 500, "rtt_p99_us": 41_250, "segments": 1, "retransmits": 0},
         "control": {"samples": 500, "rtt_p99_us": 400, "segments": 1, "retransmits": 0},
-        "control_verdict": "ok",
+        "control_verdict": "ok", "by": "root",
     });
     if let Some(end) = end {
         doc["end"] = end.into();

@@ -66,12 +66,13 @@ fn a_fault_that_ran_its_time_is_exit_0_and_says_all_of_it() {
 fn other_endings_have_their_own_exit_codes() {
     let mut unclean = fault(213, Some("expired"));
     unclean["clean"]["left"] = json!(["ifb0"]);
-    let cases: [(Value, i32, &str, &str); 9] = [
+    let cases: [(Value, i32, &str, &str); 10] = [
         (fault(0, Some("expired")), 6, "nothing-hit", "acted on nothing"),
         (fault(213, Some("stopped")), 5, "ended-early", "it was stopped"),
         (fault(213, Some("halted")), 5, "ended-early", "halted"),
         (fault(213, Some("aborted")), 5, "ended-early", "aborted"),
         (fault(213, Some("budget")), 5, "ended-early", "budget"),
+        (fault(213, Some("drift")), 5, "ended-early", "by somebody else"),
         (fault(0, Some("target-lost")), 5, "ended-early", "target is gone"),
         (fault(213, Some("lapsed")), 5, "ended-early", "heartbeat"),
         (fault(213, Some("shutdown")), 5, "ended-early", "told to end"),
@@ -187,8 +188,9 @@ fn status_opens_with_the_halt() {
         let status = json!({
             "schema": "injector.status/1", "node": "web-14", "disarmed": null, "kernel": "6.12.43",
             "halted": {"by": "anna", "why": "game over", "since": "2026-01-01T14:02:31Z"},
+            "mode": "armed", "limits_sha256": "", "pending": [],
             "instance": "00c0ffee", "pid": 4711, "faults": [fault(213, Some("halted"))], "attached": [],
-            "lost": {"flows_refused": 3, "flows_no_memory": 0, "dependencies_full": 0, "bad_samples": 0,
+            "lost": {"flows_refused": 3, "flows_no_memory": 0, "dependencies_full": 0, "bad_samples": 0, "cgroups_full": 0,
                      "unattributed": 0, "unparsed": 0},
         });
         (200, status)

@@ -40,7 +40,8 @@ fn sshd(world: &World, cgroup: &crate::support::cgroup::Cgroup) -> Child {
 
 #[test]
 fn ssh_the_root_cgroup_and_protected_ports_are_refused() {
-    let world = World::with("max_percent: 100\nprotect: [\"port:7777\", \"address:10.99.0.0/16\"]\n");
+    let world =
+        World::with("mode: armed\nmax_percent: 100\nprotect: [\"port:7777\", \"address:10.99.0.0/16\"]\n");
     let target = world.target();
     refused(&world, "drop --target cgroup:/ --percent 5 --for 10s", "root cgroup");
     refused(&world, &format!("drop --target {target} --percent 5 --peer {THERE}:22"), "port 22");
@@ -58,7 +59,7 @@ fn limits_say_what_would_be_allowed() {
     if crate::support::same_as_on_6_1("limits_say_what_would_be_allowed") {
         return;
     }
-    let world = World::with("max_percent: 10\nmax_ttl: 1m\nmax_delay: 100ms\nmax_faults: 1\n");
+    let world = World::with("mode: armed\nmax_percent: 10\nmax_ttl: 1m\nmax_delay: 100ms\nmax_faults: 1\n");
     let target = world.target();
     refused(&world, &format!("drop --target {target} --percent 11"), "max_percent of 10%");
     refused(&world, &format!("drop --target {target} --percent 5 --for 2m"), "max_ttl of 1m");
@@ -126,12 +127,7 @@ fn a_forced_rule_touches_nothing_that_is_protected() {
     protection.ports.insert(53, "DNS".into());
     protection.addresses.insert("10.77.0.3/32".parse().unwrap(), "a gateway".into());
     kernel.protect(&protection).unwrap();
-    let rule = Rule {
-        hook: HOOK_DROP_EGRESS | HOOK_DROP_INGRESS,
-        threshold: ALWAYS,
-        budget: u64::MAX,
-        ..Rule::FREE
-    };
+    let rule = Rule { hook: HOOK_DROP_EGRESS | HOOK_DROP_INGRESS, threshold: ALWAYS, ..Rule::FREE };
     kernel.lease(Duration::from_secs(60)).unwrap();
     kernel.deadline(0, Duration::from_secs(60)).unwrap();
     kernel.set_rule(0, &rule).unwrap();

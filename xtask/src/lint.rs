@@ -1,14 +1,15 @@
-//! `cargo xtask lint`: the files that no compiler reads.
+//! `cargo xtask lint`: what no compiler reads.
 
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Result};
 
-use crate::{command, paths};
+use crate::{command, deny, paths};
 
 /// Shell scripts of this repository.
-const SCRIPTS: [&str; 5] = [
+const SCRIPTS: [&str; 6] = [
     ".ci/run",
+    "scripts/install.sh",
     "scripts/provision.sh",
     "tests/guest/init",
     "tests/guest/selftest.sh",
@@ -20,7 +21,7 @@ pub type Check = (&'static str, Result<()>);
 
 /// Runs every check.
 pub fn checks() -> Vec<Check> {
-    vec![("vagrantfile", vagrantfile()), ("shell-scripts", scripts())]
+    vec![("vagrantfile", vagrantfile()), ("shell-scripts", scripts()), ("crates", deny::crates())]
 }
 
 /// Lets vagrant itself judge the Vagrantfile; it needs no virtual machine for that.
@@ -58,6 +59,15 @@ pub fn main() -> Result<ExitCode> {
                 println!("{name}: {error:#}");
                 code = ExitCode::FAILURE;
             }
+        }
+    }
+    // Apart: what is known against a crate changes without a change here, and needs the network.
+    match deny::advisories() {
+        Ok(None) => println!("advisories: ok"),
+        Ok(Some(why)) => println!("advisories: skipped: {why}"),
+        Err(error) => {
+            println!("advisories: {error:#}");
+            code = ExitCode::FAILURE;
         }
     }
     Ok(code)

@@ -4,6 +4,9 @@ mod bench;
 mod benchmarks;
 mod command;
 mod demo;
+mod deny;
+#[cfg(test)]
+mod install_tests;
 mod kernel;
 mod lint;
 mod paths;
@@ -41,7 +44,7 @@ enum Verb {
     Bench(bench::Args),
     /// Run what takes longer than CI allows
     Soak(soak::Args),
-    /// Check the files that no compiler reads: the Vagrantfile and the shell scripts
+    /// Check what no compiler reads: the Vagrantfile, the shell scripts, and whose crates these are
     Lint,
 }
 

@@ -42,3 +42,13 @@ pub fn program(name: &str) -> Option<PathBuf> {
         .map(|dir| dir.join(name))
         .find(|file| file.is_file())
 }
+
+/// A program that `cargo install` puts in its own directory, which need not be in PATH.
+pub fn cargo_program(name: &str) -> Result<Option<PathBuf>> {
+    let cargo_home = match env::var_os("CARGO_HOME") {
+        Some(home) => PathBuf::from(home),
+        None => home()?.join(".cargo"),
+    };
+    let own = cargo_home.join("bin").join(name);
+    Ok(program(name).or_else(|| own.is_file().then_some(own)))
+}

@@ -1,16 +1,16 @@
 //! Atomic addition: budgets and counters are never load-then-store.
 
-use core::intrinsics::{AtomicOrdering, atomic_xadd};
+use core::intrinsics::{AtomicOrdering, atomic_cxchg, atomic_xadd};
 
-/// Adds, and returns what was there before.
+/// Writes `new` if `old` is there; returns what was there.
 ///
 /// # Safety
 /// `at` points into a map value.
 #[inline(always)]
-pub unsafe fn fetch_add(at: *mut u64, by: u64) -> u64 {
-    // Not relaxed: LLVM 22 turns a relaxed addition into the instruction that gives no old value, also where
-    // the old value is used, and a budget would never be spent.
-    unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::SeqCst }>(at, by) }
+pub unsafe fn exchange(at: *mut u64, old: u64, new: u64) -> u64 {
+    // LLVM 22 turns relaxed additions into the instruction that gives no old value, also where it is used: so
+    // nothing here relies on one.
+    unsafe { atomic_cxchg::<u64, { AtomicOrdering::SeqCst }, { AtomicOrdering::SeqCst }>(at, old, new) }.0
 }
 
 /// Adds.

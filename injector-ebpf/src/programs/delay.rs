@@ -2,7 +2,10 @@
 //! the rest, because `skb->tstamp` keeps a packet charged to its socket and stalls TCP.
 
 use aya_ebpf::{
-    bindings::__sk_buff, helpers::generated::bpf_skb_cgroup_id, macros::classifier, programs::TcContext,
+    bindings::__sk_buff,
+    helpers::generated::{bpf_get_socket_uid, bpf_skb_cgroup_id},
+    macros::classifier,
+    programs::TcContext,
 };
 use injector_ebpf::{
     names::PROG_DELAY,
@@ -10,10 +13,9 @@ use injector_ebpf::{
 };
 
 use super::{
-    atomic,
     drop::{drawn_before, parse},
     flows,
-    gate::{self, Slot, count},
+    gate::{self, Slot, Taken, count},
     maps::INJ_PROGS,
     packet::wire,
 };
@@ -82,12 +84,15 @@ fn select(skb: *mut __sk_buff) -> Option<()> {
         return None;
     }
     let wire = wire(skb);
-    slot.matched(wire);
-    if entry.flags & CG_PROTECTED != 0 || packet.protected(&packet.dst) {
-        unsafe { atomic::add(&raw mut (*slot.stats).passed_protected, 1) };
-        return None;
-    }
-    if !slot.fires(now, wire, u64::from(unsafe { (*skb).len })) {
+    let taken = Taken {
+        local: &packet.src,
+        local_port: packet.src_port,
+        wire,
+        bytes: u64::from(unsafe { (*skb).len }),
+        uid: unsafe { bpf_get_socket_uid(skb) },
+        protected: entry.flags & CG_PROTECTED != 0 || packet.protected(&packet.dst),
+    };
+    if !slot.takes_packet(now, &taken) {
         return None;
     }
     flows::injected(skb, flows::Injected::Delay, wire);

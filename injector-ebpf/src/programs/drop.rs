@@ -3,7 +3,9 @@
 
 use aya_ebpf::{
     bindings::{__sk_buff, TC_ACT_UNSPEC},
-    helpers::generated::{bpf_redirect, bpf_sk_cgroup_id, bpf_sk_fullsock, bpf_skb_cgroup_id},
+    helpers::generated::{
+        bpf_get_socket_uid, bpf_redirect, bpf_sk_cgroup_id, bpf_sk_fullsock, bpf_skb_cgroup_id,
+    },
     macros::{cgroup_skb, classifier},
     programs::{SkBuffContext, TcContext},
 };
@@ -13,8 +15,8 @@ use injector_ebpf::{
 };
 
 use super::{
-    atomic, flows,
-    gate::{self, Slot, count},
+    flows,
+    gate::{self, Slot, Taken, count},
     maps::INJ_PROGS,
     packet::{Opaque, Packet, wire},
 };
@@ -70,12 +72,15 @@ fn egress(skb: *mut __sk_buff) -> Option<()> {
         return None;
     }
     let wire = wire(skb);
-    slot.matched(wire);
-    if entry.flags & CG_PROTECTED != 0 || packet.protected(&packet.dst) {
-        unsafe { atomic::add(&raw mut (*slot.stats).passed_protected, 1) };
-        return None;
-    }
-    if !slot.fires(now, wire, u64::from(unsafe { (*skb).len })) {
+    let taken = Taken {
+        local: &packet.src,
+        local_port: packet.src_port,
+        wire,
+        bytes: u64::from(unsafe { (*skb).len }),
+        uid: unsafe { bpf_get_socket_uid(skb) },
+        protected: entry.flags & CG_PROTECTED != 0 || packet.protected(&packet.dst),
+    };
+    if !slot.takes_packet(now, &taken) {
         return None;
     }
     flows::injected(skb, flows::Injected::Drop, wire);
@@ -112,12 +117,15 @@ fn ingress(skb: *mut __sk_buff) -> Option<()> {
     let slot =
         Slot::first(entry.rules, HOOK_DROP_INGRESS, |rule| rule.matches_peer(&packet.src, packet.src_port))?;
     let wire = wire(skb);
-    slot.matched(wire);
-    if entry.flags & CG_PROTECTED != 0 || packet.protected(&packet.src) {
-        unsafe { atomic::add(&raw mut (*slot.stats).passed_protected, 1) };
-        return None;
-    }
-    if !slot.fires(now, wire, u64::from(unsafe { (*skb).len })) {
+    let taken = Taken {
+        local: &packet.dst,
+        local_port: packet.dst_port,
+        wire,
+        bytes: u64::from(unsafe { (*skb).len }),
+        uid: unsafe { bpf_get_socket_uid(skb) },
+        protected: entry.flags & CG_PROTECTED != 0 || packet.protected(&packet.src),
+    };
+    if !slot.takes_packet(now, &taken) {
         return None;
     }
     flows::injected(skb, flows::Injected::Drop, wire);

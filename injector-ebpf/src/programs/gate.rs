@@ -3,12 +3,21 @@
 use aya_ebpf::helpers::{bpf_get_prandom_u32, generated::bpf_jiffies64};
 use injector_ebpf::{
     ABI_VERSION,
-    rule::{CgroupEntry, GateStats, MAX_RULES, Rule, RuleStats},
+    flow::End,
+    meter::{
+        BYTES, BYTES_RATE, METERS_PER_RULE, NODE_BYTES, NODE_BYTES_RATE, NODE_CALLS, NODE_CALLS_RATE,
+        NODE_PACKETS, NODE_PACKETS_RATE, UNITS, UNITS_RATE,
+    },
+    rule::{CgroupEntry, GateStats, MAX_RULES, RULE_SHADOW, Rule, RuleStats},
 };
 
 use super::{
     atomic,
-    maps::{INJ_CGROUPS, INJ_DEADLINES, INJ_GATE_STATS, INJ_HALT, INJ_LEASE, INJ_RULES, INJ_STATS},
+    maps::{
+        INJ_CGROUPS, INJ_DEADLINES, INJ_ENDS, INJ_GATE_STATS, INJ_HALT, INJ_LEASE, INJ_RULES, INJ_STATS,
+        INJ_USERS,
+    },
+    meter::charge,
 };
 
 /// Counts in the gate's own statistics: per CPU, because other people's packets come by here too.
@@ -42,10 +51,52 @@ pub fn open() -> Option<u64> {
     Some(now)
 }
 
+/// May a fault be armed?
+#[inline(always)]
+pub fn leased() -> bool {
+    match INJ_LEASE.get(0) {
+        Some(lease) => lease.until >= unsafe { bpf_jiffies64() },
+        None => false,
+    }
+}
+
 /// What the daemon says of a cgroup: an unknown one is never faulted.
 #[inline(always)]
 pub fn cgroup(id: u64) -> Option<CgroupEntry> {
     unsafe { INJ_CGROUPS.get(&id) }.copied()
+}
+
+/// What the gate must know of a packet.
+pub struct Taken<'a> {
+    /// The target's end of the conversation.
+    pub local: &'a [u32; 4],
+    pub local_port: u16,
+    /// Segments on the wire.
+    pub wire: u64,
+    pub bytes: u64,
+    /// The owner of the socket.
+    pub uid: u32,
+    /// By its cgroup, its ports or its addresses.
+    pub protected: bool,
+}
+
+/// The node's meters for packets and for calls (which have no bytes): units and bytes, in a second and in an hour.
+const PACKET_METERS: [u32; 4] = [NODE_PACKETS_RATE, NODE_BYTES_RATE, NODE_PACKETS, NODE_BYTES];
+pub const CALL_METERS: [u32; 4] = [NODE_CALLS_RATE, NODE_BYTES_RATE, NODE_CALLS, NODE_BYTES];
+
+/// Is this user protected?
+#[inline(always)]
+pub fn user(uid: u32) -> bool {
+    unsafe { INJ_USERS.get(&uid) }.is_some()
+}
+
+/// Remembers where a target is reached: whoever talks to it feels the fault and is no control group.
+#[inline(always)]
+fn ends(addr: &[u32; 4], port: u16) {
+    let end = End { addr: *addr, port: u32::from(port), pad: 0 };
+    if unsafe { INJ_ENDS.get(&end) }.is_none() {
+        let _ = INJ_ENDS.insert(&end, &1, 0);
+    }
 }
 
 /// A rule with what it counts.
@@ -90,9 +141,21 @@ impl Slot {
         }
     }
 
-    /// Throws the dice once and settles deadline and budget. Counts whatever the outcome is.
+    /// A packet that the rule means: counts it, and says whether it is faulted. `uid` owns its socket.
     #[inline(always)]
-    pub fn fires(&self, now: u64, wire: u64, bytes: u64) -> bool {
+    pub fn takes_packet(&self, now: u64, packet: &Taken<'_>) -> bool {
+        self.matched(packet.wire);
+        if packet.protected || user(packet.uid) {
+            unsafe { atomic::add(&raw mut (*self.stats).passed_protected, 1) };
+            return false;
+        }
+        ends(packet.local, packet.local_port);
+        self.fires(now, packet.wire, packet.bytes, &PACKET_METERS)
+    }
+
+    /// Throws the dice once and settles deadline and budgets. Counts whatever the outcome is.
+    #[inline(always)]
+    pub fn fires(&self, now: u64, wire: u64, bytes: u64, node: &[u32; 4]) -> bool {
         let stats = self.stats;
         let deadline = match INJ_DEADLINES.get(self.index) {
             Some(deadline) => *deadline,
@@ -106,9 +169,25 @@ impl Slot {
             unsafe { atomic::add(&raw mut (*stats).passed_chance, 1) };
             return false;
         }
-        // Charged first, then compared with what was there: two CPUs cannot both take the last one.
-        let before = unsafe { atomic::fetch_add(&raw mut (*stats).charged, wire) };
-        if before.saturating_add(wire) > self.rule.budget {
+        if self.rule.flags & RULE_SHADOW != 0 {
+            unsafe {
+                atomic::add(&raw mut (*stats).shadow, 1);
+                atomic::add(&raw mut (*stats).shadow_wire, wire);
+                atomic::add(&raw mut (*stats).shadow_bytes, bytes);
+            }
+            return false;
+        }
+        let own = self.index * METERS_PER_RULE;
+        // The rates first: what a rate refuses must not use up a total.
+        if charge(node[0], wire, now) | charge(node[1], bytes, now) != 0
+            || charge(own + UNITS_RATE, wire, now) | charge(own + BYTES_RATE, bytes, now) != 0
+        {
+            unsafe { atomic::add(&raw mut (*stats).passed_rate, 1) };
+            return false;
+        }
+        if charge(node[2], wire, now) | charge(node[3], bytes, now) != 0
+            || charge(own + UNITS, wire, now) | charge(own + BYTES, bytes, now) != 0
+        {
             unsafe { atomic::add(&raw mut (*stats).passed_budget, 1) };
             return false;
         }

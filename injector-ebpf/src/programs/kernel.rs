@@ -19,6 +19,10 @@ offsets!(
     OFF_SEGS_OUT,
     OFF_WMEM,
     OFF_SNDBUF,
+    OFF_FAMILY,
+    OFF_DPORT,
+    OFF_DADDR,
+    OFF_DADDR6,
     OFF_F_PATH,
     OFF_SYSCALL_NR,
 );

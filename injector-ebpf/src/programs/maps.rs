@@ -4,11 +4,12 @@ use aya_ebpf::{
     bindings::BPF_F_NO_PREALLOC,
     btf_maps::SkStorage,
     macros::{btf_map, map},
-    maps::{Array, HashMap, LpmTrie, PerCpuArray, ProgramArray},
+    maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, PerCpuHashMap, ProgramArray},
 };
 use injector_ebpf::{
-    flow::{AGGREGATES, Aggregate, DepKey, DepValue, Flow, FlowStats, Seen},
+    flow::{AGGREGATES, Aggregate, DepKey, DepValue, End, Flow, FlowStats, Seen},
     gate::{Halt, Lease},
+    meter::{METERS, Meter, MeterUse},
     rule::{CgroupEntry, GateStats, MAX_RULES, Rule, RuleStats},
 };
 
@@ -23,6 +24,10 @@ pub static INJ_DEADLINES: Array<u64> = Array::with_max_entries(MAX_RULES as u32,
 #[map]
 pub static INJ_STATS: Array<RuleStats> = Array::with_max_entries(MAX_RULES as u32, 0);
 #[map]
+pub static INJ_METERS: Array<Meter> = Array::with_max_entries(METERS, 0);
+#[map]
+pub static INJ_METER_USE: Array<MeterUse> = Array::with_max_entries(METERS, 0);
+#[map]
 pub static INJ_GATE_STATS: PerCpuArray<GateStats> = PerCpuArray::with_max_entries(1, 0);
 #[map]
 pub static INJ_CGROUPS: HashMap<u64, CgroupEntry> = HashMap::with_max_entries(4096, 0);
@@ -33,9 +38,21 @@ pub static INJ_ADDRESSES: LpmTrie<[u32; 4], u8> = LpmTrie::with_max_entries(1024
 #[map]
 pub static INJ_TASKS: HashMap<u32, u8> = HashMap::with_max_entries(4096, 0);
 #[map]
+pub static INJ_USERS: HashMap<u32, u8> = HashMap::with_max_entries(256, 0);
+/// Where targets are reached. The oldest goes when it is full.
+#[map]
+pub static INJ_ENDS: LruHashMap<End, u8> = LruHashMap::with_max_entries(8192, 0);
+#[map]
 pub static INJ_PROGS: ProgramArray = ProgramArray::with_max_entries(4, 0);
 #[map]
 pub static INJ_AGGR: PerCpuArray<Aggregate> = PerCpuArray::with_max_entries(AGGREGATES as u32, 0);
+/// Made when a cgroup's first packet comes: most cgroups have none.
+#[map]
+pub static INJ_CG_AGGR: PerCpuHashMap<u64, Aggregate> =
+    PerCpuHashMap::with_max_entries(512, BPF_F_NO_PREALLOC);
+/// A cgroup's first value: the stack has 512 bytes. Never written, so always zero.
+#[map]
+pub static INJ_ZERO_AGGR: Array<Aggregate> = Array::with_max_entries(1, 0);
 #[map]
 pub static INJ_DEPS: HashMap<DepKey, DepValue> = HashMap::with_max_entries(1024, 0);
 #[map]

@@ -8,6 +8,7 @@ mod flows;
 mod gate;
 mod kernel;
 mod maps;
+mod meter;
 mod observe;
 mod open;
 mod packet;

@@ -4,7 +4,7 @@ use core::ffi::c_void;
 
 use aya_ebpf::{
     helpers::{
-        bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_probe_read_kernel,
+        bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_probe_read_kernel,
         generated::{
             bpf_d_path, bpf_get_current_cgroup_id, bpf_get_current_task_btf, bpf_override_return,
             bpf_probe_read_user_str, bpf_task_pt_regs,
@@ -17,7 +17,7 @@ use injector_ebpf::rule::{CG_PROTECTED, CgroupEntry, HOOK_OPEN_KPROBE, HOOK_OPEN
 
 use super::{
     atomic,
-    gate::{self, Slot},
+    gate::{self, CALL_METERS, Slot},
     kernel::{field, offset},
     maps::{INJ_PATH, INJ_TASKS, PATH_ROOM},
 };
@@ -68,7 +68,12 @@ fn target() -> Option<CgroupEntry> {
 #[inline(always)]
 fn protected(entry: CgroupEntry) -> bool {
     let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
-    if entry.flags & CG_PROTECTED != 0 || tgid == 1 || unsafe { INJ_TASKS.get(&tgid) }.is_some() {
+    let uid = bpf_get_current_uid_gid() as u32;
+    if entry.flags & CG_PROTECTED != 0
+        || tgid == 1
+        || gate::user(uid)
+        || unsafe { INJ_TASKS.get(&tgid) }.is_some()
+    {
         return true;
     }
     match bpf_get_current_comm() {
@@ -112,7 +117,7 @@ fn decide(entry: CgroupEntry, hook: u32, now: u64, read: impl FnOnce(*mut Path) 
         unsafe { atomic::add(&raw mut (*slot.stats).passed_protected, 1) };
         return None;
     }
-    if !slot.fires(now, 1, 0) {
+    if !slot.fires(now, 1, 0, &CALL_METERS) {
         return None;
     }
     Some(slot.rule.errno)

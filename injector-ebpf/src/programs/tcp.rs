@@ -8,7 +8,7 @@ use aya_ebpf::{
     programs::BtfTracePointContext,
 };
 use injector_ebpf::{
-    flow::{Aggregate, DepKey, Flow, Seen},
+    flow::{Aggregate, DepKey, End, Flow, Seen},
     hist::{BUCKETS, bucket},
     rule::{CG_WATCH, CgroupEntry, MAX_RULES},
 };
@@ -18,17 +18,54 @@ use super::{
     flows::{self, lost},
     gate,
     kernel::{field, socket_cgroup},
-    maps::{INJ_AGGR, INJ_DEPS, INJ_ZERO_DEP},
+    maps::{INJ_AGGR, INJ_CG_AGGR, INJ_DEPS, INJ_ENDS, INJ_ZERO_AGGR, INJ_ZERO_DEP},
 };
 
 const TCP_CLOSE: i32 = 7;
 
-/// Does something to the aggregates that a socket of this cgroup belongs to: those of the rules that mean it,
-/// else the control group's.
+/// The sums of one cgroup, whether a rule means it or not: what was normal before a fault, and its share of the
+/// node's traffic.
 #[inline(always)]
-fn aggregates(entry: CgroupEntry, mut add: impl FnMut(*mut Aggregate)) {
+fn of_cgroup(id: u64) -> Option<*mut Aggregate> {
+    if let Some(sum) = INJ_CG_AGGR.get_ptr_mut(&id) {
+        return Some(sum);
+    }
+    let _ = INJ_CG_AGGR.insert(&id, INJ_ZERO_AGGR.get(0)?, u64::from(aya_ebpf::bindings::BPF_NOEXIST));
+    let sum = INJ_CG_AGGR.get_ptr_mut(&id);
+    if sum.is_none() {
+        lost!(cgroups_full);
+    }
+    sum
+}
+
+/// Is a target on the other end? Then this socket feels the fault, and is no control group.
+#[inline(always)]
+fn talks_to_target(sk: *const c_void) -> bool {
+    const AF_INET: u16 = 2;
+    if !gate::leased() {
+        return false;
+    }
+    let port = u32::from(u16::from_be(field!(sk, OFF_DPORT, u16)));
+    let mut end = End { addr: [0, 0, 0xffff_u32.to_be(), 0], port, pad: 0 };
+    if field!(sk, OFF_FAMILY, u16) == AF_INET {
+        end.addr[3] = field!(sk, OFF_DADDR, u32);
+    } else {
+        end.addr = field!(sk, OFF_DADDR6, [u32; 4]);
+    }
+    unsafe { INJ_ENDS.get(&end) }.is_some()
+}
+
+/// Does something to the aggregates that a socket of this cgroup belongs to: its cgroup's, and those of the rules
+/// that mean it, else the control group's.
+#[inline(always)]
+fn aggregates(sk: *const c_void, cgroup: u64, entry: CgroupEntry, mut add: impl FnMut(*mut Aggregate)) {
+    if let Some(sum) = of_cgroup(cgroup) {
+        add(sum);
+    }
     if entry.rules == 0 {
-        if let Some(control) = INJ_AGGR.get_ptr_mut(0) {
+        if !talks_to_target(sk)
+            && let Some(control) = INJ_AGGR.get_ptr_mut(0)
+        {
             add(control);
         }
         return;
@@ -102,8 +139,9 @@ fn tcp_probe(sk: *const c_void) -> Option<()> {
     let raw = sample(&old, &now, first);
     let segments = if first { 0 } else { now.segs_out.wrapping_sub(old.segs_out) };
     unsafe { *seen = now };
-    let entry = gate::cgroup(socket_cgroup(sk)).unwrap_or_default();
-    aggregates(entry, |sum| unsafe {
+    let cgroup = socket_cgroup(sk);
+    let entry = gate::cgroup(cgroup).unwrap_or_default();
+    aggregates(sk, cgroup, entry, |sum| unsafe {
         (*sum).segments += u64::from(segments);
         if raw != NONE {
             (*sum).samples += 1;
@@ -139,8 +177,9 @@ fn tcp_probe(sk: *const c_void) -> Option<()> {
 #[btf_tracepoint(function = "tcp_retransmit_skb")]
 pub fn inj_tcp_retr(ctx: BtfTracePointContext) -> i32 {
     let sk = ctx.arg::<*const c_void>(0);
-    let entry = gate::cgroup(socket_cgroup(sk)).unwrap_or_default();
-    aggregates(entry, |sum| unsafe { (*sum).retransmits += 1 });
+    let cgroup = socket_cgroup(sk);
+    let entry = gate::cgroup(cgroup).unwrap_or_default();
+    aggregates(sk, cgroup, entry, |sum| unsafe { (*sum).retransmits += 1 });
     if entry.flags & CG_WATCH != 0
         && let Some(flow) = unsafe { flows::get(sk.cast_mut()) }
     {

@@ -63,6 +63,14 @@ impl Client {
         self.ask(Method::POST, path, written(spec)?).await
     }
 
+    /// POST without a body.
+    ///
+    /// # Errors
+    /// See [`Client::get`].
+    pub async fn order<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+        self.ask(Method::POST, path, Bytes::new()).await
+    }
+
     /// PUT.
     ///
     /// # Errors

@@ -14,8 +14,11 @@ use std::{
 };
 
 use nix::{
-    sys::socket::{
-        AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, getsockopt, listen, socket, sockopt,
+    sys::{
+        socket::{
+            AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, getsockopt, listen, socket, sockopt,
+        },
+        stat::{Mode, fchmod},
     },
     unistd::{Gid, Group, chown},
 };
@@ -42,7 +45,8 @@ pub fn is_answered_by(path: &Path) -> Result<Option<i32>, Error> {
 
 /// Listens on `path`; a socket that nobody answers is replaced. Needs a tokio runtime.
 ///
-/// Its mode is set before it listens, so nobody can come in between: 0660 for root and the group, 0600 without.
+/// Its file is made with mode 0600, whatever the umask; it gets its group, then 0660 if there is that group, and
+/// only then listens. At no moment can anybody connect who could not at the end.
 pub(super) fn open(path: &Path) -> Result<UnixListener, Error> {
     let shown = path.display();
     let failed = |what: &str, error: &dyn std::fmt::Display| {
@@ -60,12 +64,17 @@ pub(super) fn open(path: &Path) -> Result<UnixListener, Error> {
     let owned: OwnedFd =
         socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK, None)
             .map_err(|error| failed("make", &error))?;
+    // bind(2) gives the file the mode of the socket's own inode (unix_bind_bsd in net/unix/af_unix.c), and fchmod(2)
+    // sets that.
+    fchmod(&owned, Mode::S_IRUSR | Mode::S_IWUSR).map_err(|error| failed("guard", &error))?;
     let address = UnixAddr::new(path).map_err(|error| failed("name", &error))?;
     bind(owned.as_raw_fd(), &address).map_err(|error| failed("bind", &error))?;
     let group = Group::from_name(GROUP).ok().flatten().map(|group| group.gid);
     let given = group.is_some_and(|gid: Gid| chown(path, None, Some(gid)).is_ok());
-    let mode = if given { 0o660 } else { 0o600 };
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(|error| failed("guard", &error))?;
+    if given {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o660))
+            .map_err(|error| failed("guard", &error))?;
+    }
     let backlog = Backlog::new(128).map_err(|error| failed("listen on", &error))?;
     listen(&owned, backlog).map_err(|error| failed("listen on", &error))?;
     UnixListener::from_std(owned.into()).map_err(|error| failed("listen on", &error))

@@ -1,12 +1,18 @@
 //! HTTP/1.1 and JSON on a Unix socket; NDJSON for streams.
 
+mod bodies;
+mod caps;
 pub mod client;
+mod connection;
 mod listen;
 mod owned;
 mod peer;
+mod rate;
 mod reply;
 mod routes;
 mod server;
+mod slots;
+mod stall;
 mod streams;
 pub mod types;
 
@@ -18,5 +24,7 @@ pub use server::Server;
 /// The largest body of a request that the daemon reads.
 pub const MOST_BODY: usize = 64 * 1024;
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;

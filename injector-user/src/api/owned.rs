@@ -1,17 +1,11 @@
 //! Faults that live as long as somebody holds them.
 
-use crate::{
-    api::types::FaultDoc,
-    error::Error,
-    session::{Handle, Who},
-    spec::FaultSpec,
-};
+use crate::{api::types::FaultDoc, error::Error, session::Handle, spec::FaultSpec};
 use tokio::{runtime, sync::oneshot};
 
 /// A fault that is stopped when this is dropped, unless it was let go.
 pub(super) struct Owned {
     handle: Handle,
-    who: Who,
     id: Option<String>,
 }
 
@@ -25,10 +19,10 @@ impl Owned {
 impl Drop for Owned {
     fn drop(&mut self) {
         let (Some(id), Ok(runtime)) = (self.id.take(), runtime::Handle::try_current()) else { return };
-        let (handle, who) = (self.handle.clone(), self.who.clone());
+        let handle = self.handle.clone();
         runtime.spawn(async move {
             // It may have ended by itself meanwhile; then there is nothing to stop.
-            if let Err(error) = handle.stop(id.clone(), who).await {
+            if let Err(error) = handle.stop(id.clone()).await {
                 tracing::debug!(fault = id, %error, "stop after its client went away");
             }
         });
@@ -36,15 +30,15 @@ impl Drop for Owned {
 }
 
 /// Arms a fault. If whoever asked is gone before the answer is there, nobody knows of the fault: it is stopped.
-pub(super) async fn start(handle: &Handle, spec: FaultSpec, who: Who) -> Result<(FaultDoc, Owned), Error> {
+pub(super) async fn start(handle: &Handle, spec: FaultSpec) -> Result<(FaultDoc, Owned), Error> {
     let (answer, answered) = oneshot::channel();
     let handle = handle.clone();
     // Not in this future: the server drops it when the client hangs up.
     tokio::spawn(async move {
-        let started = handle.start(spec, who.clone()).await;
+        let started = handle.start(spec).await;
         let owned = started.map(|fault| {
             let id = Some(fault.id.clone());
-            (fault, Owned { handle, who, id })
+            (fault, Owned { handle, id })
         });
         // A receiver that is gone gives the value back, and its drop stops the fault.
         drop(answer.send(owned));

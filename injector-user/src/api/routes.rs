@@ -53,6 +53,11 @@ pub(super) fn router(app: App) -> Router {
         .route("/v1/faults", post(start).delete(stop_all))
         .route("/v1/faults/{id}", get(fault).delete(stop))
         .route("/v1/faults/{id}/watch", get(watch))
+        .route("/v1/faults/{id}/arm", post(arm))
+        .route("/v1/faults/{id}/approve", post(approve))
+        .route("/v1/limits", get(limits))
+        .route("/v1/limits/reload", post(reload))
+        .route("/v1/certificate", get(certificate))
         .route("/v1/halt", put(halt).delete(lift))
         .route("/v1/flows", get(flows))
         .route("/v1/flows/watch", get(watch_flows))
@@ -112,22 +117,23 @@ impl App {
         targets.map_err(|error| self.refuse(error))
     }
 
-    fn who(&self, client: &Client) -> Result<crate::session::Who, Refusal> {
-        client.0.who().map_err(|error| self.refuse(error))
+    /// The engine, asked by whoever is on the other end.
+    fn by(&self, client: &Client) -> Result<Handle, Refusal> {
+        client.0.who().map(|who| self.handle.of(who)).map_err(|error| self.refuse(error))
     }
 }
 
-async fn status(State(app): Shared) -> Answer {
-    app.answer("status", app.handle.status().await)
+async fn status(State(app): Shared, client: Client) -> Answer {
+    app.answer("status", app.by(&client)?.status().await)
 }
 
-async fn doctor(State(app): Shared) -> Answer {
-    app.answer("doctor", app.handle.doctor().await)
+async fn doctor(State(app): Shared, client: Client) -> Answer {
+    app.answer("doctor", app.by(&client)?.doctor().await)
 }
 
-async fn plan(State(app): Shared, body: Sent) -> Answer {
+async fn plan(State(app): Shared, client: Client, body: Sent) -> Answer {
     let spec = app.spec(body)?;
-    app.answer("plan", app.handle.plan(spec).await)
+    app.answer("plan", app.by(&client)?.plan(spec).await)
 }
 
 async fn start(State(app): Shared, client: Client, query: Pairs, body: Sent) -> Answer {
@@ -138,33 +144,44 @@ async fn start(State(app): Shared, client: Client, query: Pairs, body: Sent) -> 
         })?;
     }
     let spec = app.spec(body)?;
-    let who = app.who(&client)?;
-    let (fault, mut owned) = owned::start(&app.handle, spec, who).await.map_err(|error| app.refuse(error))?;
+    let handle = app.by(&client)?;
+    let (fault, mut owned) = owned::start(&handle, spec).await.map_err(|error| app.refuse(error))?;
     if !attach {
         owned.let_go();
         return app.answer("fault", Ok(fault));
     }
-    Ok(reply::ndjson(streams::fault(app.handle.clone(), app.node.clone(), fault, Some(owned))))
+    Ok(reply::ndjson(streams::fault(handle, app.node.clone(), fault, Some(owned))))
 }
 
-async fn fault(State(app): Shared, id: Id) -> Answer {
+async fn arm(State(app): Shared, client: Client, id: Id) -> Answer {
     let id = app.id(id)?;
-    app.answer("fault", app.handle.fault(id).await)
+    app.answer("fault", app.by(&client)?.arm(id).await)
 }
 
-async fn watch(State(app): Shared, id: Id) -> Answer {
+async fn approve(State(app): Shared, client: Client, id: Id) -> Answer {
     let id = app.id(id)?;
-    let fault = app.handle.fault(id).await.map_err(|error| app.refuse(error))?;
-    Ok(reply::ndjson(streams::fault(app.handle.clone(), app.node.clone(), fault, None)))
+    app.answer("pending", app.by(&client)?.approve(id).await)
+}
+
+async fn fault(State(app): Shared, client: Client, id: Id) -> Answer {
+    let id = app.id(id)?;
+    app.answer("fault", app.by(&client)?.fault(id).await)
+}
+
+async fn watch(State(app): Shared, client: Client, id: Id) -> Answer {
+    let id = app.id(id)?;
+    let handle = app.by(&client)?;
+    let fault = handle.fault(id).await.map_err(|error| app.refuse(error))?;
+    Ok(reply::ndjson(streams::fault(handle, app.node.clone(), fault, None)))
 }
 
 async fn stop(State(app): Shared, client: Client, id: Id) -> Answer {
     let id = app.id(id)?;
-    app.answer("fault", app.handle.stop(id, app.who(&client)?).await)
+    app.answer("fault", app.by(&client)?.stop(id).await)
 }
 
 async fn stop_all(State(app): Shared, client: Client) -> Answer {
-    let stopped = app.handle.stop_all(app.who(&client)?).await;
+    let stopped = app.by(&client)?.stop_all().await;
     app.answer("faults", stopped.map(|faults| FaultsDoc { faults }))
 }
 
@@ -178,29 +195,44 @@ struct Reason {
 /// A body that can't be read does not keep a node from being halted: its reason is just lost.
 async fn halt(State(app): Shared, client: Client, body: Sent) -> Answer {
     let why = body.ok().and_then(|body| serde_json::from_slice::<Reason>(&body).ok()).unwrap_or_default().why;
-    app.answer("status", app.handle.halt(why, app.who(&client)?).await)
+    app.answer("status", app.by(&client)?.halt(why).await)
 }
 
 async fn lift(State(app): Shared, client: Client) -> Answer {
-    app.answer("status", app.handle.lift(app.who(&client)?).await)
+    app.answer("status", app.by(&client)?.lift().await)
 }
 
-async fn flows(State(app): Shared, query: Pairs) -> Answer {
+async fn limits(State(app): Shared, client: Client) -> Answer {
+    app.answer("limits", app.by(&client)?.limits().await)
+}
+
+async fn reload(State(app): Shared, client: Client) -> Answer {
+    app.answer("limits", app.by(&client)?.reload().await)
+}
+
+async fn certificate(State(app): Shared, client: Client) -> Answer {
+    app.answer("certificate", app.by(&client)?.certificate().await)
+}
+
+async fn flows(State(app): Shared, client: Client, query: Pairs) -> Answer {
     let targets = app.targets(query)?;
-    app.answer("flows", app.handle.flows(targets).await)
+    app.answer("flows", app.by(&client)?.flows(targets).await)
 }
 
 /// A target that can't be resolved is an answer with a status, not a line: so the first look is made here.
-async fn watch_flows(State(app): Shared, query: Pairs) -> Answer {
+async fn watch_flows(State(app): Shared, client: Client, query: Pairs) -> Answer {
     let targets = app.targets(query)?;
-    app.handle.flows(targets.clone()).await.map_err(|error| app.refuse(error))?;
-    let body: Body = streams::flows(app.handle.clone(), app.node.clone(), targets);
+    let handle = app.by(&client)?;
+    handle.flows(targets.clone()).await.map_err(|error| app.refuse(error))?;
+    let body: Body = streams::flows(handle, app.node.clone(), targets);
     Ok(reply::ndjson(body))
 }
 
 async fn unknown(State(app): Shared, uri: Uri) -> Response {
-    let error = Error::not_found(format!("there is no {} here", uri.path().escape_debug()))
-        .hint("/v1/status, /v1/doctor, /v1/plan, /v1/faults[/ID[/watch]], /v1/halt, /v1/flows[/watch]");
+    let error = Error::not_found(format!("there is no {} here", uri.path().escape_debug())).hint(
+        "/v1/status, /v1/doctor, /v1/plan, /v1/faults[/ID[/watch|/arm|/approve]], /v1/halt, \
+               /v1/flows[/watch], /v1/limits[/reload], /v1/certificate",
+    );
     app.refuse(error).into_response()
 }
 

@@ -17,17 +17,23 @@ use tokio::{
 };
 
 use super::{
-    Client, MOST_BODY, Server, is_answered_by,
-    types::{DoctorDoc, EndKind, FaultDoc, FlowsDoc, HaltDoc, LostDoc, PlanDoc, ProbeDoc, State, StatusDoc},
+    Client, MOST_BODY, Server,
+    caps::Caps,
+    is_answered_by,
+    types::{
+        DoctorDoc, EndKind, FaultDoc, FlowsDoc, HaltDoc, LostDoc, PendingDoc, PlanDoc, ProbeDoc, State,
+        StatusDoc,
+    },
 };
 use crate::{
     config::Config,
     error::{Error, Kind},
-    session::{Command, Handle},
+    session::{Command, Handle, Request},
     spec::FaultSpec,
 };
 
-const DROP: &str = r#"{"kind": "drop", "percent": 5, "targets": ["unit:nginx.service"], "for": "30s"}"#;
+pub(super) const DROP: &str =
+    r#"{"kind": "drop", "percent": 5, "targets": ["unit:nginx.service"], "for": "30s"}"#;
 
 fn spec() -> FaultSpec {
     FaultSpec::from_json(DROP.as_bytes()).unwrap()
@@ -57,6 +63,9 @@ fn fault(state: State) -> FaultDoc {
         control: Default::default(),
         control_verdict: "ok".into(),
         clean: ended.then(Default::default),
+        percent_now: Some(5.0),
+        by: "root".into(),
+        recovery: None,
     }
 }
 
@@ -64,6 +73,9 @@ fn status(halted: Option<HaltDoc>) -> StatusDoc {
     StatusDoc {
         halted,
         disarmed: None,
+        mode: "armed".into(),
+        limits_sha256: String::new(),
+        pending: Vec::new(),
         kernel: "6.12.0".into(),
         instance: "00c0ffee".into(),
         pid: 1,
@@ -82,13 +94,13 @@ struct Seen {
 }
 
 /// Answers like the engine would, without a kernel.
-fn engine(commands: &mpsc::Receiver<Command>, seen: &Mutex<Seen>) {
+fn engine(requests: &mpsc::Receiver<Request>, seen: &Mutex<Seen>) {
     let state = |seen: &Seen| if seen.ended { State::Ended } else { State::Armed };
-    while let Ok(command) = commands.recv() {
+    while let Ok(Request { who, command }) = requests.recv() {
         let mut seen = seen.lock().unwrap();
         seen.commands.push(match &command {
-            Command::Start(_, who, _) => format!("start by {} {}", who.identity.uid, who.pid),
-            Command::Stop(id, who, _) => format!("stop {id} by {} {}", who.identity.uid, who.pid),
+            Command::Start(..) => format!("start by {} {}", who.identity.uid, who.pid),
+            Command::Stop(id, _) => format!("stop {id} by {} {}", who.identity.uid, who.pid),
             Command::Halt(why, ..) => format!("halt {why}"),
             Command::Flows(targets, _) => format!("flows {targets:?}"),
             Command::Fault(id, _) => format!("fault {id}"),
@@ -97,6 +109,11 @@ fn engine(commands: &mpsc::Receiver<Command>, seen: &Mutex<Seen>) {
             Command::Lift(..) => "lift".into(),
             Command::Status(_) => "status".into(),
             Command::Doctor(_) => "doctor".into(),
+            Command::Arm(id, _) => format!("arm {id}"),
+            Command::Approve(id, _) => format!("approve {id}"),
+            Command::Limits(_) => "limits".into(),
+            Command::Reload(_) => "reload".into(),
+            Command::Certificate(_) => "certificate".into(),
             Command::Shutdown(_) => "shutdown".into(),
         });
         let doc = fault(state(&seen));
@@ -109,12 +126,17 @@ fn engine(commands: &mpsc::Receiver<Command>, seen: &Mutex<Seen>) {
                 cgroups: Vec::new(),
                 processes: Vec::new(),
                 flows: 0,
+                traffic_share_percent: None,
+                elsewhere: 0,
+                worst_case: Vec::new(),
+                needs_approval: Vec::new(),
+                blocked: None,
                 steps: Vec::new(),
                 rung: None,
                 leaves_behind: Vec::new(),
                 warnings: Vec::new(),
             }))),
-            Command::Start(_, _, reply) => {
+            Command::Start(_, reply) => {
                 let slow = seen.slow_start;
                 drop(seen);
                 if slow {
@@ -126,13 +148,13 @@ fn engine(commands: &mpsc::Receiver<Command>, seen: &Mutex<Seen>) {
             Command::Fault(id, reply) => {
                 drop(reply.send(Err(Error::not_found(format!("there is no fault `{id}`")).hint("look"))));
             }
-            Command::Stop(_, _, reply) => {
+            Command::Stop(_, reply) => {
                 seen.ended = true;
                 drop(reply.send(Ok(fault(State::Ended))));
             }
-            Command::StopAll(_, reply) => drop(reply.send(Ok(vec![fault(State::Ended)]))),
-            Command::Status(reply) | Command::Lift(_, reply) => drop(reply.send(Ok(status(None)))),
-            Command::Halt(why, who, reply) => {
+            Command::StopAll(reply) => drop(reply.send(Ok(vec![fault(State::Ended)]))),
+            Command::Status(reply) | Command::Lift(reply) => drop(reply.send(Ok(status(None)))),
+            Command::Halt(why, reply) => {
                 let halt = HaltDoc { by: who.to_string(), why, since: "2026-01-01T00:00:00Z".into() };
                 drop(reply.send(Ok(status(Some(halt)))));
             }
@@ -148,15 +170,26 @@ fn engine(commands: &mpsc::Receiver<Command>, seen: &Mutex<Seen>) {
                     why: "ok".into(),
                 }],
             }))),
+            Command::Arm(_, reply) => drop(reply.send(Ok(doc))),
+            Command::Approve(id, reply) => drop(reply.send(Ok(PendingDoc {
+                id,
+                summary: "s".into(),
+                by: "alice".into(),
+                since: "now".into(),
+                exceeds: Vec::new(),
+                approved_by: Some(who.to_string()),
+            }))),
+            Command::Limits(reply) | Command::Reload(reply) => drop(reply.send(Ok(Default::default()))),
+            Command::Certificate(reply) => drop(reply.send(Ok(Default::default()))),
             Command::Shutdown(reply) => drop(reply.send(Ok(()))),
         }
     }
 }
 
 /// A server in a directory of its own.
-struct Daemon {
-    socket: PathBuf,
-    client: Client,
+pub(super) struct Daemon {
+    pub(super) socket: PathBuf,
+    pub(super) client: Client,
     seen: Arc<Mutex<Seen>>,
     stop: Option<oneshot::Sender<()>>,
     served: tokio::task::JoinHandle<Result<(), Error>>,
@@ -165,10 +198,14 @@ struct Daemon {
 
 impl Daemon {
     fn start() -> Self {
+        Self::with(Caps::default())
+    }
+
+    pub(super) fn with(caps: Caps) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let socket = directory.path().join("run/injector.sock");
         let config = Config { socket: socket.clone(), ..Config::default() };
-        let server = Server::bind(&config).unwrap();
+        let server = Server::bind(&config).unwrap().caps(caps);
         let seen = Arc::new(Mutex::new(Seen::default()));
         let (sender, commands) = mpsc::channel();
         let shared = seen.clone();
@@ -179,11 +216,16 @@ impl Daemon {
         Self { socket, client, seen, stop: Some(stop), served, _directory: directory }
     }
 
-    fn commands(&self) -> Vec<String> {
+    pub(super) fn commands(&self) -> Vec<String> {
         self.seen.lock().unwrap().commands.clone()
     }
 
-    async fn has_seen(&self, what: &str) -> bool {
+    /// What was asked so far is of no interest.
+    pub(super) fn forget(&self) {
+        self.seen.lock().unwrap().commands = Vec::new();
+    }
+
+    pub(super) async fn has_seen(&self, what: &str) -> bool {
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_secs(5) {
             if self.commands().iter().any(|command| command.starts_with(what)) {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{delay::Delay, drop::Drop, fail::Fail, flows, halt, plan, status, stop};
+use super::{arm, audit, delay::Delay, drop::Drop, fail::Fail, flows, halt, limits, plan, status, stop};
 
 /// Makes the network and the kernel fail, on purpose, for selected cgroups and for nothing else.
 #[derive(Debug, Parser)]
@@ -54,8 +54,18 @@ pub(super) enum Verb {
     Halt(halt::Halt),
     /// Remove what a daemon that is gone left in the kernel (root).
     Clean,
+    /// Make a shadow fault real, or arm what a second person has approved.
+    Arm(arm::Which),
+    /// Agree to somebody else's fault that exceeds a soft limit.
+    Approve(arm::Which),
+    /// Show the node's limits, read them again, or check a file.
+    Limits(limits::Limits),
+    /// Show what shadow faults would have done on this node: one page for its owner.
+    Certificate,
     /// Show flows: packets, retransmits, RTT and injected faults per peer.
     Flows(flows::Flows),
+    /// Check or show the record of all decisions (root).
+    Audit(audit::Audit),
 }
 
 /// A fault, and how to run it.

@@ -36,6 +36,9 @@ pub(super) struct Common {
     /// Where it was agreed upon, for the audit log; the node's limits may require it.
     #[arg(long, value_name = "TEXT")]
     ticket: Option<String>,
+    /// End it when this comes true, such as target.rtt_p99>250ms or control.retransmits>5%; repeat it for several.
+    #[arg(long = "abort-if", value_name = "COND")]
+    abort: Vec<String>,
 }
 
 impl Common {
@@ -72,6 +75,11 @@ impl Common {
             shadow: self.shadow,
             hypothesis: value("--hypothesis", self.hypothesis.as_deref())?,
             ticket: value("--ticket", self.ticket.as_deref())?,
+            abort: self
+                .abort
+                .iter()
+                .map(|text| text.parse().map_err(|error| of_flag("--abort-if", error)))
+                .collect::<Result<_, Error>>()?,
         };
         spec.validate()?;
         Ok(spec)

@@ -2,19 +2,21 @@
 
 use super::text::{count, span_ms, things};
 use crate::{
-    api::types::{CleanDoc, EndKind, FaultDoc},
+    api::types::{CleanDoc, EndKind, FaultDoc, RecoveryDoc},
     error::Error,
 };
 
 /// Why it ended, what it did, and what is left.
 pub(super) fn lines(fault: &FaultDoc) -> Vec<String> {
-    let (matched, acted) = (fault.counters.matched, fault.counters.acted);
+    let acted = if fault.spec.shadow { fault.counters.shadow } else { fault.counters.acted };
+    let matched = fault.counters.matched;
     let rate = fault.rate.map_or_else(String::new, |rate| format!(" ({:.2} %)", rate.achieved));
     let what = things(fault, 2);
     let mut lines = vec![format!(
-        "{} ENDED: {}. It acted on {} of {} matching {what}{rate}.",
+        "{} ENDED: {}. It {} on {} of {} matching {what}{rate}.",
         fault.id,
         why(fault),
+        if fault.spec.shadow { "would have acted" } else { "acted" },
         count(acted),
         count(matched)
     )];
@@ -26,7 +28,22 @@ pub(super) fn lines(fault: &FaultDoc) -> Vec<String> {
         ));
     }
     lines.extend(fault.clean.iter().flat_map(clean));
+    lines.extend(fault.recovery.as_ref().map(|recovery| format!("  {}", came_back(fault, recovery))));
     lines
+}
+
+/// Whether the target is back where it was.
+fn came_back(fault: &FaultDoc, recovery: &RecoveryDoc) -> String {
+    match recovery {
+        RecoveryDoc::Waiting => {
+            format!("recovery: not yet as before the fault (injector status {})", fault.id)
+        }
+        RecoveryDoc::Recovered { after_s } => {
+            format!("recovered: the target was as before {after_s} s after the last fault")
+        }
+        RecoveryDoc::NotRecovered { after_s } => format!("NOT RECOVERED after {after_s} s"),
+        RecoveryDoc::Unknown { why } => format!("recovery: cannot be told ({why})"),
+    }
 }
 
 /// The proof of clean.
@@ -55,6 +72,7 @@ fn why(fault: &FaultDoc) -> String {
         Some(EndKind::Halted) => "the node was halted",
         Some(EndKind::Aborted) => "it was aborted",
         Some(EndKind::Budget) => "its budget was spent",
+        Some(EndKind::Drift) => "something of it was changed by somebody else",
         Some(EndKind::TargetLost) => "its target is gone",
         Some(EndKind::Lapsed) => "the daemon's heartbeat had stopped",
         Some(EndKind::Shutdown) => "the daemon was told to end",
@@ -83,7 +101,7 @@ pub(super) fn judge(fault: &FaultDoc) -> Result<(), Error> {
     is_clean(fault)?;
     let id = &fault.id;
     match fault.end {
-        Some(EndKind::Expired) if fault.counters.acted > 0 => Ok(()),
+        Some(EndKind::Expired) if fault.counters.acted + fault.counters.shadow > 0 => Ok(()),
         Some(EndKind::Expired) => {
             let (matched, what) = (fault.counters.matched, things(fault, fault.counters.matched));
             Err(Error::nothing_hit(format!("{id} acted on nothing: {} {what} matched", count(matched))).hint(

@@ -2,7 +2,9 @@
 //! kind, a message and a hint; with `--json` it is JSON on stderr.
 
 mod args;
+mod arm;
 mod ask;
+mod audit;
 mod clean;
 mod context;
 mod daemon;
@@ -14,6 +16,7 @@ mod fail;
 mod flows;
 mod foreground;
 mod halt;
+mod limits;
 mod local;
 mod out;
 mod plan;
@@ -85,6 +88,11 @@ fn dispatch(verb: Verb, context: &Context) -> Outcome {
         Verb::Stop(args) => stop::run(&args, context),
         Verb::Halt(args) => halt::run(&args, context),
         Verb::Clean => clean::run(context),
+        Verb::Arm(args) => arm::arm(&args, context),
+        Verb::Approve(args) => arm::approve(&args, context),
+        Verb::Limits(args) => limits::run(&args, context),
+        Verb::Certificate => limits::certificate(context),
         Verb::Flows(args) => flows::run(&args, context),
+        Verb::Audit(args) => audit::run(&args, context),
     }
 }

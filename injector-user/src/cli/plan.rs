@@ -63,6 +63,10 @@ fn lines(plan: &Doc<PlanDoc>) -> Vec<String> {
         text::counted(plan.processes.len() as u64, "process", "processes"),
         text::counted(plan.flows, "flow", "flows")
     ));
+    lines.extend(
+        plan.traffic_share_percent
+            .map(|share| format!("share: {share} % of the node's TCP traffic in the last minute")),
+    );
     lines.extend(plan.cgroups.iter().map(|cgroup| match &cgroup.skipped {
         None => format!("  {}", cgroup.path),
         Some(why) => format!("  {} is left out: {why}", cgroup.path),
@@ -84,10 +88,18 @@ fn lines(plan: &Doc<PlanDoc>) -> Vec<String> {
         lines.extend(table.lines());
     }
     lines.push(String::new());
+    lines.extend(plan.worst_case.iter().map(|line| format!("at worst: {line}")));
     lines.push(match plan.leaves_behind.as_slice() {
         [] => "leaves behind: nothing".to_owned(),
         left => format!("leaves behind: {}", left.join("; ")),
     });
+    lines.extend(plan.needs_approval.iter().map(|soft| {
+        format!(
+            "needs a second person's approval: {} is {}, up to {} without",
+            soft.limit, soft.asked, soft.allowed
+        )
+    }));
+    lines.extend(plan.blocked.iter().map(|why| format!("can't be armed now: {why}")));
     lines.extend(plan.warnings.iter().map(|warning| format!("warning: {warning}")));
     lines
 }

@@ -41,6 +41,7 @@ fn print(lines: &[String]) -> Outcome {
 
 fn state(fault: &FaultDoc) -> &'static str {
     match fault.state {
+        State::Shadow => "SHADOW",
         State::Armed => "ARMED",
         State::Draining => "DRAINING",
         State::Ended => "ENDED",
@@ -56,7 +57,10 @@ fn all(status: &Doc<StatusDoc>) -> Vec<String> {
         lines.push("nothing can be armed until: injector halt --lift".to_owned());
     }
     lines.extend(status.disarmed.iter().map(|why| format!("NOTHING CAN BE ARMED: {why}")));
-    lines.push(format!("{node} ({}): daemon {}, instance {}", status.kernel, status.pid, status.instance));
+    lines.push(format!(
+        "{node} ({}): mode {}, daemon {}, instance {}",
+        status.kernel, status.mode, status.pid, status.instance
+    ));
     let mut table = Table::new(&["ID", "STATE", "WHAT", "MATCHED", "ACTED", "RATE", "ENDS"]);
     for fault in &status.faults {
         let ends = fault.ended.as_ref().unwrap_or(&fault.ends);
@@ -65,11 +69,18 @@ fn all(status: &Doc<StatusDoc>) -> Vec<String> {
             state(fault).to_owned(),
             fault.summary.clone(),
             text::count(fault.counters.matched),
-            text::count(fault.counters.acted),
+            text::count(fault.counters.acted + fault.counters.shadow),
             text::rate(fault),
             when::clock(ends),
         ]);
     }
+    lines.extend(status.pending.iter().map(|pending| match &pending.approved_by {
+        None => format!(
+            "{} WAITS for a second person: {}, asked for by {}: injector approve {}",
+            pending.id, pending.summary, pending.by, pending.id
+        ),
+        Some(who) => format!("{} was approved by {who}: injector arm {}", pending.id, pending.id),
+    }));
     if table.is_empty() {
         lines.push("no faults".to_owned());
     } else {
@@ -85,6 +96,7 @@ fn all(status: &Doc<StatusDoc>) -> Vec<String> {
         (lost.flows_no_memory, "flows without memory"),
         (lost.dependencies_full, "ended flows without a place"),
         (lost.bad_samples, "bad samples"),
+        (lost.cgroups_full, "packets of cgroups without a place"),
         (lost.unattributed, "packets without an owner"),
         (lost.unparsed, "packets not understood"),
     ];
@@ -113,6 +125,9 @@ fn one(fault: &FaultDoc) -> Vec<String> {
             text::counted(fault.flows, "flow", "flows")
         ),
     ];
+    lines.push(format!("  asked for by {}", fault.by));
+    lines.extend(fault.spec.hypothesis.iter().map(|text| format!("  hypothesis: {text}")));
+    lines.extend(fault.spec.ticket.iter().map(|text| format!("  ticket: {text}")));
     lines.extend(fault.rung.iter().map(|rung| format!("  way: {rung}")));
     let what = text::things(fault, 2);
     lines.push(format!(
@@ -133,6 +148,8 @@ fn one(fault: &FaultDoc) -> Vec<String> {
         (counters.passed_chance, "by chance"),
         (counters.passed_deadline, "after its time"),
         (counters.passed_budget, "after its budget"),
+        (counters.passed_rate, "over this second's budget"),
+        (counters.shadow, "as a shadow"),
         (counters.passed_protected, "protected"),
         (counters.unreadable, "with an unreadable path"),
         (counters.other_call, "from another call"),

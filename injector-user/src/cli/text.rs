@@ -2,7 +2,7 @@
 
 use super::when;
 use crate::{
-    api::types::{Doc, FaultDoc},
+    api::types::{Doc, FaultDoc, State},
     session,
     spec::FaultKind,
 };
@@ -70,7 +70,8 @@ pub(super) fn first_line(fault: &Doc<FaultDoc>, detached: bool) -> String {
     }
     let stop = if detached { "" } else { "Ctrl-C | " };
     format!(
-        "{id} ARMED on {node} ({}): {} ({}). Ends {}. Stop: {stop}injector stop {id} | injector halt",
+        "{id} {} on {node} ({}): {} ({}). Ends {}. Stop: {stop}injector stop {id} | injector halt",
+        if fault.state == State::Shadow { "SHADOW" } else { "ARMED" },
         kernel(),
         fault.summary,
         whom.join(", "),
@@ -99,9 +100,16 @@ pub(super) fn rate(fault: &FaultDoc) -> String {
 /// The line of a second. The control group's verdict is said when it changes.
 pub(super) fn second(fault: &FaultDoc, verdict_before: Option<&str>) -> String {
     let counters = &fault.counters;
-    let mut line = format!("  matched {:>9}  acted {:>8}", count(counters.matched), count(counters.acted));
+    let mut line = format!(
+        "  matched {:>9}  acted {:>8}",
+        count(counters.matched),
+        count(counters.acted + counters.shadow)
+    );
     if let Some(asked) = fault.spec.fault.percent() {
         line += &format!("  rate {} of {asked}", rate(fault));
+        if fault.spec.ramp.is_some() {
+            line += &format!(", now {} %", fault.percent_now.unwrap_or_default());
+        }
     }
     if fault.spec.fault.is_network() {
         line += &format!(

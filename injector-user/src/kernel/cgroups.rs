@@ -1,11 +1,12 @@
 //! Programs on cgroups. Each kind is attached to the topmost cgroups that are asked for, and follows them.
 
-use std::{collections::BTreeMap, fs::File, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use anyhow::{Context as _, Result};
 use aya::programs::{CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, cgroup_skb::CgroupSkbLink};
 
 use super::{attach::topmost, object::Object};
+use crate::target::open_cgroup;
 
 /// The links of one program.
 #[derive(Debug)]
@@ -32,14 +33,13 @@ impl CgroupLinks {
             if self.links.contains_key(path) {
                 continue;
             }
-            let directory = root.join(path.trim_start_matches('/'));
-            let Ok(cgroup) = File::open(&directory) else { continue };
+            let Ok(cgroup) = open_cgroup(root, path) else { continue };
             object.load_program(self.program)?;
             let program: &mut CgroupSkb = object.program(self.program)?.0.try_into()?;
             // The default mode: AllowMultiple is refused for links, which are always several.
             let id = program
                 .attach(cgroup, self.side, CgroupAttachMode::default())
-                .with_context(|| format!("attaching {} to {}", self.program, directory.display()))?;
+                .with_context(|| format!("attaching {} to cgroup {path}", self.program))?;
             self.links.insert(path.clone(), program.take_link(id)?);
         }
         self.links.retain(|path, _| wanted.contains(path));

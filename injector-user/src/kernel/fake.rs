@@ -16,7 +16,7 @@ use injector_ebpf::{
 
 use super::{Held, Kernel, net::SockInfo};
 use crate::{
-    limits::Protection,
+    limits::{Budget, Protection},
     observe::Snapshot,
     plan::{Capabilities, Site, Step},
 };
@@ -42,7 +42,16 @@ pub struct State {
     pub halted: bool,
     /// The step, counted from 0, at which [`Kernel::apply`] fails.
     pub fail_at: Option<usize>,
-    steps: Vec<Step>,
+    /// What [`Kernel::set_budget`] was last told.
+    pub budget: Budget,
+    /// What [`Kernel::set_node_budget`] was last told.
+    pub node_budget: Budget,
+    /// What [`Kernel::node_refusals`] answers.
+    pub node_refusals: u64,
+    /// What [`Kernel::cgroup_aggregates`] answers.
+    pub traffic: BTreeMap<u64, Aggregate>,
+    /// What is applied; a test may take something away.
+    pub steps: Vec<Step>,
 }
 
 /// See the module.
@@ -73,6 +82,10 @@ impl Default for Fake {
                 lapsed: false,
                 halted: true,
                 fail_at: None,
+                budget: Budget::default(),
+                node_budget: Budget::default(),
+                node_refusals: 0,
+                traffic: BTreeMap::new(),
                 steps: Vec::new(),
             })),
         }
@@ -93,6 +106,11 @@ impl Fake {
 impl Kernel for Fake {
     fn capabilities(&self) -> &Capabilities {
         &self.capabilities
+    }
+
+    fn prepare(&mut self, harm: bool) -> Result<()> {
+        self.call(format!("prepare {harm}"));
+        Ok(())
     }
 
     fn sites(&mut self, _pids: &[u32]) -> Result<Vec<Site>> {
@@ -126,6 +144,26 @@ impl Kernel for Fake {
         self.with(|state| state.rules.insert(slot, *rule));
         self.call(format!("set_rule {slot}"));
         Ok(())
+    }
+
+    fn change_rule(&mut self, slot: u32, rule: &Rule) -> Result<()> {
+        self.with(|state| state.rules.insert(slot, *rule));
+        self.call(format!("change_rule {slot}"));
+        Ok(())
+    }
+
+    fn set_budget(&mut self, _slot: u32, budget: &Budget) -> Result<()> {
+        self.with(|state| state.budget = *budget);
+        Ok(())
+    }
+
+    fn set_node_budget(&mut self, budget: &Budget) -> Result<()> {
+        self.with(|state| state.node_budget = *budget);
+        Ok(())
+    }
+
+    fn node_refusals(&mut self) -> Result<u64> {
+        Ok(self.with(|state| state.node_refusals))
     }
 
     fn free_rule(&mut self, slot: u32) -> Result<()> {
@@ -171,6 +209,28 @@ impl Kernel for Fake {
 
     fn aggregate(&mut self, _index: u32) -> Result<Aggregate> {
         Ok(self.with(|state| state.control))
+    }
+
+    fn cgroup_aggregates(&mut self, exists: &dyn Fn(u64) -> bool) -> Result<BTreeMap<u64, Aggregate>> {
+        Ok(self.with(|state| {
+            state.traffic.retain(|id, _| exists(*id));
+            state.traffic.clone()
+        }))
+    }
+
+    fn forget_ends(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn missing(&mut self, steps: &[Step]) -> Result<Vec<String>> {
+        Ok(self.with(|state| {
+            let missing = steps.iter().filter(|step| !state.steps.contains(step));
+            missing.map(|step| format!("{step:?}")).collect()
+        }))
+    }
+
+    fn cost(&mut self, measure: bool) -> Result<(u64, u64)> {
+        Ok(if measure { (10, 500) } else { (0, 0) })
     }
 
     fn snapshot(&mut self, _pids: &[u32]) -> Result<Snapshot> {

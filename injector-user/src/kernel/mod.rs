@@ -3,12 +3,16 @@
 pub mod attach;
 pub mod btf;
 pub mod cgroups;
+mod cost;
+mod drift;
 pub mod fake;
 pub mod gates;
 pub mod iter;
+mod meters;
 pub mod net;
 pub mod object;
 pub mod probe;
+mod query;
 pub mod real;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -20,7 +24,7 @@ use injector_ebpf::{
 };
 
 use crate::{
-    limits::Protection,
+    limits::{Budget, Protection},
     observe::Snapshot,
     plan::{Capabilities, Site, Step},
 };
@@ -40,6 +44,12 @@ pub struct Held {
 pub trait Kernel: Send {
     /// What this kernel can do.
     fn capabilities(&self) -> &Capabilities;
+
+    /// Loads the programs that can do harm, where this kernel can, so that arming is quick; or unloads them.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn prepare(&mut self, harm: bool) -> Result<()>;
 
     /// The network namespaces of these processes with their interfaces; ours if there is no process.
     ///
@@ -70,6 +80,30 @@ pub trait Kernel: Send {
     /// # Errors
     /// The kernel refused.
     fn set_rule(&mut self, slot: u32, rule: &Rule) -> Result<()>;
+
+    /// Changes a rule that is set: its share, or that it is a shadow no more. Its counters go on.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn change_rule(&mut self, slot: u32, rule: &Rule) -> Result<()>;
+
+    /// Gives a rule its budgets, unused. Before [`Kernel::set_rule`].
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn set_budget(&mut self, slot: u32, budget: &Budget) -> Result<()>;
+
+    /// The budgets of all rules together. What was taken from them already stays taken.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn set_node_budget(&mut self, budget: &Budget) -> Result<()>;
+
+    /// Whether a budget of all rules together has said no since it was set.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn node_refusals(&mut self) -> Result<u64>;
 
     /// Frees a rule and waits until no program is left that could still be acting on it.
     ///
@@ -127,6 +161,31 @@ pub trait Kernel: Send {
     /// # Errors
     /// The kernel refused.
     fn aggregate(&mut self, index: u32) -> Result<Aggregate>;
+
+    /// The sums of every cgroup that has had TCP traffic; the cgroups that `exists` denies are forgotten.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn cgroup_aggregates(&mut self, exists: &dyn Fn(u64) -> bool) -> Result<BTreeMap<u64, Aggregate>>;
+
+    /// No fault is armed: nobody talks to a target any more.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn forget_ends(&mut self) -> Result<()>;
+
+    /// What is missing of these steps, which were applied: removed or changed by somebody else.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn missing(&mut self, steps: &[Step]) -> Result<Vec<String>>;
+
+    /// How often our programs ran and how long that took, in ns, since the last call; measured while `measure` was
+    /// true there. Measuring costs every program on the host some 20 ns, so it is done for one second in ten.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn cost(&mut self, measure: bool) -> Result<(u64, u64)>;
 
     /// Everything that was observed; listeners of the namespaces of these processes.
     ///

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use aya::{
     Ebpf, EbpfLoader, Pod, TestRun as _,
-    maps::{Array, HashMap, LpmTrie, Map, MapData, PerCpuArray, ProgramArray, lpm_trie},
+    maps::{Array, HashMap, LpmTrie, Map, MapData, PerCpuArray, PerCpuHashMap, ProgramArray, lpm_trie},
     programs::{Program, SchedClassifier, TestRunOptions},
 };
 use aya_log::EbpfLogger;
@@ -65,6 +65,10 @@ impl Object {
             (offsets::SEGS_OUT, "tcp_sock", "segs_out"),
             (offsets::WMEM, "sock", "sk_wmem_queued"),
             (offsets::SNDBUF, "sock", "sk_sndbuf"),
+            (offsets::FAMILY, "sock", "__sk_common.skc_family"),
+            (offsets::DPORT, "sock", "__sk_common.skc_dport"),
+            (offsets::DADDR, "sock", "__sk_common.skc_daddr"),
+            (offsets::DADDR6, "sock", "__sk_common.skc_v6_daddr"),
             (offsets::F_PATH, "file", "f_path"),
             (
                 offsets::SYSCALL_NR,
@@ -152,6 +156,14 @@ impl Object {
         Ok(HashMap::try_from(self.map(name)?)?)
     }
 
+    /// A per-CPU hash map.
+    ///
+    /// # Errors
+    /// As for [`Object::array`].
+    pub fn per_cpu_hash<K: Pod, V: Pod>(&mut self, name: &str) -> Result<PerCpuHashMap<&mut MapData, K, V>> {
+        Ok(PerCpuHashMap::try_from(self.map(name)?)?)
+    }
+
     /// The trie of protected addresses.
     ///
     /// # Errors
@@ -212,6 +224,36 @@ impl Object {
             _ => bail!("program {name} has a type that is not used here"),
         };
         loaded.map_err(|error| shorten(name, &error))
+    }
+
+    /// Unloads a program if it is loaded; what it is attached to is detached.
+    ///
+    /// # Errors
+    /// There is no such program.
+    pub fn unload_program(&mut self, name: &str) -> Result<()> {
+        let (program, _) = self.program(name)?;
+        if program.fd().is_err() {
+            return Ok(());
+        }
+        match program {
+            Program::SchedClassifier(p) => p.unload(),
+            Program::CgroupSkb(p) => p.unload(),
+            Program::KProbe(p) => p.unload(),
+            Program::Lsm(p) => p.unload(),
+            _ => bail!("program {name} has a type that is never unloaded"),
+        }?;
+        Ok(())
+    }
+
+    /// Takes a program away from behind the clsact stubs: the array holds it loaded.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub fn clear_behind_stub(&mut self, index: u32) -> Result<()> {
+        let mut programs = ProgramArray::try_from(self.map(names::PROGS)?)?;
+        // Nothing was behind it: that is fine.
+        let _empty = programs.clear_index(&index);
+        Ok(())
     }
 
     fn load_classifier(&mut self, name: &str) -> Result<()> {

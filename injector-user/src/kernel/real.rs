@@ -13,7 +13,7 @@ use aya::{
     },
 };
 use injector_ebpf::{
-    flow::Aggregate,
+    flow::{Aggregate, End},
     gate::{BEAT_DEADLINE, BEAT_RENEW, BEAT_START},
     names,
     rule::{CgroupEntry, Rule, RuleStats},
@@ -23,12 +23,15 @@ use super::{
     Held, Kernel,
     attach::Shared,
     cgroups::CgroupLinks,
+    cost::Cost,
+    drift,
     iter::FlowReader,
+    meters,
     net::{self, BpfFilter, FilterAction, Netem, Netns, Proto, Rtnl, Side, SockInfo, all_netns, errno_of},
     object::Object,
 };
 use crate::{
-    limits::Protection,
+    limits::{Budget, Protection},
     observe::Snapshot,
     plan::{self, Capabilities, Rung, Site, Step},
 };
@@ -42,8 +45,8 @@ pub const MOST_FLOWS: u64 = 4096;
 pub const DELAY_PACKETS: u32 = 4096;
 
 /// Filters and priorities: ours come late, after everything of the host's own.
-const DROP_PRIO: u16 = 49_000;
-const DELAY_PRIO: u16 = 49_001;
+pub(super) const DROP_PRIO: u16 = 49_000;
+pub(super) const DELAY_PRIO: u16 = 49_001;
 
 /// How the loss program hangs on an interface.
 #[derive(Debug)]
@@ -74,6 +77,7 @@ pub struct Real {
     observe_tx: CgroupLinks,
     observe_rx: CgroupLinks,
     reader: Option<FlowReader>,
+    cost: Cost,
     /// (namespace, interface) whose clsact qdisc we made.
     clsact: Vec<(u64, u32)>,
 }
@@ -85,10 +89,6 @@ impl Real {
     /// The kernel refuses the maps or the observing programs.
     pub fn new(instance: u32, capabilities: Capabilities, cgroup_root: PathBuf) -> Result<Self> {
         let mut object = Object::load(instance)?;
-        for (index, name) in [(names::PROG_DROP, names::EGRESS_DROP), (names::PROG_DELAY, names::DELAY)] {
-            object.load_program(name)?;
-            object.set_behind_stub(index, name)?;
-        }
         for name in [names::TCP_PROBE, names::TCP_RETRANSMIT, names::TCP_STATE] {
             object.load_program(name)?;
             let program: &mut aya::programs::BtfTracePoint = object.program(name)?.0.try_into()?;
@@ -108,6 +108,7 @@ impl Real {
             observe_tx: CgroupLinks::new(names::OBSERVE_TX, CgroupSkbAttachType::Egress),
             observe_rx: CgroupLinks::new(names::OBSERVE_RX, CgroupSkbAttachType::Ingress),
             reader: None,
+            cost: Cost::default(),
             clsact: Vec::new(),
         })
     }
@@ -140,6 +141,7 @@ impl Real {
     fn apply_drop_egress(&mut self, netns: u64, index: u32, link: &str) -> Result<()> {
         let ns = self.namespace(netns)?;
         let tcx = self.capabilities.tcx;
+        self.object.load_program(names::EGRESS_DROP)?;
         let mut egress = std::mem::take(&mut self.egress);
         let result = egress.take((netns, index), || {
             if tcx {
@@ -149,6 +151,7 @@ impl Real {
                     ns.run(|| Ok(program.attach_with_options(link, TcAttachType::Egress, options)?))?;
                 Ok(EgressLink::Tcx(program.take_link(id)?))
             } else {
+                self.object.set_behind_stub(names::PROG_DROP, names::EGRESS_DROP)?;
                 self.object.load_program(names::EGRESS_DROP_STUB)?;
                 let mut rtnl = Rtnl::open(&ns)?;
                 self.need_clsact(&mut rtnl, netns, index)?;
@@ -200,6 +203,8 @@ impl Real {
         let device = self
             .device_index(&ns, slot)?
             .with_context(|| format!("our delay device {} is gone", self.device(slot)))?;
+        self.object.load_program(names::DELAY)?;
+        self.object.set_behind_stub(names::PROG_DELAY, names::DELAY)?;
         let stub = format!("{}{slot}", names::DELAY_STUB);
         self.object.load_program(&stub)?;
         let mut rtnl = Rtnl::open(&ns)?;
@@ -280,6 +285,29 @@ fn settle() -> Result<()> {
 impl Kernel for Real {
     fn capabilities(&self) -> &Capabilities {
         &self.capabilities
+    }
+
+    fn prepare(&mut self, harm: bool) -> Result<()> {
+        let able = &self.capabilities;
+        let programs = [
+            (names::EGRESS_DROP, able.drop.is_ok()),
+            (names::INGRESS_DROP, able.drop.is_ok()),
+            (names::DELAY, able.delay.is_ok()),
+            (names::OPEN_LSM, able.lsm.is_ok()),
+            (names::OPEN_KPROBE, able.kprobe.is_ok()),
+        ];
+        if !harm {
+            self.object.clear_behind_stub(names::PROG_DROP)?;
+            self.object.clear_behind_stub(names::PROG_DELAY)?;
+        }
+        for (name, _) in programs.iter().filter(|(_, able)| *able) {
+            if harm {
+                self.object.load_program(name)?;
+            } else {
+                self.object.unload_program(name)?;
+            }
+        }
+        Ok(())
     }
 
     fn sites(&mut self, pids: &[u32]) -> Result<Vec<Site>> {
@@ -376,6 +404,22 @@ impl Kernel for Real {
         Ok(self.object.array::<Rule>(names::RULES)?.set(slot, *rule, 0)?)
     }
 
+    fn change_rule(&mut self, slot: u32, rule: &Rule) -> Result<()> {
+        Ok(self.object.array::<Rule>(names::RULES)?.set(slot, *rule, 0)?)
+    }
+
+    fn set_budget(&mut self, slot: u32, budget: &Budget) -> Result<()> {
+        meters::set_rule(&mut self.object, slot, budget)
+    }
+
+    fn set_node_budget(&mut self, budget: &Budget) -> Result<()> {
+        meters::set_node(&mut self.object, budget)
+    }
+
+    fn node_refusals(&mut self) -> Result<u64> {
+        meters::node_refusals(&mut self.object)
+    }
+
     fn free_rule(&mut self, slot: u32) -> Result<()> {
         self.object.array::<Rule>(names::RULES)?.set(slot, Rule::FREE, 0)?;
         settle()
@@ -426,6 +470,11 @@ impl Kernel for Real {
         for tgid in protection.tgids.keys() {
             tasks.insert(tgid, 1, 0)?;
         }
+        // Widened only, as addresses are.
+        let mut users = self.object.hash::<u32, u8>(names::USERS)?;
+        for uid in protection.users.keys() {
+            users.insert(uid, 1, 0)?;
+        }
         Ok(())
     }
 
@@ -453,6 +502,35 @@ impl Kernel for Real {
 
     fn aggregate(&mut self, index: u32) -> Result<Aggregate> {
         crate::observe::read_aggregate(&mut self.object, index)
+    }
+
+    fn cgroup_aggregates(&mut self, exists: &dyn Fn(u64) -> bool) -> Result<BTreeMap<u64, Aggregate>> {
+        crate::observe::read_cgroups(&mut self.object, exists)
+    }
+
+    fn forget_ends(&mut self) -> Result<()> {
+        let mut ends = self.object.hash::<End, u8>(names::ENDS)?;
+        let all: Vec<End> = ends.keys().flatten().collect();
+        for end in all {
+            let _gone = ends.remove(&end);
+        }
+        Ok(())
+    }
+
+    fn missing(&mut self, steps: &[Step]) -> Result<Vec<String>> {
+        drift::Look {
+            object: &mut self.object,
+            instance: &self.instance,
+            tcx: self.capabilities.tcx,
+            cgroup_root: &self.cgroup_root,
+            netns: &self.netns,
+            ingress: self.ingress.paths().cloned().collect(),
+        }
+        .missing(steps)
+    }
+
+    fn cost(&mut self, measure: bool) -> Result<(u64, u64)> {
+        self.cost.look(&mut self.object, measure)
     }
 
     fn snapshot(&mut self, pids: &[u32]) -> Result<Snapshot> {

@@ -1,12 +1,13 @@
 //! The limits file.
 
-use super::Limits;
+use super::{Limits, place};
 use crate::error::Error;
 use nix::unistd::{Uid, User};
+use sha2::{Digest, Sha256};
 use std::fs::{self, File, Metadata};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Where the limits are unless `--config` says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/injector/limits.yaml";
@@ -14,19 +15,41 @@ pub const DEFAULT_PATH: &str = "/etc/injector/limits.yaml";
 /// More is not a limits file.
 const LARGEST: u64 = 64 * 1024;
 
+/// Limits, and which file they are of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// What the file says.
+    pub limits: Limits,
+    /// SHA-256 of the file's bytes, in hex; `None`: there is no file, and the built-in limits hold.
+    pub sha256: Option<String>,
+    /// Where the file is, or would be.
+    pub path: PathBuf,
+}
+
 /// Reads the limits. Without a file at [`DEFAULT_PATH`] the built-in limits hold; any other path must exist.
 ///
 /// An error means that nothing may be armed: the file does not parse, has an unknown key, or it or its directory
 /// belongs to another than root or can be written by group or others.
 pub fn load(path: &Path) -> Result<Limits, Error> {
+    load_with_digest(path).map(|loaded| loaded.limits)
+}
+
+/// [`load`], with what tells one file from another.
+///
+/// # Errors
+/// As for [`load`].
+pub fn load_with_digest(path: &Path) -> Result<Loaded, Error> {
     load_owned_by(path, path == Path::new(DEFAULT_PATH), Uid::from_raw(0))
 }
 
 /// [`load`] with another owner than root, for tests, and with the choice whether the file may be missing.
-pub(super) fn load_owned_by(path: &Path, may_miss: bool, owner: Uid) -> Result<Limits, Error> {
+pub(super) fn load_owned_by(path: &Path, may_miss: bool, owner: Uid) -> Result<Loaded, Error> {
+    let loaded = |limits, sha256| Loaded { limits, sha256, path: path.to_owned() };
     // A dangling link is not a missing file: somebody meant a file to be there.
     match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound && may_miss => return Ok(Limits::default()),
+        Err(error) if error.kind() == ErrorKind::NotFound && may_miss => {
+            return Ok(loaded(Limits::default(), None));
+        }
         _ => (),
     }
     let shown = path.display();
@@ -51,13 +74,16 @@ pub(super) fn load_owned_by(path: &Path, may_miss: bool, owner: Uid) -> Result<L
     file.by_ref().take(LARGEST + 1).read_to_string(&mut text).map_err(failed)?;
     if text.len() as u64 > LARGEST {
         return Err(Error::failed(format!("the limits file {shown} is larger than {LARGEST} bytes"))
-            .hint("it holds max_ttl, max_percent, max_delay, max_faults and protect"));
+            .hint("it is a short list of keys: docs/LIMITS.md has them all"));
     }
-    parse(&text).map_err(|error| {
+    let digest: String = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+    parse(&text).map(|limits| loaded(limits, Some(digest))).map_err(|error| {
         let wrong = Error::failed(format!("the limits file {shown} is wrong: {}", error.message));
-        wrong.hint(error.hint.unwrap_or_else(|| {
-            "its keys: max_ttl, max_percent, max_delay, max_faults, protect; nothing is armed until it is right".into()
-        }))
+        wrong.hint(
+            error
+                .hint
+                .unwrap_or_else(|| "docs/LIMITS.md has every key; nothing is armed until it is right".into()),
+        )
     })
 }
 
@@ -73,7 +99,10 @@ pub(super) fn parse(text: &str) -> Result<Limits, Error> {
         let first = message.lines().next().unwrap_or_default();
         Error::usage(first.trim_start_matches("error: "))
     })?;
-    limits.validate()?;
+    limits.validate().map_err(|error| {
+        let place = error.limit.as_deref().map_or_else(String::new, |key| place::of(text, key));
+        Error { message: format!("{}{place}", error.message), ..error }
+    })?;
     Ok(limits)
 }
 

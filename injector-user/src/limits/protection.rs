@@ -27,6 +27,12 @@ pub struct Protection {
     pub ports: BTreeMap<u16, String>,
     /// Protected networks, at either end of a packet, and why.
     pub addresses: BTreeMap<IpNet, String>,
+    /// Protected users (uids) and why: packets and calls of their processes.
+    pub users: BTreeMap<u32, String>,
+    /// Names of protected network interfaces and why.
+    pub interfaces: BTreeMap<String, String>,
+    /// Names of protected system calls and why.
+    pub syscalls: BTreeMap<String, String>,
 }
 
 impl Protection {
@@ -46,7 +52,7 @@ impl Protection {
         }
         protection.add_gateways(host, None)?;
         for entry in list {
-            protection.add(entry);
+            protection.add(host, entry);
         }
         protection.name_units(host)?;
         Ok(protection)
@@ -68,7 +74,7 @@ impl Protection {
         }
     }
 
-    fn add(&mut self, entry: &Protect) {
+    fn add(&mut self, host: &Host, entry: &Protect) {
         let why = || "the limits file protects it".to_owned();
         match entry {
             Protect::Target(TargetSpec::Cgroup(path)) => {
@@ -82,6 +88,18 @@ impl Protection {
             }
             Protect::Address(net) => {
                 self.addresses.entry(*net).or_insert_with(why);
+            }
+            Protect::Pid(pid) => self.add_process(host, *pid, "a process that the limits file protects"),
+            Protect::User(user) => {
+                if let Some(uid) = user.uid() {
+                    self.users.entry(uid).or_insert_with(why);
+                }
+            }
+            Protect::Interface(name) => {
+                self.interfaces.entry(name.clone()).or_insert_with(why);
+            }
+            Protect::Syscall(name) => {
+                self.syscalls.entry(name.clone()).or_insert_with(why);
             }
         }
     }
@@ -98,6 +116,11 @@ impl Protection {
             }
         }
         Ok(())
+    }
+
+    /// Why nothing is attached to the interface of this name; `None` if it is not protected.
+    pub fn why_interface(&self, name: &str) -> Option<&str> {
+        self.interfaces.get(name).map(String::as_str)
     }
 
     /// Why the cgroup at `path` is protected, by itself or by one above it; `None` if it is not.

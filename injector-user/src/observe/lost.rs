@@ -11,6 +11,7 @@ pub fn lost_doc(stats: &FlowStats, gate: &GateStats) -> LostDoc {
         flows_no_memory: stats.no_memory,
         dependencies_full: stats.deps_full,
         bad_samples: stats.bad_samples,
+        cgroups_full: stats.cgroups_full,
         unattributed: gate.unattributed,
         unparsed: gate.unparsed,
     }
@@ -22,11 +23,18 @@ mod tests {
 
     #[test]
     fn every_loss_has_its_place() {
-        let stats =
-            FlowStats { created: 9, refused: 1, no_memory: 2, deps_full: 3, bad_samples: 4, folded: 9 };
+        let stats = FlowStats {
+            created: 9,
+            refused: 1,
+            no_memory: 2,
+            deps_full: 3,
+            bad_samples: 4,
+            folded: 9,
+            cgroups_full: 7,
+        };
         let gate = GateStats { halted: 9, lapsed: 9, unattributed: 5, unparsed: 6 };
         let lost = lost_doc(&stats, &gate);
         let all = [lost.flows_refused, lost.flows_no_memory, lost.dependencies_full, lost.bad_samples];
-        assert_eq!((all, lost.unattributed, lost.unparsed), ([1, 2, 3, 4], 5, 6));
+        assert_eq!((all, lost.unattributed, lost.unparsed, lost.cgroups_full), ([1, 2, 3, 4], 5, 6, 7));
     }
 }

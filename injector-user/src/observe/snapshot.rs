@@ -1,6 +1,6 @@
 //! Everything that the kernel programs saw, as they wrote it: what is shown is derived from this.
 
-use std::time::SystemTime;
+use std::{collections::BTreeMap, time::SystemTime};
 
 use anyhow::Result;
 use injector_ebpf::{
@@ -74,6 +74,28 @@ impl Snapshot {
 /// The kernel refused the read.
 pub fn read_aggregate(object: &mut Object, index: u32) -> Result<Aggregate> {
     Ok(sum(object.per_cpu::<Aggregate>(names::AGGREGATES)?.get(&index, 0)?.iter()))
+}
+
+/// The sums of every cgroup. Entries of cgroups that are gone are removed, so that there is room for new ones.
+///
+/// # Errors
+/// The kernel refused a read.
+pub fn read_cgroups(object: &mut Object, exists: &dyn Fn(u64) -> bool) -> Result<BTreeMap<u64, Aggregate>> {
+    let mut map = object.per_cpu_hash::<u64, Aggregate>(names::CG_AGGREGATES)?;
+    let mut found = BTreeMap::new();
+    let mut gone = Vec::new();
+    for entry in map.iter() {
+        let (id, cpus) = entry?;
+        if exists(id) {
+            found.insert(id, sum(cpus.iter()));
+        } else {
+            gone.push(id);
+        }
+    }
+    for id in gone {
+        let _raced = map.remove(&id);
+    }
+    Ok(found)
 }
 
 fn flow_stats(object: &mut Object) -> Result<FlowStats> {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 use crate::api::types::{EndKind, FaultDoc, State};
 
 /// All reasons, as labels.
-pub const REASONS: [&str; 8] =
-    ["expired", "stopped", "halted", "aborted", "budget", "target-lost", "lapsed", "shutdown"];
+pub const REASONS: [&str; 9] =
+    ["expired", "stopped", "halted", "aborted", "budget", "target-lost", "lapsed", "shutdown", "drift"];
 
 /// Remembers which of the listed faults were counted.
 #[derive(Debug, Default)]
@@ -42,6 +42,7 @@ fn reason(end: EndKind) -> &'static str {
         EndKind::TargetLost => REASONS[5],
         EndKind::Lapsed => REASONS[6],
         EndKind::Shutdown => REASONS[7],
+        EndKind::Drift => REASONS[8],
     }
 }
 

@@ -73,6 +73,8 @@ fn counters(page: &Families, faults: &[&FaultDoc]) -> Result<()> {
             ("chance", c.passed_chance),
             ("deadline", c.passed_deadline),
             ("budget", c.passed_budget),
+            ("rate", c.passed_rate),
+            ("shadow", c.shadow),
             ("protected", c.passed_protected),
             ("unreadable", c.unreadable),
             ("other_call", c.other_call),

@@ -83,6 +83,7 @@ impl Page {
             ended: last.ended.count(&status.faults).clone(),
             faults: status.faults,
             halted: status.halted.is_some(),
+            limits: (status.limits_sha256, status.mode),
             disarmed: status.disarmed.is_some(),
             flows,
             lost: status.lost,

@@ -10,19 +10,22 @@ use super::*;
 use crate::{
     api::types::{FlowsDoc, LostDoc, StatusDoc},
     output::samples::{dependency, fault},
-    session::Command,
+    session::{Command, Request},
 };
 
 /// An engine that answers, and returns how often it was asked for its status.
-fn engine(commands: mpsc::Receiver<Command>) -> usize {
+fn engine(requests: mpsc::Receiver<Request>) -> usize {
     let mut asked = 0;
-    for command in commands {
-        match command {
+    for request in requests {
+        match request.command {
             Command::Status(reply) => {
                 asked += 1;
                 let _ = reply.send(Ok(StatusDoc {
                     halted: None,
                     disarmed: None,
+                    mode: "armed".to_owned(),
+                    limits_sha256: "00ff".to_owned(),
+                    pending: vec![],
                     kernel: "6.18".to_owned(),
                     instance: "1".to_owned(),
                     pid: 1,
@@ -65,6 +68,7 @@ async fn a_scrape_gets_the_page_and_a_flood_of_them_one_look() {
     assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");
     assert!(page.to_lowercase().contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"));
     assert!(page.contains(r#"injector_fault_armed{id="drop-1",kind="drop"} 1"#));
+    assert!(page.contains(r#"injector_limits_info{mode="armed",sha256="00ff"} 1"#));
     assert!(page.contains(r#"service="10.0.0.5:5432""#));
     for _ in 0..20 {
         get(address, "/metrics").await;

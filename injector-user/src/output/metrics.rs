@@ -20,6 +20,8 @@ pub struct MetricsInput {
     pub ended: BTreeMap<&'static str, u64>,
     /// The node is halted.
     pub halted: bool,
+    /// SHA-256 of the limits file, and the node's mode.
+    pub limits: (String, String),
     /// Nothing can be armed for another reason.
     pub disarmed: bool,
     /// For its dependencies and listeners.
@@ -56,6 +58,13 @@ fn daemon(page: &Families, input: &MetricsInput) -> Result<()> {
     page.gauge("injector_disarmed", "1 while nothing can be armed for another reason than a halt.", &[])?
         .with_label_values::<&str>(&[])
         .set(flag(input.disarmed));
+    page.gauge(
+        "injector_limits_info",
+        "Always 1; the limits file that is loaded (empty: built in), and the node's mode.",
+        &["sha256", "mode"],
+    )?
+    .with_label_values(&[&input.limits.0, &input.limits.1])
+    .set(1.0);
     let ended = page.counter("injector_faults_ended_total", "Faults that ended, by reason.", &["reason"])?;
     for reason in REASONS {
         let n = input.ended.get(reason).copied().unwrap_or_default();
@@ -71,6 +80,7 @@ fn lost(page: &Families, lost: &LostDoc) -> Result<()> {
         ("flows_no_memory", lost.flows_no_memory),
         ("dependencies_full", lost.dependencies_full),
         ("bad_samples", lost.bad_samples),
+        ("cgroups_full", lost.cgroups_full),
         ("unattributed", lost.unattributed),
         ("unparsed", lost.unparsed),
     ] {

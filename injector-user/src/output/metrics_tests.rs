@@ -19,6 +19,7 @@ fn input() -> MetricsInput {
         faults: vec![fault("drop-1"), over],
         ended: BTreeMap::from([("budget", 3)]),
         halted: true,
+        limits: ("00ff".to_owned(), "shadow".to_owned()),
         disarmed: false,
         flows: FlowsDoc { dependencies, ..Default::default() },
         lost: LostDoc { flows_refused: 4, ..Default::default() },

@@ -44,6 +44,9 @@ pub fn fault(id: &str) -> FaultDoc {
         control: SignalsDoc::default(),
         control_verdict: "ok".to_owned(),
         clean: None,
+        percent_now: Some(5.0),
+        by: "root".to_owned(),
+        recovery: None,
     }
 }
 

@@ -3,15 +3,16 @@
 use std::{net::IpAddr, time::Duration};
 
 use injector_ebpf::rule::{
-    HOOK_DELAY, HOOK_DROP_EGRESS, HOOK_DROP_INGRESS, HOOK_OPEN_KPROBE, HOOK_OPEN_LSM, MAX_PATH, Rule,
+    HOOK_DELAY, HOOK_DROP_EGRESS, HOOK_DROP_INGRESS, HOOK_OPEN_KPROBE, HOOK_OPEN_LSM, MAX_PATH, RULE_SHADOW,
+    Rule,
 };
 use ipnet::IpNet;
 
 use super::{Capabilities, Rung, Site, Step, describe};
 use crate::{
     error::Error,
-    limits::{self, Allowed, Limits, Protection},
-    spec::{Direction, FaultKind, FaultSpec, Peer},
+    limits::{self, Allowed, Budget, Limits, NodeFacts, Protection},
+    spec::{Direction, FaultKind, FaultSpec, Peer, Percent},
     target::{Process, Target},
 };
 
@@ -24,8 +25,8 @@ pub struct Facts<'a> {
     pub limits: &'a Limits,
     /// What is protected.
     pub protection: &'a Protection,
-    /// How many faults are armed.
-    pub armed: usize,
+    /// What the limits must know of the node.
+    pub node: &'a NodeFacts,
     /// What the kernel can do.
     pub capabilities: &'a Capabilities,
     /// Where the targets' sockets are.
@@ -44,6 +45,7 @@ pub struct Plan {
     pub(super) rung: Option<(Rung, String)>,
     pub(super) warnings: Vec<String>,
     pub(super) leaves_behind: Vec<String>,
+    pub(super) share: Option<f64>,
 }
 
 impl Plan {
@@ -75,6 +77,23 @@ impl Plan {
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
+    /// What it may do at most, in the kernel.
+    pub fn budget(&self) -> &Budget {
+        &self.allowed.budget
+    }
+    /// The most packets on the wire, or calls.
+    pub fn most_units(&self) -> Option<u64> {
+        if self.spec.fault.is_network() { self.allowed.budget.packets } else { self.allowed.budget.calls }
+    }
+    /// The targets' share of the node's TCP traffic in the minute before, in 0..=1.
+    pub fn share_of_traffic(&self) -> Option<f64> {
+        self.share
+    }
+    /// It was a shadow, and has been armed.
+    pub fn made_real(&mut self) {
+        self.spec.shadow = false;
+        self.rule.flags &= !RULE_SHADOW;
+    }
     /// How the syscall fails, and why this way.
     pub fn rung(&self) -> Option<&(Rung, String)> {
         self.rung.as_ref()
@@ -94,7 +113,7 @@ impl Plan {
 /// # Errors
 /// Refused by the limits or the protections, or this kernel cannot do it.
 pub fn make(spec: &FaultSpec, slot: u32, facts: &Facts<'_>) -> Result<Plan, Error> {
-    let allowed = limits::check(spec, facts.targets, facts.limits, facts.protection, facts.armed)?;
+    let allowed = limits::check(spec, facts.targets, facts.limits, facts.protection, facts.node)?;
     let mut processes: Vec<Process> = facts.targets.iter().flat_map(|t| t.processes.clone()).collect();
     processes.sort_by_key(|process| process.pid);
     processes.dedup_by_key(|process| process.pid);
@@ -106,18 +125,19 @@ pub fn make(spec: &FaultSpec, slot: u32, facts: &Facts<'_>) -> Result<Plan, Erro
         allowed,
         processes,
         roots,
-        rule: Rule { budget: spec.budget.unwrap_or(u64::MAX), ..Rule::FREE },
+        rule: Rule { flags: if spec.shadow { RULE_SHADOW } else { 0 }, ..Rule::FREE },
         steps: Vec::new(),
         rung: None,
         warnings: facts.targets.iter().flat_map(|t| t.notes.clone()).collect(),
         leaves_behind: Vec::new(),
+        share: facts.node.traffic_share,
     };
     if let Some(peer) = &spec.peer {
         compile_peer(peer, &mut plan.rule);
     }
     match &spec.fault {
         FaultKind::Drop { percent, direction } => {
-            plan.rule.threshold = percent.threshold();
+            plan.rule.threshold = begin(spec, *percent).threshold();
             compile_drop(&mut plan, *direction, facts)?;
         }
         FaultKind::Delay { by, jitter } => {
@@ -126,8 +146,11 @@ pub fn make(spec: &FaultSpec, slot: u32, facts: &Facts<'_>) -> Result<Plan, Erro
             plan.rule.hook = HOOK_DELAY;
             let (latency, jitter) = (by.duration(), jitter.map(|j| j.duration()).unwrap_or_default());
             for site in facts.sites {
+                if !links(site, facts).any(|_| true) {
+                    continue;
+                }
                 plan.steps.push(Step::DelayDevice { netns: site.netns, slot, latency, jitter });
-                for (index, link) in &site.links {
+                for (index, link) in links(site, facts) {
                     plan.steps.push(Step::DelayFilter {
                         netns: site.netns,
                         index: *index,
@@ -141,7 +164,7 @@ pub fn make(spec: &FaultSpec, slot: u32, facts: &Facts<'_>) -> Result<Plan, Erro
             }
         }
         FaultKind::Fail { errno, percent, path, .. } => {
-            plan.rule.threshold = percent.threshold();
+            plan.rule.threshold = begin(spec, *percent).threshold();
             plan.rule.errno = -errno.number();
             if let Some(path) = path {
                 let bytes = path.as_str().as_bytes();
@@ -167,10 +190,25 @@ pub fn make(spec: &FaultSpec, slot: u32, facts: &Facts<'_>) -> Result<Plan, Erro
                 .into(),
         );
     }
+    for (_, link) in facts.sites.iter().flat_map(|site| &site.links) {
+        if let Some(why) = facts.protection.why_interface(link) {
+            plan.warnings.push(format!("{link} is left out: {why}"));
+        }
+    }
     if spec.fault.is_network() {
         describe::warn_of_elsewhere(&mut plan, facts.sites);
     }
     Ok(plan)
+}
+
+/// The share to begin with: a ramp's first one.
+fn begin(spec: &FaultSpec, percent: Percent) -> Percent {
+    spec.ramp.map_or(percent, |ramp| ramp.from)
+}
+
+/// The interfaces of a namespace that may be touched.
+fn links<'a>(site: &'a Site, facts: &'a Facts<'_>) -> impl Iterator<Item = &'a (u32, String)> {
+    site.links.iter().filter(|(_, link)| facts.protection.why_interface(link).is_none())
 }
 
 fn incapable(what: &str, why: &str) -> Error {
@@ -182,7 +220,7 @@ fn compile_drop(plan: &mut Plan, direction: Direction, facts: &Facts<'_>) -> Res
     if matches!(direction, Direction::Egress | Direction::Both) {
         plan.rule.hook |= HOOK_DROP_EGRESS;
         for site in facts.sites {
-            for (index, link) in &site.links {
+            for (index, link) in links(site, facts) {
                 plan.steps.push(Step::DropEgress { netns: site.netns, index: *index, link: link.clone() });
             }
         }

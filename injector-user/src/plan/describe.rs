@@ -91,6 +91,19 @@ impl Plan {
                 .map(|process| ProcessDoc { pid: process.pid, name: process.comm.clone() })
                 .collect(),
             flows,
+            traffic_share_percent: None,
+            elsewhere: 0,
+            worst_case: Vec::new(),
+            needs_approval: allowed
+                .needs_approval
+                .iter()
+                .map(|c| LimitDoc {
+                    limit: c.limit.to_owned(),
+                    asked: c.asked.clone(),
+                    allowed: c.allowed.clone(),
+                })
+                .collect(),
+            blocked: None,
             steps: self.steps.iter().map(|step| step.doc(tcx)).collect(),
             rung: self.rung.as_ref().map(|(rung, why)| format!("{rung}: {why}")),
             leaves_behind: self.leaves_behind.clone(),

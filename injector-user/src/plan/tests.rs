@@ -8,7 +8,7 @@ use injector_ebpf::rule::{
 
 use super::*;
 use crate::{
-    limits::{Limits, Protection},
+    limits::{Limits, NodeFacts, Protection},
     spec::FaultSpec,
     target::{Cgroup, Process, Target},
 };
@@ -36,7 +36,7 @@ fn plan(json: &str, kernel: &Capabilities) -> Result<Plan, crate::error::Error> 
             targets: &[target],
             limits: &Limits::default(),
             protection: &protection,
-            armed: 0,
+            node: &NodeFacts::quiet(),
             capabilities: kernel,
             sites: &sites,
         },

@@ -5,9 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{engine::Engine, fault::Fault, kernel_release};
+use super::{engine::Engine, kernel_release};
 use crate::{
-    api::types::{FaultDoc, FlowsDoc, LostDoc, State, StatusDoc},
+    api::types::{FaultDoc, FlowsDoc, LostDoc, StatusDoc},
     error::Error,
     observe::{flows_doc, lost_doc},
     spec::TargetSpec,
@@ -69,14 +69,17 @@ impl Engine {
             Err(_) => LostDoc::default(),
         };
         for index in 0..self.faults.len() {
-            if self.faults[index].armed() {
+            if self.faults[index].lives() {
                 self.refresh(index);
             }
         }
-        let live = self.faults.iter().map(|fault| fault.doc(state(fault)));
+        let live = self.faults.iter().map(|fault| fault.doc(fault.state()));
         StatusDoc {
             halted: self.halted.clone(),
-            disarmed: self.limits.as_ref().err().map(ToString::to_string),
+            disarmed: self.policy.wrong.as_ref().map(ToString::to_string),
+            mode: self.policy.limits.mode.to_string(),
+            limits_sha256: self.policy.sha256().to_owned(),
+            pending: self.pending.docs(),
             kernel: kernel_release(),
             instance: self.settings.instance.clone(),
             pid: std::process::id(),
@@ -89,14 +92,14 @@ impl Engine {
     /// One fault by id, name or unique prefix.
     pub(super) fn find(&mut self, asked: &str) -> Result<FaultDoc, Error> {
         for index in 0..self.faults.len() {
-            if self.faults[index].armed() {
+            if self.faults[index].lives() {
                 self.refresh(index);
             }
         }
         let all: Vec<FaultDoc> = self
             .faults
             .iter()
-            .map(|fault| fault.doc(state(fault)))
+            .map(|fault| fault.doc(fault.state()))
             .chain(self.ended.iter().cloned())
             .collect();
         if let Some(exact) = all.iter().find(|doc| doc.id == asked) {
@@ -114,9 +117,4 @@ impl Engine {
             }
         }
     }
-}
-
-/// What can be said of a fault that is not yet remembered as ended.
-pub(super) fn state(fault: &Fault) -> State {
-    if fault.armed() { State::Armed } else { State::Draining }
 }

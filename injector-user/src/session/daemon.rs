@@ -12,9 +12,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
 use super::{
-    Engine, Handle, Journal, Settings,
+    Audit, Engine, Handle, Journal, Settings,
+    confine::confine,
     instance::Instance,
-    journal,
+    journal, notify,
     sweep::{Whose, sweep},
     watcher,
 };
@@ -55,8 +56,14 @@ pub fn run(config: Config) -> Result<(), Error> {
         state_dir: config.state_dir.clone(),
         instance: tag.clone(),
     };
-    let engine = Engine::new(Box::new(kernel), host, settings, journal).map_err(failed)?;
+    let audit = Audit::open(&config.state_dir, &super::node())?;
+    for damage in audit.found() {
+        warn!("the audit log: {damage}");
+    }
+    let engine = Engine::new(Box::new(kernel), host, settings, journal, audit).map_err(failed)?;
     let mut watcher = watcher::spawn(instance.id(), &config.run_dir).map_err(failed)?;
+    // The last moment with one thread, and all that needs more rights is done.
+    confine()?;
     let (sender, commands) = mpsc::channel();
     let thread = std::thread::Builder::new()
         .name("engine".into())
@@ -95,14 +102,25 @@ async fn serve(config: &Config, handle: Handle, tag: &str) -> Result<(), Error> 
             }
         };
         info!("instance {tag} serves {}", config.socket.display());
-        let (mut term, mut int) = (
+        let (mut term, mut int, mut hup) = (
             signal(SignalKind::terminate()).map_err(failed)?,
             signal(SignalKind::interrupt()).map_err(failed)?,
+            signal(SignalKind::hangup()).map_err(failed)?,
         );
-        tokio::select! {
-            _ = term.recv() => info!("SIGTERM: ending"),
-            _ = int.recv() => info!("SIGINT: ending"),
+        notify::ready();
+        loop {
+            tokio::select! {
+                _ = term.recv() => info!("SIGTERM: ending"),
+                _ = int.recv() => info!("SIGINT: ending"),
+                _ = hup.recv() => {
+                    // What is wrong with the file was logged, and is said by `status` and `limits show`.
+                    let _told = handle.reload().await;
+                    continue;
+                }
+            }
+            break;
         }
+        notify::stopping();
         // Faults end first, so that whoever follows one sees how it ended.
         handle.shutdown().await?;
         let _nobody = stop.send(true);
@@ -143,9 +161,13 @@ fn only_one(run_dir: &Path) -> Result<Flock<File>, Error> {
 
 /// Ends what an earlier daemon left, and says so.
 fn recover(run_dir: &Path) {
-    let (open, _) = journal::unfinished(&journal::read(&journal::path(run_dir)));
-    for id in open {
-        warn!("an earlier daemon died while {id} was armed: it ended with that daemon");
+    let found = journal::left(run_dir);
+    for problem in &found.problems {
+        warn!("{problem}");
+    }
+    for id in found.faults {
+        let with = if found.another_boot { "the boot before this one" } else { "that daemon" };
+        warn!("an earlier daemon died while {id} was armed: it ended with {with}");
     }
     let doc = sweep(Whose::Dead, run_dir);
     for removed in &doc.removed {

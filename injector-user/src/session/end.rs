@@ -8,9 +8,11 @@ use super::{
     arm::undo,
     engine::Engine,
     fault::{End, Fault},
+    recovering::Recovering,
 };
 use crate::{
-    api::types::{CleanDoc, EndKind, State},
+    api::types::{CleanDoc, EndKind, RecoveryDoc, State},
+    observe::Recovery,
     plan::Step,
 };
 
@@ -21,7 +23,7 @@ impl Engine {
     /// Ends all armed faults that `which` names.
     pub(super) fn end_where(&mut self, which: impl Fn(&Fault) -> bool, kind: EndKind, reason: &str) {
         for index in 0..self.faults.len() {
-            if self.faults[index].armed() && which(&self.faults[index]) {
+            if self.faults[index].lives() && which(&self.faults[index]) {
                 self.end(index, kind, reason);
             }
         }
@@ -62,8 +64,20 @@ impl Engine {
             clean,
         });
         self.publish();
-        if !self.faults.iter().any(Fault::armed) {
+        let fault = &self.faults[index];
+        if !fault.is_shadow() {
+            self.recovering.push(Recovering {
+                id: fault.id.clone(),
+                cgroups: fault.cgroups.clone(),
+                recovery: Recovery::new(fault.before),
+                since: begun,
+            });
+        }
+        if !self.faults.iter().any(Fault::lives) {
             self.guard.disarm();
+            if let Err(error) = self.kernel.forget_ends() {
+                error!("the targets' ends cannot be forgotten: {error:#}");
+            }
         }
     }
 
@@ -72,7 +86,7 @@ impl Engine {
         let now = Instant::now();
         let mut index = 0;
         while index < self.faults.len() {
-            if self.faults[index].armed() || !self.is_drained(index, now) {
+            if self.faults[index].lives() || !self.is_drained(index, now) {
                 index += 1;
                 continue;
             }
@@ -120,7 +134,8 @@ impl Engine {
         }
         end.clean.took_ms = u64::try_from(end.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         fault.end = Some(end);
-        let doc = fault.doc(State::Ended);
+        let mut doc = fault.doc(State::Ended);
+        doc.recovery = self.recovering.iter().any(|one| one.id == doc.id).then_some(RecoveryDoc::Waiting);
         self.remember(doc);
     }
 }

@@ -2,12 +2,15 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use injector_ebpf::{flow::Aggregate, rule::RuleStats};
+use injector_ebpf::{
+    flow::Aggregate,
+    rule::{ALWAYS, RULE_SHADOW, Rule, RuleStats},
+};
 
 use super::halt::stamp;
 use crate::{
     api::types::{CleanDoc, CountersDoc, EndKind, FaultDoc, State},
-    observe::{rate, signals_between},
+    observe::{Recent, rate, signals_between},
     plan::{Plan, Step},
 };
 
@@ -39,6 +42,18 @@ pub struct Fault {
     pub slot: u32,
     /// The checked plan that it was made from.
     pub plan: Plan,
+    /// Who armed it.
+    pub by: String,
+    /// The rule as the kernel has it: the share of a ramp, and the shadow's flag, change.
+    pub rule: Rule,
+    /// For how long its ramp was allowed to go up.
+    pub held: Duration,
+    /// What the target did in the minute before.
+    pub before: Aggregate,
+    /// The last second of the target's sums.
+    pub target_recent: Recent,
+    /// The last second of the control group's.
+    pub control_recent: Recent,
     /// When it was armed.
     pub started: SystemTime,
     /// On the clock that goes on while the host is suspended.
@@ -81,9 +96,48 @@ pub fn since_boot() -> Duration {
 }
 
 impl Fault {
-    /// Does it act?
-    pub fn armed(&self) -> bool {
+    /// Is it there, as a shadow or armed?
+    pub fn lives(&self) -> bool {
         self.end.is_none()
+    }
+
+    /// Is it a shadow?
+    pub fn is_shadow(&self) -> bool {
+        self.rule.flags & RULE_SHADOW != 0
+    }
+
+    /// Does it act?
+    pub fn acts(&self) -> bool {
+        self.lives() && !self.is_shadow()
+    }
+
+    /// What can be said of it while it is not yet remembered as ended.
+    pub fn state(&self) -> State {
+        match (self.lives(), self.is_shadow()) {
+            (true, true) => State::Shadow,
+            (true, false) => State::Armed,
+            (false, _) => State::Draining,
+        }
+    }
+
+    /// Which of its own budgets is spent, if one is.
+    pub fn spent(&self) -> Option<String> {
+        let budget = self.plan.budget();
+        let (units, stats) = (self.plan.most_units(), &self.stats);
+        let over = |used: u64, most: Option<u64>| most.filter(|most| used >= *most);
+        if let Some(most) = over(stats.acted_wire, units) {
+            return Some(format!("its budget of {most} was spent"));
+        }
+        if let Some(most) = over(stats.acted_bytes, budget.bytes) {
+            return Some(format!("its budget of {most} bytes was spent"));
+        }
+        // The next one would have been too many, such as a large packet with many segments.
+        (stats.passed_budget > 0).then(|| "what is left of a budget is less than one packet".to_owned())
+    }
+
+    /// Whether the guard sees nothing wrong.
+    pub fn control_is_calm(&self) -> bool {
+        !self.control_verdict.starts_with("hurt") && !self.control_verdict.starts_with("abort")
     }
 
     /// The steps that hold packets.
@@ -98,7 +152,7 @@ impl Fault {
 
     /// The document; `state` is the caller's, who knows whether anything is left.
     pub fn doc(&self, state: State) -> FaultDoc {
-        let left = if self.armed() { self.ends.saturating_sub(since_boot()) } else { Duration::ZERO };
+        let left = if self.lives() { self.ends.saturating_sub(since_boot()) } else { Duration::ZERO };
         let ends = self.started + self.plan.ttl();
         let stats = &self.stats;
         let asked = self.plan.spec().fault.percent().map(|percent| percent.as_f64());
@@ -127,13 +181,19 @@ impl Fault {
                 passed_chance: stats.passed_chance,
                 passed_deadline: stats.passed_deadline,
                 passed_budget: stats.passed_budget,
+                passed_rate: stats.passed_rate,
+                shadow: stats.shadow,
+                shadow_wire: stats.shadow_wire,
                 passed_protected: stats.passed_protected,
                 unreadable: stats.unreadable,
                 other_call: stats.other_call,
                 tail_drops: self.tail_drops,
                 lost_in_drain: self.lost_in_drain,
             },
-            rate: asked.and_then(|asked| rate(asked, stats.acted, drawn(stats))),
+            rate: asked.and_then(|asked| rate(asked, stats.acted + stats.shadow, drawn(stats))),
+            percent_now: asked.map(|_| percent_of(self.rule.threshold)),
+            by: self.by.clone(),
+            recovery: None,
             target: signals_between(&self.target_before, &self.target_now),
             control: signals_between(&self.control_before, &self.control_now),
             control_verdict: self.control_verdict.clone(),
@@ -144,5 +204,10 @@ impl Fault {
 
 /// Of the matches, those for which the dice were thrown.
 fn drawn(stats: &RuleStats) -> u64 {
-    stats.acted + stats.passed_chance
+    stats.acted + stats.shadow + stats.passed_chance
+}
+
+/// The share that a threshold stands for, rounded to the smallest step there is.
+fn percent_of(threshold: u64) -> f64 {
+    (threshold as f64 / ALWAYS as f64 * 1e6).round() / 1e4
 }

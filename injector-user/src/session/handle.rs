@@ -5,10 +5,11 @@ use std::sync::mpsc::Sender;
 
 use tokio::sync::oneshot;
 
+use super::audit::Action;
 use crate::{
-    api::types::{DoctorDoc, FaultDoc, FlowsDoc, PlanDoc, StatusDoc},
+    api::types::{CertificateDoc, DoctorDoc, FaultDoc, FlowsDoc, LimitsDoc, PendingDoc, PlanDoc, StatusDoc},
     error::Error,
-    limits::Identity,
+    limits::{Identity, Right},
     spec::{FaultSpec, TargetSpec},
 };
 
@@ -19,6 +20,13 @@ pub struct Who {
     pub identity: Identity,
     /// Its pid.
     pub pid: u32,
+}
+
+impl Who {
+    /// The daemon itself: its own metrics page, its own end.
+    pub fn daemon() -> Self {
+        Self { identity: Identity::default(), pid: std::process::id() }
+    }
 }
 
 impl std::fmt::Display for Who {
@@ -39,43 +47,129 @@ pub enum Command {
     /// What would happen?
     Plan(FaultSpec, Reply<PlanDoc>),
     /// Make it happen.
-    Start(FaultSpec, Who, Reply<FaultDoc>),
+    Start(FaultSpec, Reply<FaultDoc>),
+    /// Make a shadow real, or arm what was approved.
+    Arm(String, Reply<FaultDoc>),
+    /// A second person agrees to what exceeds a soft limit.
+    Approve(String, Reply<PendingDoc>),
     /// One fault, by id, name or unique prefix of the id.
     Fault(String, Reply<FaultDoc>),
     /// End one; answered when nothing of it is left.
-    Stop(String, Who, Reply<FaultDoc>),
+    Stop(String, Reply<FaultDoc>),
     /// End all; answered when nothing is left.
-    StopAll(Who, Reply<Vec<FaultDoc>>),
+    StopAll(Reply<Vec<FaultDoc>>),
     /// Everything.
     Status(Reply<StatusDoc>),
     /// Stop everything and refuse to arm.
-    Halt(String, Who, Reply<StatusDoc>),
+    Halt(String, Reply<StatusDoc>),
     /// Allow arming again.
-    Lift(Who, Reply<StatusDoc>),
+    Lift(Reply<StatusDoc>),
     /// Flows; the targets are watched for some seconds more.
     Flows(Vec<TargetSpec>, Reply<FlowsDoc>),
     /// What this kernel can do.
     Doctor(Reply<DoctorDoc>),
-    /// End all faults and the engine.
+    /// The limits as they are loaded.
+    Limits(Reply<LimitsDoc>),
+    /// Read the limits file again.
+    Reload(Reply<LimitsDoc>),
+    /// What shadow faults would have done.
+    Certificate(Reply<CertificateDoc>),
+    /// End all faults and the engine. The daemon's own.
     Shutdown(Reply<()>),
 }
 
-/// The engine, seen from outside. Cheap to clone.
+impl Command {
+    /// The right that it needs; `None`: it comes from the daemon itself.
+    pub fn right(&self) -> Option<Right> {
+        Some(match self {
+            Self::Shutdown(_) => return None,
+            Self::Plan(..) => Right::Plan,
+            Self::Start(..) | Self::Arm(..) | Self::Approve(..) => Right::Inject,
+            Self::Fault(..)
+            | Self::Status(..)
+            | Self::Flows(..)
+            | Self::Doctor(..)
+            | Self::Limits(..)
+            | Self::Certificate(..) => Right::Observe,
+            Self::Stop(..) | Self::StopAll(..) | Self::Halt(..) => Right::Halt,
+            Self::Lift(..) | Self::Reload(..) => Right::Admin,
+        })
+    }
+
+    /// Its name in the audit log.
+    pub fn action(&self) -> Action {
+        match self {
+            Self::Plan(..) | Self::Flows(..) | Self::Status(_) | Self::Fault(..) | Self::Doctor(_) => {
+                Action::Plan
+            }
+            Self::Limits(_) | Self::Certificate(_) => Action::Plan,
+            Self::Start(spec, _) if spec.shadow => Action::Shadow,
+            Self::Start(..) | Self::Arm(..) => Action::Arm,
+            Self::Approve(..) => Action::Approve,
+            Self::Stop(..) | Self::StopAll(_) => Action::Stop,
+            Self::Halt(..) => Action::Halt,
+            Self::Lift(_) => Action::Lift,
+            Self::Reload(_) => Action::Reload,
+            Self::Shutdown(_) => Action::Shutdown,
+        }
+    }
+
+    /// Answers with an error.
+    pub fn refuse(self, error: Error) {
+        // Whoever asked may be gone: then nobody hears the answer, and that is fine.
+        match self {
+            Self::Plan(_, reply) => _ = reply.send(Err(error)),
+            Self::Start(_, reply) => _ = reply.send(Err(error)),
+            Self::Arm(_, reply) => _ = reply.send(Err(error)),
+            Self::Approve(_, reply) => _ = reply.send(Err(error)),
+            Self::Fault(_, reply) => _ = reply.send(Err(error)),
+            Self::Stop(_, reply) => _ = reply.send(Err(error)),
+            Self::StopAll(reply) => _ = reply.send(Err(error)),
+            Self::Status(reply) => _ = reply.send(Err(error)),
+            Self::Halt(_, reply) => _ = reply.send(Err(error)),
+            Self::Lift(reply) => _ = reply.send(Err(error)),
+            Self::Flows(_, reply) => _ = reply.send(Err(error)),
+            Self::Doctor(reply) => _ = reply.send(Err(error)),
+            Self::Limits(reply) => _ = reply.send(Err(error)),
+            Self::Reload(reply) => _ = reply.send(Err(error)),
+            Self::Certificate(reply) => _ = reply.send(Err(error)),
+            Self::Shutdown(reply) => _ = reply.send(Err(error)),
+        }
+    }
+}
+
+/// A command and who gives it.
+#[derive(Debug)]
+pub struct Request {
+    /// Who asks.
+    pub who: Who,
+    /// For what.
+    pub command: Command,
+}
+
+/// The engine, seen from outside, by one person. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Handle {
-    commands: Sender<Command>,
+    requests: Sender<Request>,
+    who: Who,
 }
 
 impl Handle {
-    /// A handle whose commands go to `commands`.
-    pub fn new(commands: Sender<Command>) -> Self {
-        Self { commands }
+    /// A handle whose requests go to `requests`, as the daemon's own.
+    pub fn new(requests: Sender<Request>) -> Self {
+        Self { requests, who: Who::daemon() }
+    }
+
+    /// The same engine, asked by somebody else.
+    pub fn of(&self, who: Who) -> Self {
+        Self { requests: self.requests.clone(), who }
     }
 
     async fn ask<T>(&self, make: impl FnOnce(Reply<T>) -> Command) -> Result<T, Error> {
         let gone = || Error::unreachable("the daemon is ending").hint("start it again: injector daemon");
         let (reply, answer) = oneshot::channel();
-        self.commands.send(make(reply)).map_err(|_| gone())?;
+        let request = Request { who: self.who.clone(), command: make(reply) };
+        self.requests.send(request).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 
@@ -91,8 +185,24 @@ impl Handle {
     ///
     /// # Errors
     /// As for [`Handle::plan`], and what the kernel refused; nothing is left behind then.
-    pub async fn start(&self, spec: FaultSpec, who: Who) -> Result<FaultDoc, Error> {
-        self.ask(|reply| Command::Start(spec, who, reply)).await
+    pub async fn start(&self, spec: FaultSpec) -> Result<FaultDoc, Error> {
+        self.ask(|reply| Command::Start(spec, reply)).await
+    }
+
+    /// See [`Command::Arm`].
+    ///
+    /// # Errors
+    /// There is no such fault, or the limits refuse it.
+    pub async fn arm(&self, id: String) -> Result<FaultDoc, Error> {
+        self.ask(|reply| Command::Arm(id, reply)).await
+    }
+
+    /// See [`Command::Approve`].
+    ///
+    /// # Errors
+    /// It is the same person, or one without a login uid.
+    pub async fn approve(&self, id: String) -> Result<PendingDoc, Error> {
+        self.ask(|reply| Command::Approve(id, reply)).await
     }
 
     /// See [`Command::Fault`].
@@ -107,16 +217,16 @@ impl Handle {
     ///
     /// # Errors
     /// There is no such fault, or several.
-    pub async fn stop(&self, id: String, who: Who) -> Result<FaultDoc, Error> {
-        self.ask(|reply| Command::Stop(id, who, reply)).await
+    pub async fn stop(&self, id: String) -> Result<FaultDoc, Error> {
+        self.ask(|reply| Command::Stop(id, reply)).await
     }
 
     /// See [`Command::StopAll`].
     ///
     /// # Errors
     /// The daemon is ending.
-    pub async fn stop_all(&self, who: Who) -> Result<Vec<FaultDoc>, Error> {
-        self.ask(|reply| Command::StopAll(who, reply)).await
+    pub async fn stop_all(&self) -> Result<Vec<FaultDoc>, Error> {
+        self.ask(Command::StopAll).await
     }
 
     /// See [`Command::Status`].
@@ -131,16 +241,16 @@ impl Handle {
     ///
     /// # Errors
     /// The halt file could not be written; everything is stopped all the same.
-    pub async fn halt(&self, why: String, who: Who) -> Result<StatusDoc, Error> {
-        self.ask(|reply| Command::Halt(why, who, reply)).await
+    pub async fn halt(&self, why: String) -> Result<StatusDoc, Error> {
+        self.ask(|reply| Command::Halt(why, reply)).await
     }
 
     /// See [`Command::Lift`].
     ///
     /// # Errors
     /// The halt file could not be removed.
-    pub async fn lift(&self, who: Who) -> Result<StatusDoc, Error> {
-        self.ask(|reply| Command::Lift(who, reply)).await
+    pub async fn lift(&self) -> Result<StatusDoc, Error> {
+        self.ask(Command::Lift).await
     }
 
     /// See [`Command::Flows`].
@@ -157,6 +267,30 @@ impl Handle {
     /// The daemon is ending.
     pub async fn doctor(&self) -> Result<DoctorDoc, Error> {
         self.ask(Command::Doctor).await
+    }
+
+    /// See [`Command::Limits`].
+    ///
+    /// # Errors
+    /// The daemon is ending.
+    pub async fn limits(&self) -> Result<LimitsDoc, Error> {
+        self.ask(Command::Limits).await
+    }
+
+    /// See [`Command::Reload`].
+    ///
+    /// # Errors
+    /// The file is wrong: the old limits stay, and nothing can be armed.
+    pub async fn reload(&self) -> Result<LimitsDoc, Error> {
+        self.ask(Command::Reload).await
+    }
+
+    /// See [`Command::Certificate`].
+    ///
+    /// # Errors
+    /// The daemon is ending.
+    pub async fn certificate(&self) -> Result<CertificateDoc, Error> {
+        self.ask(Command::Certificate).await
     }
 
     /// See [`Command::Shutdown`].

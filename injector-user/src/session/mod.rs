@@ -2,24 +2,38 @@
 
 mod arm;
 mod ask;
+pub mod audit;
+mod confine;
 pub mod daemon;
+mod decide;
 pub mod emergency;
 mod end;
 mod engine;
+mod failpoint;
 mod fault;
 mod halt;
 mod handle;
 pub mod instance;
-mod journal;
+pub mod journal;
+mod judge;
+mod ledger;
+mod lever;
+pub mod notify;
+mod pending;
+mod planning;
+mod policy;
+mod recovering;
 mod sweep;
 mod waiters;
 pub mod watcher;
+mod whom;
 
 #[cfg(test)]
 mod tests;
 
+pub use audit::Audit;
 pub use engine::{Engine, Settings};
-pub use handle::{Command, Handle, Reply, Who};
+pub use handle::{Command, Handle, Reply, Request, Who};
 pub use journal::Journal;
 
 /// The kernel's release, as `uname -r` prints it.

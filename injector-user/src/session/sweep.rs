@@ -41,8 +41,7 @@ impl Whose {
 pub fn sweep(whose: Whose, run_dir: &Path) -> CleanDoc {
     let begun = Instant::now();
     let mut doc = CleanDoc::default();
-    let (_, made) = journal::unfinished(&journal::read(&journal::path(run_dir)));
-    let made: BTreeSet<(u64, u32)> = made.into_iter().collect();
+    let made: BTreeSet<(u64, u32)> = journal::left(run_dir).clsact.into_iter().collect();
     for ns in all_netns() {
         match net::sweep(&ns, &|tag| whose.accepts(tag), DRAIN) {
             Ok(swept) => {

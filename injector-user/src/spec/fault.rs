@@ -2,7 +2,8 @@
 
 use super::raw::RawSpec;
 use super::{
-    Direction, Errno, FaultName, PathPrefix, Peer, Percent, Ramp, Span, SyscallName, TargetSpec, Words,
+    AbortCondition, Direction, Errno, FaultName, PathPrefix, Peer, Percent, Ramp, Span, SyscallName,
+    TargetSpec, Words,
 };
 use crate::error::Error;
 use serde::{Deserialize, Serialize};
@@ -109,6 +110,9 @@ pub struct FaultSpec {
     /// Where it was agreed upon, for the audit log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ticket: Option<Words>,
+    /// It ends when one of these comes true, or one of the limits file's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub abort: Vec<AbortCondition>,
 }
 
 impl FaultSpec {

@@ -3,6 +3,7 @@
 //! Every type here has `FromStr`, `Display` and serde as that text; `Percent` is a JSON number. Values that
 //! exist are valid by themselves; what only makes sense together is checked by [`FaultSpec::validate`].
 
+mod abort;
 mod direction;
 mod errno;
 mod errno_table;
@@ -20,6 +21,7 @@ mod target;
 pub(crate) mod text;
 mod words;
 
+pub use abort::{AbortCondition, Group, GroupMeasured, Measured, Quantile, Resource};
 pub use direction::Direction;
 pub use errno::Errno;
 pub use fault::{FaultKind, FaultSpec};

@@ -62,6 +62,7 @@ fn fault() -> impl Strategy<Value = FaultSpec> {
         shadow: named,
         hypothesis: named.then(|| "p99 stays below 200 ms".parse().unwrap()),
         ticket: None,
+        abort: if named { vec!["target.rtt_p99>250ms".parse().unwrap()] } else { vec![] },
     })
 }
 
@@ -119,6 +120,8 @@ proptest! {
         reads_back::<TargetSpec>(&format!("cgroup:/{text}"))?;
         reads_back::<FaultName>(&text)?;
         reads_back::<Direction>(&text)?;
+        reads_back::<AbortCondition>(&text)?;
+        reads_back::<AbortCondition>(&format!("control.retransmits>{text}"))?;
         let _ = FaultSpec::from_json(text.as_bytes());
     }
 }

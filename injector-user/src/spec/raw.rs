@@ -2,8 +2,8 @@
 
 use super::TargetSpec;
 use super::{
-    Direction, Errno, FaultKind, FaultName, FaultSpec, PathPrefix, Peer, Percent, Ramp, Span, SyscallName,
-    Words,
+    AbortCondition, Direction, Errno, FaultKind, FaultName, FaultSpec, PathPrefix, Peer, Percent, Ramp, Span,
+    SyscallName, Words,
 };
 use crate::error::Error;
 use serde::Deserialize;
@@ -33,6 +33,8 @@ pub(super) struct RawSpec {
     shadow: bool,
     hypothesis: Option<Words>,
     ticket: Option<Words>,
+    #[serde(default)]
+    abort: Vec<AbortCondition>,
 }
 
 impl RawSpec {
@@ -95,8 +97,9 @@ impl TryFrom<RawSpec> for FaultSpec {
 
     fn try_from(raw: RawSpec) -> Result<Self, Error> {
         let fault = raw.kind()?;
-        let RawSpec { name, targets, peer, ttl, budget, ramp, shadow, hypothesis, ticket, .. } = raw;
-        let spec = FaultSpec { name, targets, fault, peer, ttl, budget, ramp, shadow, hypothesis, ticket };
+        let RawSpec { name, targets, peer, ttl, budget, ramp, shadow, hypothesis, ticket, abort, .. } = raw;
+        let spec =
+            FaultSpec { name, targets, fault, peer, ttl, budget, ramp, shadow, hypothesis, ticket, abort };
         spec.validate()?;
         Ok(spec)
     }

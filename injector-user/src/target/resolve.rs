@@ -1,6 +1,6 @@
 //! From a name to cgroups and processes.
 
-use super::tree::{children, directory};
+use super::tree::{children, exists};
 use super::{Cgroup, Host, Process, comm, pids, subtree};
 use crate::error::Error;
 use crate::spec::{TargetSpec, near};
@@ -49,15 +49,14 @@ fn cgroup(host: &Host, path: &str) -> Result<String, Error> {
             .hint("name a cgroup below it, such as cgroup:/system.slice/nginx.service")
             .limit("protect", "cgroup:/", "any cgroup that is not protected"));
     }
-    if directory(host, path).is_dir() {
+    if exists(host, path) {
         return Ok(path.to_owned());
     }
     let mut parent = path;
     while let Some((above, _)) = parent.rsplit_once('/') {
         let missing = &parent[above.len() + 1..];
-        if directory(host, above).is_dir() {
-            let siblings: Vec<String> =
-                children(&directory(host, above))?.into_iter().map(|(name, _)| name).collect();
+        if exists(host, above) {
+            let siblings = children(host, above)?;
             let shown = if above.is_empty() { "/" } else { above };
             return Err(Error::not_found(format!("there is no cgroup {path}")).hint(suggest(
                 missing,
@@ -118,7 +117,7 @@ fn nobody(host: &Host, path: &str) -> Result<String, Error> {
         n => format!(
             "no process is in {path} now; {n} processes of this host are in the root cgroup (0::/), \
              which is never a target: move them, e.g. echo PID > {}/cgroup.procs",
-            directory(host, path).display()
+            host.cgroup.join(path.trim_start_matches('/')).display()
         ),
     })
 }

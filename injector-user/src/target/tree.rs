@@ -1,11 +1,15 @@
 //! The cgroup tree.
 
 use super::Host;
+use super::beneath::{Root, foreign, gone};
 use super::host::unreadable;
 use crate::error::Error;
+use nix::dir::{Dir, Type};
 use serde::{Deserialize, Serialize};
-use std::fs;
-use std::io::ErrorKind;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -18,63 +22,80 @@ pub struct Cgroup {
     pub id: u64,
 }
 
-/// The directory of a cgroup.
-pub(super) fn directory(host: &Host, path: &str) -> PathBuf {
-    host.cgroup.join(path.trim_start_matches('/'))
+/// A cgroup's path without the slash in front: what is opened below the root.
+fn relative(path: &str) -> &Path {
+    Path::new(path.trim_start_matches('/'))
+}
+
+fn root(host: &Host) -> Result<Root, Error> {
+    Root::open(&host.cgroup).map_err(|error| unreadable(&host.cgroup, &error))
+}
+
+/// Is there a cgroup at `path`?
+pub(super) fn exists(host: &Host, path: &str) -> bool {
+    Root::open(&host.cgroup).is_ok_and(|root| root.directory(relative(path)).is_ok())
 }
 
 /// The cgroup at `path` and all below it, parents first, siblings by name. Cgroups that vanish meanwhile are left out;
 /// one that was never there is an error.
 pub fn subtree(host: &Host, path: &str) -> Result<Vec<Cgroup>, Error> {
-    let top = directory(host, path);
-    let facts = fs::metadata(&top).map_err(|error| unreadable(&top, &error))?;
-    let path = if path.is_empty() { "/" } else { path };
-    let mut found = vec![Cgroup { path: path.to_owned(), id: facts.ino() }];
-    let mut todo = vec![(path.to_owned(), top)];
-    while let Some((path, directory)) = todo.pop() {
-        for (name, child) in children(&directory)? {
-            let Ok(facts) = fs::symlink_metadata(&child) else { continue };
-            let path = format!("{}/{name}", path.trim_end_matches('/'));
-            found.push(Cgroup { path: path.clone(), id: facts.ino() });
-            todo.push((path, child));
-        }
+    let root = root(host)?;
+    let mut found = Vec::new();
+    let mut todo = vec![relative(path).to_owned()];
+    while let Some(at) = todo.pop() {
+        let opened = root.directory(&at).and_then(|file| Ok((file.metadata()?.ino(), names(file)?)));
+        let (id, names) = match opened {
+            Ok(facts) => facts,
+            // The first one is the one that was asked for.
+            Err(error) if !found.is_empty() && (gone(&error) || foreign(&error)) => continue,
+            Err(error) => return Err(unreadable(&host.cgroup.join(&at), &error)),
+        };
+        found.push(Cgroup { path: format!("/{}", at.to_string_lossy()), id });
+        todo.extend(names.iter().map(|name| at.join(name)));
     }
     found.sort_by(|a, b| a.path.split('/').cmp(b.path.split('/')));
     Ok(found)
 }
 
-/// The directories in a directory, by name; none if it has vanished. Symbolic links are not followed.
-pub(super) fn children(directory: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) if gone(&error) => return Ok(Vec::new()),
-        Err(error) => return Err(unreadable(directory, &error)),
+/// The names of the cgroups just below `path`, ascending; none if it has vanished.
+pub(super) fn children(host: &Host, path: &str) -> Result<Vec<String>, Error> {
+    let path = relative(path);
+    let mut found = match root(host)?.directory(path).and_then(names) {
+        Ok(names) => names.iter().map(|name| name.to_string_lossy().into_owned()).collect(),
+        Err(error) if gone(&error) => Vec::new(),
+        Err(error) => return Err(unreadable(&host.cgroup.join(path), &error)),
     };
-    let mut found: Vec<(String, PathBuf)> = entries
-        .flatten()
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-        .map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()))
-        .collect();
     found.sort();
+    Ok(found)
+}
+
+/// The directories in a directory. Symbolic links are none.
+fn names(directory: File) -> io::Result<Vec<OsString>> {
+    let mut found = Vec::new();
+    for entry in Dir::from_fd(directory.into())? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        // A file system that does not say the type is asked by opening.
+        if matches!(entry.file_type(), Some(Type::Directory) | None) && name != b"." && name != b".." {
+            found.push(OsStr::from_bytes(name).to_owned());
+        }
+    }
     Ok(found)
 }
 
 /// The ids of the processes in exactly this cgroup, ascending. Empty for a threaded cgroup (its processes are
 /// listed in its domain) and for one that has vanished; processes outside our pid namespace (0) are left out.
 pub fn pids(host: &Host, path: &str) -> Result<Vec<u32>, Error> {
-    let file = directory(host, path).join("cgroup.procs");
-    let text = match fs::read_to_string(&file) {
-        Ok(text) => text,
+    let file: PathBuf = relative(path).join("cgroup.procs");
+    let mut text = String::new();
+    match root(host)?.file(&file).and_then(|mut file| file.read_to_string(&mut text)) {
+        Ok(_) => {}
         Err(error) if gone(&error) || error.raw_os_error() == Some(libc::EOPNOTSUPP) => return Ok(Vec::new()),
-        Err(error) => return Err(unreadable(&file, &error)),
-    };
+        Err(error) => return Err(unreadable(&host.cgroup.join(file), &error)),
+    }
     let mut pids: Vec<u32> =
         text.lines().filter_map(|line| line.trim().parse().ok()).filter(|pid| *pid != 0).collect();
     pids.sort_unstable();
     pids.dedup();
     Ok(pids)
-}
-
-fn gone(error: &std::io::Error) -> bool {
-    error.kind() == ErrorKind::NotFound || error.raw_os_error() == Some(libc::ENODEV)
 }

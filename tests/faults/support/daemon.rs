@@ -58,7 +58,11 @@ impl Daemon {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name).display().to_string();
         // Tests need more than the built-in 20 % and 4 faults; what a limit does is tested with the defaults.
-        let limits = if limits.is_empty() { "max_percent: 100\nmax_faults: 16\n" } else { limits };
+        let limits = if limits.is_empty() {
+            "mode: armed\nmax_percent: 100\nmax_faults: 16\nmax_faults_per_hour: 10000\n"
+        } else {
+            limits
+        };
         std::fs::write(at("limits.yaml"), limits).unwrap();
         std::fs::write(
             at("config.yaml"),

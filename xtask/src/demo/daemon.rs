@@ -31,7 +31,10 @@ impl Daemon {
     /// this machine's.
     pub fn start(injector: &Path, dir: &Path, netns: &Netns, watch: &[&Cgroup]) -> Result<Self> {
         let at = |name: &str| dir.join(name).display().to_string();
-        fs::write(at("limits.yaml"), "max_ttl: 5m\nmax_percent: 20\nmax_delay: 2s\nmax_faults: 4\n")?;
+        fs::write(
+            at("limits.yaml"),
+            "mode: armed\nmax_ttl: 5m\nmax_percent: 20\nmax_delay: 2s\nmax_faults: 4\n",
+        )?;
         let watch: Vec<_> = watch.iter().map(|cgroup| format!("  - cgroup:{}\n", cgroup.path)).collect();
         let config = format!(
             "socket: {}\nmetrics: off\nlimits: {}\nrun_dir: {}\nstate_dir: {}\nwatch:\n{}",

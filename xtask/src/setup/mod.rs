@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context as _, Result};
 use nix::fcntl::{Flock, FlockArg};
 
-use crate::{command, paths};
+use crate::{command, deny, paths};
 
 /// The flags of `cargo xtask setup`.
 #[derive(clap::Args)]
@@ -33,10 +33,11 @@ struct Step {
 }
 
 /// In the order of their needs.
-const STEPS: [Step; 5] = [
+const STEPS: [Step; 6] = [
     Step { missing: missing_packages, install: install_packages, guests: false },
     Step { missing: toolchain::missing, install: toolchain::install, guests: false },
     Step { missing: toolchain::missing_linker, install: toolchain::install_linker, guests: false },
+    Step { missing: deny::missing, install: deny::install, guests: false },
     Step { missing: guest_kernels::missing, install: guest_kernels::install, guests: true },
     Step { missing: override_kernel::missing, install: override_kernel::install, guests: true },
 ];

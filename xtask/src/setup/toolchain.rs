@@ -57,11 +57,7 @@ pub fn install() -> Result<()> {
 
 /// The setup step's look.
 pub fn missing_linker() -> Result<Option<String>> {
-    let cargo_home = match env::var_os("CARGO_HOME") {
-        Some(home) => PathBuf::from(home),
-        None => paths::home()?.join(".cargo"),
-    };
-    let there = paths::program("bpf-linker").is_some() || cargo_home.join("bin/bpf-linker").is_file();
+    let there = paths::cargo_program("bpf-linker")?.is_some();
     Ok((!there)
         .then(|| format!("bpf-linker, version {LINKER_VERSION} to be built with cargo (about a minute)")))
 }

@@ -1,10 +1,16 @@
 //! Verdicts, protections and the limits file, on hosts that are temporary trees.
 
 mod file;
+mod filled;
+mod host;
+mod property;
 mod protection;
+mod schema;
 mod verdict;
+mod wide;
+mod wrong;
 
-use super::{Allowed, Limits, Protection, check};
+use super::{Allowed, Limits, NodeFacts, Protection, check};
 use crate::error::Error;
 use crate::spec::FaultSpec;
 use crate::target::resolve;
@@ -27,8 +33,12 @@ fn host() -> TestHost {
 }
 
 fn verdict(host: &TestHost, limits: &Limits, armed: usize, json: &str) -> Result<Allowed, Error> {
+    judged(host, limits, &NodeFacts { armed, ..NodeFacts::quiet() }, json)
+}
+
+fn judged(host: &TestHost, limits: &Limits, node: &NodeFacts, json: &str) -> Result<Allowed, Error> {
     let spec = FaultSpec::from_json(json.as_bytes())?;
     let protection = Protection::gather(&host.host, DAEMON, &limits.protect)?;
     let targets: Result<Vec<_>, _> = spec.targets.iter().map(|target| resolve(&host.host, target)).collect();
-    check(&spec, &targets?, limits, &protection, armed)
+    check(&spec, &targets?, limits, &protection, node)
 }

@@ -109,3 +109,16 @@ fn without_proc_nothing_is_allowed() {
     std::fs::remove_dir_all(&host.host.proc).unwrap();
     assert!(Protection::gather(&host.host, DAEMON, &[]).is_err());
 }
+
+#[test]
+fn pids_users_interfaces_and_system_calls() {
+    let protection = gather(&host(), &["pid:50", "pid:1", "user:0", "interface:eth1", "syscall:openat"]);
+    assert_eq!(protection.tgids[&50], "it is a process that the limits file protects");
+    assert_eq!(protection.tgids[&1], "it is PID 1", "the list names nobody anew");
+    let why = protection.why_protected("/system.slice/postgresql.service/main").unwrap();
+    assert_eq!(why, "a process that the limits file protects (pid 50) is in it");
+    assert_eq!(protection.why_protected("/system.slice/postgresql.service"), None);
+    assert_eq!((keys(&protection.users), keys(&protection.syscalls)), (vec![0], vec!["openat".to_owned()]));
+    assert_eq!(protection.why_interface("eth1"), Some("the limits file protects it"));
+    assert_eq!(protection.why_interface("eth10"), None);
+}

@@ -71,9 +71,10 @@ fn the_root_is_refused_here_too() {
     let mut target = resolve(&host.host, &"unit:nginx".parse().unwrap()).unwrap();
     (target.spec, target.path) = (spec.targets[0].clone(), "/".into());
     let protection = Protection::gather(&host.host, DAEMON, &[]).unwrap();
-    let error = check(&spec, &[target], &Limits::default(), &protection, 0).unwrap_err();
+    let quiet = NodeFacts::quiet();
+    let error = check(&spec, &[target], &Limits::default(), &protection, &quiet).unwrap_err();
     assert_eq!(error.message, "cgroup:/ (/) is protected: it is the root cgroup");
-    assert_eq!(check(&spec, &[], &Limits::default(), &protection, 0).unwrap_err().kind, Kind::Usage);
+    assert_eq!(check(&spec, &[], &Limits::default(), &protection, &quiet).unwrap_err().kind, Kind::Usage);
 }
 
 #[test]
@@ -201,7 +202,13 @@ fn what_is_at_the_limit_passes() {
         [
             consulted("max_ttl", "5m", "5m"),
             consulted("max_delay", "2s", "2s"),
-            consulted("max_faults", "4", "4")
+            consulted("max_targets", "1", "16"),
+            consulted("max_cgroups", "2", "256"),
+            consulted("max_processes", "2", "4096"),
+            consulted("max_cgroup_share", "0.00%", "100%"),
+            consulted("max_traffic_share", "0.00%", "100%"),
+            consulted("max_faults", "4", "4"),
+            consulted("max_faults_per_hour", "1", "60"),
         ]
     );
     let json = r#"{"kind":"drop","percent":20,"targets":["unit:nginx"]}"#;

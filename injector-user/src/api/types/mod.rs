@@ -3,7 +3,11 @@
 //! Every document has `schema` and `node`. Times are RFC 3339 in UTC; durations are milliseconds and say so in
 //! their names; latencies are microseconds.
 
+mod limits;
+
 use serde::{Deserialize, Serialize};
+
+pub use limits::{CertificateDoc, LimitsDoc, PendingDoc};
 
 use crate::spec::FaultSpec;
 
@@ -77,6 +81,19 @@ pub struct PlanDoc {
     pub processes: Vec<ProcessDoc>,
     /// Sockets of the target that match now.
     pub flows: u64,
+    /// Their share of the node's TCP traffic in the last minute, percent; absent if there was too little.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub traffic_share_percent: Option<f64>,
+    /// Sockets that the target's processes hold and that belong to another cgroup: they will not be hit.
+    pub elsewhere: u64,
+    /// The most that it can do, in words.
+    pub worst_case: Vec<String>,
+    /// Soft limits that it exceeds: it needs a second person's approval.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub needs_approval: Vec<LimitDoc>,
+    /// Why it could not be armed as things are (the node's mode, a halt), if so.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub blocked: Option<String>,
     /// What is attached, in order; it is undone in reverse.
     pub steps: Vec<StepDoc>,
     /// The way that a syscall is made to fail, and why this one.
@@ -101,12 +118,18 @@ pub struct CountersDoc {
     pub acted_wire: u64,
     /// Bytes of the faulted packets.
     pub acted_bytes: u64,
-    /// Let through by chance, by the deadline, by the budget, because protected.
+    /// A shadow would have faulted so many.
+    pub shadow: u64,
+    /// Segments on the wire that `shadow` stands for.
+    pub shadow_wire: u64,
+    /// Let through by chance, by the deadline, by a budget (in total, in this second), because protected.
     pub passed_chance: u64,
     /// See above.
     pub passed_deadline: u64,
     /// See above.
     pub passed_budget: u64,
+    /// See above.
+    pub passed_rate: u64,
     /// See above.
     pub passed_protected: u64,
     /// Calls whose path could not be read: let through.
@@ -152,10 +175,12 @@ pub struct SignalsDoc {
     pub retransmits: u64,
 }
 
-/// `armed`, `draining` (nothing is selected any more, held packets are being delivered), `ended`.
+/// `shadow`, `armed`, `draining` (nothing is selected any more, held packets are being delivered), `ended`.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
+    /// It matches and counts, and does nothing.
+    Shadow,
     /// It acts.
     Armed,
     /// It selects nothing any more; what it holds is being delivered.
@@ -180,10 +205,35 @@ pub enum EndKind {
     Budget,
     /// The target is gone.
     TargetLost,
+    /// Something of it was removed or changed by somebody else.
+    Drift,
     /// The daemon's heartbeat had stopped for longer than the lease.
     Lapsed,
     /// The daemon was told to end.
     Shutdown,
+}
+
+/// How the target came back after a fault.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum RecoveryDoc {
+    /// Round trips and retransmits are not yet what they were before.
+    Waiting,
+    /// They are.
+    Recovered {
+        /// Seconds from the last fault.
+        after_s: u64,
+    },
+    /// They are still not.
+    NotRecovered {
+        /// Seconds from the last fault.
+        after_s: u64,
+    },
+    /// It cannot be told.
+    Unknown {
+        /// Too few samples, before or after.
+        why: String,
+    },
 }
 
 /// What is left after a fault: the proof of clean.
@@ -249,9 +299,17 @@ pub struct FaultDoc {
     pub control: SignalsDoc,
     /// `ok`, `not judged: ...`, `hurt: ...`
     pub control_verdict: String,
+    /// The share at present, percent; of a ramp, where it has come to.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub percent_now: Option<f64>,
+    /// Who armed it.
+    pub by: String,
     /// Set when it has ended.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub clean: Option<CleanDoc>,
+    /// Set some time after it has ended.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub recovery: Option<RecoveryDoc>,
 }
 
 /// `injector.faults/1`: several faults, such as all that were stopped.
@@ -279,6 +337,12 @@ pub struct StatusDoc {
     pub halted: Option<HaltDoc>,
     /// Set if nothing can be armed for another reason (a limits file that does not parse).
     pub disarmed: Option<String>,
+    /// `observe`, `shadow` or `armed`.
+    pub mode: String,
+    /// SHA-256 of the limits file, hex; empty without a file.
+    pub limits_sha256: String,
+    /// Requests that wait for a second person.
+    pub pending: Vec<PendingDoc>,
     /// Kernel release.
     pub kernel: String,
     /// The daemon's instance: the tag of everything it makes.
@@ -304,6 +368,8 @@ pub struct LostDoc {
     pub dependencies_full: u64,
     /// Samples that came out negative.
     pub bad_samples: u64,
+    /// Packets of cgroups that found no place in the table of cgroups.
+    pub cgroups_full: u64,
     /// Packets without an owner.
     pub unattributed: u64,
     /// Packets of targets that could not be parsed.

@@ -1,0 +1,19 @@
+//! For tests: a main loop that hangs. Does nothing unless the daemon was started with `INJECTOR_FAILPOINTS=1`.
+
+use std::{path::Path, sync::OnceLock, time::Duration};
+
+static ENABLED: OnceLock<bool> = OnceLock::new();
+
+/// Blocks for as many milliseconds as the file `block` of the state directory says, once.
+pub fn block(state_dir: &Path) {
+    if !*ENABLED.get_or_init(|| std::env::var_os("INJECTOR_FAILPOINTS").is_some_and(|value| value == "1")) {
+        return;
+    }
+    let path = state_dir.join("block");
+    let Ok(text) = std::fs::read_to_string(&path) else { return };
+    let _gone = std::fs::remove_file(&path);
+    if let Ok(milliseconds) = text.trim().parse() {
+        tracing::warn!("failpoint: the main loop hangs for {milliseconds} ms");
+        std::thread::sleep(Duration::from_millis(milliseconds));
+    }
+}

@@ -1,0 +1,165 @@
+//! What shadow faults would have done, kept over restarts of the daemon: the node owner's reason to allow more.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+
+use super::{fault::Fault, halt::now};
+use crate::{api::types::CertificateDoc, kernel::Kernel};
+
+/// How often it is written.
+const WRITE: Duration = Duration::from_secs(30);
+/// The most cgroups that are named.
+const MOST: usize = 1000;
+
+/// What is on disk.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Kept {
+    since: Option<String>,
+    faults: u64,
+    seconds: u64,
+    matched: u64,
+    would_have_acted: u64,
+    protected: u64,
+    protected_hits: u64,
+    cgroups: BTreeSet<String>,
+    highest_share_percent: Option<f64>,
+    runs: u64,
+    run_ns: u64,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Ledger {
+    path: PathBuf,
+    kept: Kept,
+    /// What was added already, by fault: matched, shadow, protected.
+    seen: BTreeMap<String, [u64; 3]>,
+    written: Instant,
+}
+
+impl Ledger {
+    /// Reads what an earlier daemon kept. A file that cannot be read begins anew.
+    pub fn open(state_dir: &Path) -> Self {
+        let path = state_dir.join("shadow.json");
+        let kept = match fs::read(&path) {
+            Err(_) => Kept::default(),
+            Ok(text) => serde_json::from_slice(&text).unwrap_or_else(|error| {
+                warn!("{} cannot be read and begins anew: {error}", path.display());
+                Kept::default()
+            }),
+        };
+        Self { path, kept, seen: BTreeMap::new(), written: Instant::now() }
+    }
+
+    /// Once a second: adds what the shadows did since.
+    pub fn second(&mut self, faults: &[Fault], kernel: &mut dyn Kernel) {
+        let shadows: Vec<&Fault> = faults.iter().filter(|fault| fault.lives() && fault.is_shadow()).collect();
+        let before = self.seen.len();
+        self.seen.retain(|id, _| shadows.iter().any(|fault| fault.id == *id));
+        let ended = before > self.seen.len();
+        let measure = !shadows.is_empty();
+        match kernel.cost(measure) {
+            Ok((runs, ns)) => {
+                (self.kept.runs, self.kept.run_ns) = (self.kept.runs + runs, self.kept.run_ns + ns);
+            }
+            Err(error) => warn!("the programs' cost cannot be read: {error:#}"),
+        }
+        if shadows.is_empty() {
+            if ended {
+                self.write();
+            }
+            return;
+        }
+        self.kept.since.get_or_insert_with(now);
+        self.kept.seconds += 1;
+        for fault in shadows {
+            let stats = [fault.stats.matched, fault.stats.shadow, fault.stats.passed_protected];
+            if !self.seen.contains_key(&fault.id) {
+                self.kept.faults += 1;
+            }
+            let seen = self.seen.entry(fault.id.clone()).or_default();
+            let new = |index: usize| stats[index].saturating_sub(seen[index]);
+            self.kept.matched += new(0);
+            self.kept.would_have_acted += new(1);
+            self.kept.protected += new(2);
+            *seen = stats;
+            // A shadow acts on nothing, and a protected packet is left alone before the dice are thrown: what was
+            // matched is chance, shadow or protected, or somebody touched it who must not.
+            self.kept.protected_hits += fault.stats.acted;
+            let share = fault.plan.share_of_traffic().map(|share| share * 100.0);
+            self.kept.highest_share_percent = match (self.kept.highest_share_percent, share) {
+                (Some(before), Some(now)) => Some(before.max(now)),
+                (before, now) => before.or(now),
+            };
+            for cgroup in &fault.plan.allowed().cgroups {
+                if self.kept.cgroups.len() < MOST {
+                    self.kept.cgroups.insert(cgroup.path.clone());
+                }
+            }
+        }
+        if self.written.elapsed() >= WRITE {
+            self.write();
+        }
+    }
+
+    fn write(&mut self) {
+        self.written = Instant::now();
+        let result = serde_json::to_vec(&self.kept).map_err(std::io::Error::from).and_then(|text| {
+            let temporary = self.path.with_extension("new");
+            fs::write(&temporary, text)?;
+            fs::rename(&temporary, &self.path)
+        });
+        if let Err(error) = result {
+            warn!("{} cannot be written: {error}", self.path.display());
+        }
+    }
+
+    /// The document.
+    pub fn certificate(&self) -> CertificateDoc {
+        let kept = &self.kept;
+        let (cpu, rss) = own_cost();
+        CertificateDoc {
+            since: kept.since.clone(),
+            faults: kept.faults,
+            seconds: kept.seconds,
+            matched: kept.matched,
+            would_have_acted: kept.would_have_acted,
+            protected: kept.protected,
+            protected_hits: kept.protected_hits,
+            cgroups: kept.cgroups.iter().cloned().collect(),
+            highest_share_percent: kept.highest_share_percent,
+            cost_ns: (kept.runs > 0).then(|| (kept.run_ns as f64 / kept.runs as f64 * 10.0).round() / 10.0),
+            daemon_cpu_seconds: cpu,
+            daemon_rss_bytes: rss,
+        }
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        if self.kept.since.is_some() {
+            self.write();
+        }
+    }
+}
+
+/// Processor seconds and resident bytes of this process; zeros if the kernel does not tell.
+fn own_cost() -> (f64, u64) {
+    use nix::sys::{resource, time::TimeValLike as _};
+    let cpu = resource::getrusage(resource::UsageWho::RUSAGE_SELF)
+        .map_or(0, |usage| usage.user_time().num_milliseconds() + usage.system_time().num_milliseconds());
+    let pages = fs::read_to_string("/proc/self/statm")
+        .ok()
+        .and_then(|text| text.split_whitespace().nth(1)?.parse::<u64>().ok())
+        .unwrap_or(0);
+    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten().unwrap_or(4096);
+    (cpu as f64 / 1e3, pages * u64::try_from(page).unwrap_or(4096))
+}

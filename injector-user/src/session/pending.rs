@@ -1,0 +1,188 @@
+//! Requests that exceed a soft limit: each waits for a second person.
+
+use std::time::{Duration, Instant};
+
+use super::handle::Who;
+use crate::{
+    api::types::{LimitDoc, PendingDoc},
+    error::Error,
+    limits::Consulted,
+    spec::FaultSpec,
+};
+
+/// Who has not found a second person by then asks again.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+/// The most that wait at once.
+const MOST: usize = 16;
+
+/// One request.
+#[derive(Debug, Clone)]
+pub struct Pending {
+    /// Short word.
+    pub id: String,
+    /// What was asked.
+    pub spec: FaultSpec,
+    /// Who asked.
+    pub by: Who,
+    summary: String,
+    since: String,
+    at: Instant,
+    exceeds: Vec<LimitDoc>,
+    approved: Option<Who>,
+}
+
+impl Pending {
+    fn doc(&self) -> PendingDoc {
+        PendingDoc {
+            id: self.id.clone(),
+            summary: self.summary.clone(),
+            by: self.by.to_string(),
+            since: self.since.clone(),
+            exceeds: self.exceeds.clone(),
+            approved_by: self.approved.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Waiting {
+    all: Vec<Pending>,
+}
+
+impl Waiting {
+    /// Remembers a request and says how it can go on.
+    pub fn add(
+        &mut self,
+        id: String,
+        spec: &FaultSpec,
+        by: &Who,
+        summary: String,
+        over: &[Consulted],
+    ) -> Error {
+        self.forget();
+        if self.all.len() >= MOST {
+            self.all.remove(0);
+        }
+        let exceeds: Vec<LimitDoc> = over
+            .iter()
+            .map(|c| LimitDoc {
+                limit: c.limit.to_owned(),
+                asked: c.asked.clone(),
+                allowed: c.allowed.clone(),
+            })
+            .collect();
+        let names: Vec<String> = exceeds
+            .iter()
+            .map(|l| format!("{}: {} asked, {} without approval", l.limit, l.asked, l.allowed))
+            .collect();
+        let error = Error::refused(format!("{id} needs a second person's approval ({})", names.join("; ")))
+            .hint(format!(
+                "another person: injector approve {id}; then you: injector arm {id} (within 15 minutes)"
+            ));
+        let error = match exceeds.first() {
+            Some(first) => error.limit("soft", first.asked.clone(), first.allowed.clone()),
+            None => error,
+        };
+        self.all.push(Pending {
+            id,
+            spec: spec.clone(),
+            by: by.clone(),
+            summary,
+            since: super::halt::now(),
+            at: Instant::now(),
+            exceeds,
+            approved: None,
+        });
+        error
+    }
+
+    fn forget(&mut self) {
+        self.all.retain(|pending| pending.at.elapsed() < PATIENCE);
+    }
+
+    /// A second person agrees: another login uid than the one who asked.
+    ///
+    /// # Errors
+    /// There is no such request, the approver has no login uid, or it is the same person.
+    pub fn approve(&mut self, id: &str, who: &Who) -> Result<PendingDoc, Error> {
+        self.forget();
+        let pending = self.all.iter_mut().find(|pending| pending.id == id).ok_or_else(|| {
+            Error::not_found(format!("no request {id} waits for approval")).hint("injector status lists them")
+        })?;
+        let Some(login) = who.identity.login else {
+            return Err(Error::refused("you have no login uid: it cannot be told which person you are")
+                .hint("log in (ssh, console) and approve from there; a service or a container cannot")
+                .limit("soft", "an approval without a login uid", "another person's login uid"));
+        };
+        if Some(login) == pending.by.identity.login || login == pending.by.identity.person() {
+            return Err(Error::refused(format!(
+                "{id} was asked for by {}: somebody else must approve it",
+                pending.by
+            ))
+            .hint("four eyes: ask a colleague")
+            .limit("soft", format!("login uid {login}"), "another login uid"));
+        }
+        pending.approved = Some(who.clone());
+        Ok(pending.doc())
+    }
+
+    /// Takes an approved request out, to be armed.
+    ///
+    /// # Errors
+    /// It has not been approved.
+    pub fn take(&mut self, id: &str) -> Option<Result<Pending, Error>> {
+        self.forget();
+        let at = self.all.iter().position(|pending| pending.id == id)?;
+        if self.all[at].approved.is_none() {
+            return Some(Err(Error::refused(format!("{id} has not been approved yet"))
+                .hint(format!("another person: injector approve {id}"))
+                .limit("soft", "no approval", "a second person's approval")));
+        }
+        Some(Ok(self.all.remove(at)))
+    }
+
+    /// The documents.
+    pub fn docs(&mut self) -> Vec<PendingDoc> {
+        self.forget();
+        self.all.iter().map(Pending::doc).collect()
+    }
+
+    /// Is the name taken?
+    pub fn has(&self, id: &str) -> bool {
+        self.all.iter().any(|pending| pending.id == id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Identity;
+
+    fn who(uid: u32, login: Option<u32>) -> Who {
+        Who { identity: Identity { uid, gids: vec![], login }, pid: 1 }
+    }
+
+    #[test]
+    fn only_another_person_can_approve() {
+        let spec = FaultSpec::from_json(br#"{"kind":"drop","percent":5,"targets":["cgroup:/a"]}"#).unwrap();
+        let over = Consulted { limit: "soft.percent", asked: "5%".into(), allowed: "1%".into() };
+        let mut waiting = Waiting::default();
+        let error = waiting.add("drop-1".into(), &spec, &who(0, Some(1000)), "s".into(), &[over]);
+        assert!(error.hint.unwrap().contains("injector approve drop-1"));
+        assert!(waiting.take("drop-1").unwrap().is_err(), "not yet approved");
+        for (no, word) in [
+            (who(0, None), "login uid"),
+            (who(0, Some(1000)), "somebody else"),
+            (who(1000, Some(1000)), "somebody else"),
+        ] {
+            let error = waiting.approve("drop-1", &no).unwrap_err();
+            assert!(error.message.contains(word), "{}", error.message);
+        }
+        assert!(waiting.approve("drop-2", &who(0, Some(1001))).is_err());
+        waiting.approve("drop-1", &who(0, Some(1001))).unwrap();
+        assert_eq!(waiting.docs().len(), 1);
+        assert_eq!(waiting.take("drop-1").unwrap().unwrap().id, "drop-1");
+        assert!(waiting.take("drop-1").is_none(), "once");
+    }
+}

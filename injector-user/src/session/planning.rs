@@ -1,0 +1,162 @@
+//! What would happen: the limits, the rules, whom it touches, and what it could do at worst.
+
+use std::{collections::BTreeSet, fs};
+
+use super::{arm::failed, engine::Engine, policy::Known};
+use crate::{
+    api::types::PlanDoc,
+    error::Error,
+    kernel::net::SockInfo,
+    limits::may_arm,
+    plan::{self, Facts, Plan},
+    spec::FaultSpec,
+    target::{self, Target},
+};
+
+impl Engine {
+    /// A checked plan, and how many sockets match now. `instead`: the place of a fault that it would replace.
+    pub(super) fn plan(&mut self, spec: &FaultSpec, instead: Option<usize>) -> Result<(Plan, u64), Error> {
+        self.protect().map_err(failed)?;
+        let targets = self.resolve(spec)?;
+        let pids = pids(&targets);
+        let sites =
+            if spec.fault.is_network() { self.kernel.sites(&pids).map_err(failed)? } else { Vec::new() };
+        let slot = match instead {
+            Some(index) => self.faults[index].slot,
+            None => self.free_slot()?,
+        };
+        let known = Known {
+            armed: self.faults.iter().filter(|fault| fault.lives()).count() - usize::from(instead.is_some()),
+            cgroups: target::subtree(&self.host, "/").map_or(0, |all| all.len()),
+            share: self.share(&targets),
+        };
+        let node = self.policy.node(known, &self.host);
+        let plan = plan::make(
+            spec,
+            slot,
+            &Facts {
+                targets: &targets,
+                limits: &self.policy.limits,
+                protection: &self.protection,
+                node: &node,
+                capabilities: self.kernel.capabilities(),
+                sites: &sites,
+            },
+        )?;
+        let flows = if spec.fault.is_network() {
+            let sockets = self.kernel.sockets(&pids).map_err(failed)?;
+            sockets.iter().filter(|socket| matches(socket, &plan)).count() as u64
+        } else {
+            0
+        };
+        Ok((plan, flows))
+    }
+
+    fn resolve(&self, spec: &FaultSpec) -> Result<Vec<Target>, Error> {
+        spec.targets.iter().map(|spec| target::resolve(&self.host, spec)).collect()
+    }
+
+    /// The targets' share of the node's TCP traffic in the last minute, in 0..=1.
+    fn share(&mut self, targets: &[Target]) -> Option<f64> {
+        let sums = self.sums()?;
+        let ids: BTreeSet<u64> =
+            targets.iter().flat_map(|t| t.cgroups.iter().map(|cgroup| cgroup.id)).collect();
+        self.history.share(&sums, &ids.into_iter().collect::<Vec<_>>())
+    }
+
+    /// What `injector plan` shows: also what could not be armed at this moment.
+    pub(super) fn plan_doc(&mut self, spec: &FaultSpec) -> Result<PlanDoc, Error> {
+        let (plan, flows) = self.plan(spec, None)?;
+        let targets = self.resolve(spec)?;
+        let elsewhere = if spec.fault.is_network() { self.elsewhere(&targets, &plan)? } else { 0 };
+        let share = self.share(&targets);
+        let mut doc = plan.doc(flows, self.kernel.capabilities().tcx);
+        doc.traffic_share_percent = share.map(|share| (share * 1e4).round() / 1e2);
+        doc.elsewhere = elsewhere;
+        if elsewhere > 0 {
+            doc.warnings.push(format!(
+                "{elsewhere} sockets of the target's processes belong to another cgroup (made before they came here, \
+                 inherited, or passed on): their packets are not hit"
+            ));
+        }
+        doc.worst_case = self.worst_case(&plan);
+        let blocked = self
+            .refuse_halted()
+            .and_then(|()| self.policy.refuse())
+            .and_then(|()| may_arm(&self.policy.limits, spec.shadow));
+        doc.blocked = blocked.err().map(|error| error.message);
+        Ok(doc)
+    }
+
+    /// Sockets that the target's processes hold and that another cgroup made: packets go by the maker's cgroup.
+    fn elsewhere(&mut self, targets: &[Target], plan: &Plan) -> Result<u64, Error> {
+        let pids = pids(targets);
+        let sockets = self.kernel.sockets(&pids).map_err(failed)?;
+        let mut held = BTreeSet::new();
+        for pid in pids {
+            held.extend(socket_inodes(&self.host.proc.join(format!("{pid}/fd"))));
+        }
+        let ours = |id: u64| plan.allowed().cgroups.iter().any(|cgroup| cgroup.id == id);
+        let other = sockets.iter().filter(|socket| {
+            held.contains(&u64::from(socket.inode)) && socket.cgroup_id.is_some_and(|id| !ours(id))
+        });
+        Ok(other.count() as u64)
+    }
+
+    /// By budget, and by what the target did in the last minute.
+    fn worst_case(&mut self, plan: &Plan) -> Vec<String> {
+        let mut lines = Vec::new();
+        let what = if plan.spec().fault.is_network() { "packets" } else { "calls" };
+        if let Some(most) = plan.most_units() {
+            lines.push(format!("{most} {what} in all, by its budget"));
+        }
+        if let Some(bytes) = plan.budget().bytes {
+            lines.push(format!("{bytes} bytes in all, by its budget"));
+        }
+        let share = plan.spec().fault.percent().map_or(1.0, |percent| percent.fraction());
+        if plan.spec().fault.is_network()
+            && let Some(sums) = self.sums()
+        {
+            let ids: Vec<u64> = plan.allowed().cgroups.iter().map(|cgroup| cgroup.id).collect();
+            let (window, seconds) = (self.history.window(&sums, &ids), self.history.seconds());
+            if seconds > 0.0 && window.segments > 0 {
+                let rate = window.segments as f64 / seconds;
+                let expected = rate * share * plan.ttl().as_secs_f64();
+                lines.push(format!(
+                    "about {expected:.0} packets, at the {rate:.0} a second that the target sent by TCP in the last minute"
+                ));
+            }
+        }
+        if lines.is_empty() {
+            lines.push(format!(
+                "every {what} that matches, for {:?}, at {:.4} %: no budget limits it",
+                plan.ttl(),
+                share * 100.0
+            ));
+        }
+        lines
+    }
+}
+
+fn pids(targets: &[Target]) -> Vec<u32> {
+    targets.iter().flat_map(|t| t.processes.iter().map(|p| p.pid)).collect()
+}
+
+/// Inodes of the sockets in a directory like /proc/PID/fd; none if the process is gone.
+fn socket_inodes(directory: &std::path::Path) -> Vec<u64> {
+    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
+    entries
+        .flatten()
+        .filter_map(|entry| fs::read_link(entry.path()).ok())
+        .filter_map(|link| link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok())
+        .collect()
+}
+
+/// Does the plan mean this socket's packets?
+fn matches(socket: &SockInfo, plan: &Plan) -> bool {
+    let ours = socket.cgroup_id.is_some_and(|id| plan.allowed().cgroups.iter().any(|cgroup| cgroup.id == id));
+    ours && plan.spec().peer.as_ref().is_none_or(|peer| {
+        peer.net.as_ref().is_none_or(|net| net.contains(&socket.remote.ip()))
+            && peer.port.is_none_or(|port| port == socket.remote.port())
+    })
+}

@@ -1,0 +1,108 @@
+//! Whom the faults mean at this moment, who is observed, and what is protected: looked at again and again.
+
+use std::{collections::BTreeMap, time::Instant};
+
+use injector_ebpf::rule::{CG_PROTECTED, CG_WATCH, CgroupEntry};
+use tracing::warn;
+
+use super::engine::Engine;
+use crate::{api::types::EndKind, limits::Protection, target};
+
+impl Engine {
+    /// New cgroups are checked, vanished and newly protected ones are left out.
+    pub(super) fn rescan(&mut self) {
+        if let Err(error) = self.protect() {
+            warn!("the protections cannot be read again: {error:#}");
+        }
+        let now = Instant::now();
+        for fault in self.faults.iter_mut().filter(|fault| fault.end.is_none()) {
+            let (mut ids, mut processes) = (Vec::new(), 0);
+            for root in fault.plan.roots() {
+                for cgroup in target::subtree(&self.host, root).unwrap_or_default() {
+                    if self.protection.why_protected(&cgroup.path).is_none() {
+                        processes +=
+                            target::pids(&self.host, &cgroup.path).map_or(0, |pids| pids.len() as u64);
+                        ids.push(cgroup.id);
+                    }
+                }
+            }
+            fault.lost_since = if ids.is_empty() { fault.lost_since.or(Some(now)) } else { None };
+            (fault.cgroups, fault.processes) = (ids, processes);
+        }
+        self.end_where(
+            |fault| fault.lost_since.is_some(),
+            EndKind::TargetLost,
+            "no cgroup of the target is left",
+        );
+        self.end_grown();
+        self.publish();
+    }
+
+    /// A target that has grown over the limits since it was armed.
+    fn end_grown(&mut self) {
+        let (cgroups, processes) =
+            (u64::from(self.policy.limits.max_cgroups), u64::from(self.policy.limits.max_processes));
+        self.end_where(
+            |fault| fault.cgroups.len() as u64 > cgroups,
+            EndKind::Aborted,
+            &format!("the target has grown over max_cgroups of {cgroups}"),
+        );
+        self.end_where(
+            |fault| fault.processes > processes,
+            EndKind::Aborted,
+            &format!("the target has grown over max_processes of {processes}"),
+        );
+    }
+
+    /// Writes the cgroups into the kernel: whom the rules mean, and who is observed.
+    pub(super) fn publish(&mut self) {
+        let mut entries: BTreeMap<u64, CgroupEntry> = BTreeMap::new();
+        for fault in self.faults.iter().filter(|fault| fault.lives()) {
+            for id in &fault.cgroups {
+                let entry = entries.entry(*id).or_default();
+                entry.rules |= 1 << fault.slot;
+                entry.flags |= CG_WATCH;
+            }
+        }
+        let roots = self.watched_roots();
+        for root in &roots {
+            for cgroup in target::subtree(&self.host, root).unwrap_or_default() {
+                let entry = entries.entry(cgroup.id).or_default();
+                entry.flags |= CG_WATCH;
+                if self.protection.why_protected(&cgroup.path).is_some() {
+                    entry.flags |= CG_PROTECTED;
+                }
+            }
+        }
+        let result = self.kernel.set_cgroups(&entries).and_then(|()| self.kernel.observe(&roots));
+        if let Err(error) = result {
+            warn!("the cgroups cannot be written: {error:#}");
+        }
+    }
+
+    pub(super) fn watched_roots(&mut self) -> Vec<String> {
+        let now = Instant::now();
+        self.watch_until.retain(|(_, until)| *until > now);
+        let specs = self.settings.watch.iter().chain(self.watch_until.iter().map(|(spec, _)| spec));
+        let mut roots: Vec<String> =
+            specs.filter_map(|spec| target::resolve(&self.host, spec).ok()).map(|found| found.path).collect();
+        let live = self.faults.iter().filter(|fault| fault.lives());
+        roots.extend(live.flat_map(|fault| fault.plan.roots().iter().cloned()));
+        roots
+    }
+
+    /// Reads again what is protected, and tells the kernel.
+    pub(super) fn protect(&mut self) -> anyhow::Result<()> {
+        let list = self.policy.limits.protect.clone();
+        let mut protection = Protection::gather(&self.host, std::process::id(), &list)?;
+        for fault in &self.faults {
+            if let Some(process) = fault.plan.processes().first() {
+                // Its namespace may have a gateway of its own; a process that ended has none any more.
+                let _gone = protection.add_gateways(&self.host, Some(process.pid));
+            }
+        }
+        self.kernel.protect(&protection)?;
+        self.protection = protection;
+        Ok(())
+    }
+}
