@@ -59,11 +59,7 @@ pub(super) fn load_owned_by(path: &Path, may_miss: bool, owner: Uid) -> Result<L
     };
     // The facts are those of the opened file and of the directories on both sides of a link.
     let target = fs::canonicalize(path).map_err(failed)?;
-    for file in [path, target.as_path()] {
-        let directory =
-            file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        trusted(directory, &fs::metadata(directory).map_err(failed)?, owner)?;
-    }
+    directories(path, &target, owner).map_err(failed)??;
     let mut file = File::open(&target).map_err(failed)?;
     let facts = file.metadata().map_err(failed)?;
     if !facts.is_file() {
@@ -104,6 +100,35 @@ pub(super) fn parse(text: &str) -> Result<Limits, Error> {
         Error { message: format!("{}{place}", error.message), ..error }
     })?;
     Ok(limits)
+}
+
+/// Whether only root can change this file, whatever it holds: for the daemon's configuration, which says where the
+/// limits are.
+///
+/// # Errors
+/// It, or its directory, belongs to another than root or can be written by group or others; or it is not there.
+pub fn only_roots(path: &Path) -> Result<(), Error> {
+    only_owned_by(path, Uid::from_raw(0))
+}
+
+/// [`only_roots`] with another owner than root, for tests.
+pub(super) fn only_owned_by(path: &Path, owner: Uid) -> Result<(), Error> {
+    let failed = |error: std::io::Error| Error::failed(format!("can't look at {}: {error}", path.display()));
+    let target = fs::canonicalize(path).map_err(failed)?;
+    directories(path, &target, owner).map_err(failed)??;
+    trusted(&target, &fs::metadata(&target).map_err(failed)?, owner)
+}
+
+/// The directories on both sides of a link.
+fn directories(path: &Path, target: &Path, owner: Uid) -> std::io::Result<Result<(), Error>> {
+    for file in [path, target] {
+        let directory =
+            file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if let Err(error) = trusted(directory, &fs::metadata(directory)?, owner) {
+            return Ok(Err(error));
+        }
+    }
+    Ok(Ok(()))
 }
 
 fn trusted(path: &Path, facts: &Metadata, owner: Uid) -> Result<(), Error> {

@@ -24,7 +24,7 @@ mod when;
 
 pub use budget::{Budget, Budgets};
 pub use check::{Allowed, Consulted, Skipped, check};
-pub use file::{DEFAULT_PATH, Loaded, load, load_with_digest};
+pub use file::{DEFAULT_PATH, Loaded, load, load_with_digest, only_roots};
 pub use gateway::gateways;
 pub use host::{HostFacts, HostLimits, host_verdict};
 pub use mode::{Mode, may_arm};

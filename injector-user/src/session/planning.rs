@@ -129,7 +129,7 @@ impl Engine {
         }
         if lines.is_empty() {
             lines.push(format!(
-                "every {what} that matches, for {:?}, at {:.4} %: no budget limits it",
+                "all {what} that match, for {:?}, at {} %: no budget limits it",
                 plan.ttl(),
                 share * 100.0
             ));

@@ -40,6 +40,8 @@ pub fn spawn(instance: u32, run_dir: &Path) -> Result<Child> {
 /// The arguments are not its own.
 pub fn run(args: &[String]) -> Result<()> {
     let [pid, tag, run_dir] = args else { anyhow::bail!("{VERB} takes a pid, an instance and a directory") };
+    // What the daemon has given up, its watcher needs as little.
+    super::confine::confine()?;
     let (pid, instance) = (pid.parse::<i32>()?, u32::from_str_radix(tag, 16)?);
     wait_for(pid)?;
     // Its lock is free a moment after the process is gone.
