@@ -9,55 +9,7 @@ use std::{
 
 use nix::sys::signal::Signal;
 
-use crate::support::{
-    THERE, World, able,
-    child::Child,
-    kernel,
-    traffic::{Receiver, send_udp},
-};
-
-/// Milliseconds on a clock that all processes share.
-fn now_ms() -> u64 {
-    let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).unwrap();
-    u64::try_from(now.tv_sec()).unwrap() * 1000 + u64::try_from(now.tv_nsec()).unwrap() / 1_000_000
-}
-
-/// A stream of datagrams for so long; afterwards the times at which those that were lost had been sent.
-struct Stream {
-    receiver: Receiver,
-    sender: Child,
-}
-
-impl Stream {
-    fn start(world: &World, span: Duration) -> Self {
-        let receiver = world.receiver(THERE, 9001);
-        let sender = world.in_victim(move || {
-            let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
-            socket.connect((THERE, 9001)).unwrap();
-            let begun = Instant::now();
-            let mut sent = Vec::new();
-            for number in 0_u64.. {
-                if begun.elapsed() > span {
-                    break;
-                }
-                sent.push(format!("{}", now_ms()));
-                socket.send(&number.to_be_bytes()).unwrap();
-                sleep(Duration::from_millis(2));
-            }
-            sent.join(" ")
-        });
-        Self { receiver, sender }
-    }
-
-    /// When the datagrams that never came were sent, and how many were sent at all.
-    fn lost(self) -> (Vec<u64>, usize) {
-        let words = |text: String| text.split_whitespace().map(|w| w.parse().unwrap()).collect::<Vec<u64>>();
-        let sent = words(self.sender.join());
-        let seen = self.receiver.finish().seen;
-        let lost = (0..sent.len()).filter(|n| !seen.contains(&(*n as u64))).map(|n| sent[n]).collect();
-        (lost, sent.len())
-    }
-}
+use crate::support::{THERE, World, able, kernel, now_ms, stream::Stream, traffic::send_udp};
 
 #[test]
 fn after_stop_has_returned_the_counters_are_frozen() {

@@ -8,6 +8,7 @@
 mod support;
 
 mod delay;
+mod forced;
 mod halt;
 mod life;
 mod loss;

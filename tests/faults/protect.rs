@@ -1,18 +1,10 @@
-//! What is protected is refused when it is asked for, and not touched by the kernel when a rule means it all
-//! the same.
+//! What is protected is refused when it is asked for, and left alone when it appears later.
 
-use std::{collections::BTreeMap, thread::sleep, time::Duration};
-
-use injector::{
-    kernel::{Kernel as _, probe, real::Real},
-    limits::Protection,
-    plan::{Site, Step},
-    target::Host,
-};
-use injector_ebpf::rule::{ALWAYS, CG_PROTECTED, CgroupEntry, HOOK_DROP_EGRESS, HOOK_DROP_INGRESS, Rule};
+use std::{thread::sleep, time::Duration};
 
 use crate::support::{
     THERE, World,
+    cgroup::Cgroup,
     child::{Child, fork},
     traffic::send_udp,
 };
@@ -27,7 +19,7 @@ fn refused(world: &World, args: &str, says: &str) {
 }
 
 /// A process that calls itself sshd.
-fn sshd(world: &World, cgroup: &crate::support::cgroup::Cgroup) -> Child {
+fn sshd(world: &World, cgroup: &Cgroup) -> Child {
     let child = fork(Some(cgroup), &world.here, || {
         // SAFETY: a NUL-terminated name of at most 16 bytes.
         unsafe { libc::prctl(libc::PR_SET_NAME, c"sshd".as_ptr()) };
@@ -101,52 +93,41 @@ fn a_limits_file_that_is_wrong_or_open_to_others_arms_nothing() {
     }
 }
 
-/// The gate in the kernel, with the plan's checks left out: a rule that means everything the victim sends, at
-/// 100 %, touches neither ssh nor DNS nor what comes from a protected cgroup.
+/// Whatever sshd does in a cgroup that appears below an armed target is left alone from its first packet on; an
+/// unknown cgroup is not faulted before it was looked at, and then is.
 #[test]
-fn a_forced_rule_touches_nothing_that_is_protected() {
-    if crate::support::same_as_on_6_1("a_forced_rule_touches_nothing_that_is_protected") {
+fn login_sessions_that_appear_while_armed_are_not_touched() {
+    if crate::support::same_as_on_6_1("login_sessions_that_appear_while_armed_are_not_touched") {
         return;
     }
     let world = World::new();
-    let host = Host::detect(std::path::Path::new("/")).unwrap();
-    let mut kernel = Real::new(0x7e57, probe::capabilities(), host.cgroup).unwrap();
-    let holder = world.in_victim(|| {
-        sleep(Duration::from_secs(60));
-        String::new()
+    let id = world.daemon.arm(&format!("drop --target {} --percent 100 --for 1m", world.target()));
+    let (to_session, to_child) = (world.receiver(THERE, 9001), world.receiver(THERE, 9002));
+    let root = world.victim.root();
+    let session = fork(None, &world.here, move || {
+        // SAFETY: a NUL-terminated name of at most 16 bytes.
+        unsafe { libc::prctl(libc::PR_SET_NAME, c"sshd-session".as_ptr()) };
+        // As logind does it: the session's cgroup is made when there is somebody to put into it.
+        let scope = Cgroup::at(root, "session-7.scope");
+        scope.enter();
+        let sent = send_udp(THERE, 9001, 2000, 1);
+        std::mem::forget(scope);
+        format!("{sent:?}")
     });
-    let sites: Vec<Site> = kernel.sites(&[holder.pid()]).unwrap();
-    for site in &sites {
-        for (index, link) in &site.links {
-            kernel.apply(&Step::DropEgress { netns: site.netns, index: *index, link: link.clone() }).unwrap();
-        }
-    }
-    kernel.apply(&Step::DropIngress { cgroup: world.victim.path.clone() }).unwrap();
-    let mut protection = Protection::default();
-    protection.ports.insert(22, "ssh".into());
-    protection.ports.insert(53, "DNS".into());
-    protection.addresses.insert("10.77.0.3/32".parse().unwrap(), "a gateway".into());
-    kernel.protect(&protection).unwrap();
-    let rule = Rule { hook: HOOK_DROP_EGRESS | HOOK_DROP_INGRESS, threshold: ALWAYS, ..Rule::FREE };
-    kernel.lease(Duration::from_secs(60)).unwrap();
-    kernel.deadline(0, Duration::from_secs(60)).unwrap();
-    kernel.set_rule(0, &rule).unwrap();
-    let entry = |flags| BTreeMap::from([(world.victim.id(), CgroupEntry { rules: 1, flags })]);
-    kernel.set_cgroups(&entry(0)).unwrap();
-    kernel.set_halt(false).unwrap();
-    world.there.ip("addr add 10.77.0.3/24 dev v1");
+    assert_eq!(session.join(), "(2000, 0)");
+    let got = to_session.finish();
+    assert_eq!(got.count(), 2000, "sshd's session was hit: {}", got.missing(2000));
 
-    let passed = |ip: &'static str, port: u16| {
-        let to = world.receiver(ip, port);
-        world.in_victim(move || format!("{:?}", send_udp(ip, port, 100, 2))).join();
-        to.finish().count()
-    };
-    assert_eq!(passed(THERE, 22), 100, "packets to port 22 were lost");
-    assert_eq!(passed(THERE, 53), 100, "packets to port 53 were lost");
-    assert_eq!(passed("10.77.0.3", 9001), 100, "packets to a protected address were lost");
-    let stats = kernel.stats(0).unwrap();
-    assert_eq!((stats.acted, stats.passed_protected), (0, 300), "{stats:?}");
-    assert_eq!(passed(THERE, 9001), 0, "the rule does not act at all: this test would prove nothing");
-    kernel.set_cgroups(&entry(CG_PROTECTED)).unwrap();
-    assert_eq!(passed(THERE, 9001), 100, "a protected cgroup was hit");
+    let child = world.victim.child("new");
+    let sender = fork(Some(&child), &world.here, || format!("{:?}", send_udp(THERE, 9002, 2000, 1)));
+    assert_eq!(sender.join(), "(2000, 0)");
+    let seen = to_child.finish().seen;
+    let last = seen.iter().max().copied().unwrap_or(0);
+    println!(
+        "n=2000 datagrams of sshd's new session: 0 faults; of a new child {} passed before it was looked at",
+        seen.len()
+    );
+    assert_eq!(seen.len() as u64, last + u64::from(!seen.is_empty()), "faulted, and then not any more");
+    assert!(last < 1900, "a new child of the target was never faulted");
+    world.daemon.json(&format!("stop {id}"));
 }

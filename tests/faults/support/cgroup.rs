@@ -28,9 +28,19 @@ impl Cgroup {
     }
 
     pub fn child(&self, name: &str) -> Self {
-        let directory = self.directory.join(name);
+        Self::at((self.path.clone(), self.directory.clone()), name)
+    }
+
+    /// What [`Cgroup::at`] makes children of.
+    pub fn root(&self) -> (String, PathBuf) {
+        (self.path.clone(), self.directory.clone())
+    }
+
+    /// A child of a cgroup that somebody else holds.
+    pub fn at((path, directory): (String, PathBuf), name: &str) -> Self {
+        let directory = directory.join(name);
         fs::create_dir(&directory).unwrap();
-        Self { path: format!("{}/{name}", self.path), directory }
+        Self { path: format!("{path}/{name}"), directory }
     }
 
     /// Moves the calling process into it.

@@ -33,6 +33,7 @@ fn spawn(dir: &TempDir, ns: &Netns) -> Child {
         .args(["daemon", "--config"])
         .arg(dir.path().join("config.yaml"))
         .env("RUST_LOG", "info")
+        .env("INJECTOR_FAILPOINTS", "1")
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
         .stderr(log)
@@ -139,6 +140,19 @@ impl Daemon {
     #[track_caller]
     pub fn fault(&self, id: &str) -> Value {
         self.json(&format!("status {id}"))
+    }
+
+    /// One fault's document when it has ended; waits up to so many seconds for that.
+    #[track_caller]
+    pub fn ended(&self, id: &str, seconds: u64) -> Value {
+        super::wait_for(seconds, &format!("the end of {id}"), || {
+            Some(self.fault(id)).filter(|fault| fault["state"] == "ended")
+        })
+    }
+
+    /// A file of its own.
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
+        self.dir.path().join(name)
     }
 
     /// One counter of a fault.

@@ -5,6 +5,7 @@ pub mod cgroup;
 pub mod child;
 pub mod daemon;
 pub mod netns;
+pub mod stream;
 pub mod traffic;
 
 use cgroup::Cgroup;
@@ -80,6 +81,34 @@ impl World {
 /// Which kernel this is, as the harness names it: `native`, `6.1`, `6.12`, `6.1-override`.
 pub fn kernel() -> String {
     std::env::var("INJECTOR_KERNEL").unwrap_or_else(|_| "native".into())
+}
+
+/// How much of something: the soak's figure if `INJECTOR_SOAK` is set, CI's otherwise, and less under emulation.
+pub fn figure(ci: u64, soak: u64, emulated: u64) -> u64 {
+    match (std::env::var_os("INJECTOR_SOAK"), kernel().as_str()) {
+        (Some(_), _) => soak,
+        (None, "native") => ci,
+        (None, _) => emulated,
+    }
+}
+
+/// Milliseconds on a clock that all processes share.
+pub fn now_ms() -> u64 {
+    let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).unwrap();
+    u64::try_from(now.tv_sec()).unwrap() * 1000 + u64::try_from(now.tv_nsec()).unwrap() / 1_000_000
+}
+
+/// Waits up to so many seconds for something to come true.
+#[track_caller]
+pub fn wait_for<T>(seconds: u64, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = std::time::Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed().as_secs() < seconds, "{what}: not within {seconds} s");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
 }
 
 /// States why a test does not run here. The harness counts it, and fails if it ran nowhere.

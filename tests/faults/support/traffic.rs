@@ -43,10 +43,10 @@ pub fn send_udp(ip: &str, port: u16, n: u64, per_ms: u64) -> (u64, u64) {
 }
 
 /// A word that a forked child shares with its parent.
-struct Flag(*mut u8);
+pub struct Flag(*mut u8);
 
 impl Flag {
-    fn new() -> Self {
+    pub fn new() -> Self {
         // SAFETY: a fresh anonymous page, shared with children that are forked later.
         let page = unsafe {
             libc::mmap(
@@ -62,12 +62,12 @@ impl Flag {
         Self(page.cast())
     }
 
-    fn set(&self) {
+    pub fn set(&self) {
         // SAFETY: the page is mapped as long as `self` lives.
         unsafe { self.0.write_volatile(1) };
     }
 
-    fn is_set(&self) -> bool {
+    pub fn is_set(&self) -> bool {
         // SAFETY: as above.
         unsafe { self.0.read_volatile() != 0 }
     }

@@ -1,0 +1,45 @@
+//! A stream of datagrams that says afterwards when those that were lost had been sent.
+
+use std::{
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use super::{THERE, World, child::Child, now_ms, traffic::Receiver};
+
+/// A stream of datagrams for so long; afterwards the times at which those that were lost had been sent.
+pub struct Stream {
+    receiver: Receiver,
+    sender: Child,
+}
+
+impl Stream {
+    pub fn start(world: &World, span: Duration) -> Self {
+        let receiver = world.receiver(THERE, 9001);
+        let sender = world.in_victim(move || {
+            let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+            socket.connect((THERE, 9001)).unwrap();
+            let begun = Instant::now();
+            let mut sent = Vec::new();
+            for number in 0_u64.. {
+                if begun.elapsed() > span {
+                    break;
+                }
+                sent.push(format!("{}", now_ms()));
+                socket.send(&number.to_be_bytes()).unwrap();
+                sleep(Duration::from_millis(2));
+            }
+            sent.join(" ")
+        });
+        Self { receiver, sender }
+    }
+
+    /// When the datagrams that never came were sent, and how many were sent at all.
+    pub fn lost(self) -> (Vec<u64>, usize) {
+        let words = |text: String| text.split_whitespace().map(|w| w.parse().unwrap()).collect::<Vec<u64>>();
+        let sent = words(self.sender.join());
+        let seen = self.receiver.finish().seen;
+        let lost = (0..sent.len()).filter(|n| !seen.contains(&(*n as u64))).map(|n| sent[n]).collect();
+        (lost, sent.len())
+    }
+}
