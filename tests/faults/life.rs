@@ -9,7 +9,7 @@ use std::{
 
 use nix::sys::signal::Signal;
 
-use crate::support::{THERE, World, able, kernel, now_ms, stream::Stream, traffic::send_udp};
+use crate::support::{THERE, World, now_ms, stream::Stream, traffic::send_udp};
 
 #[test]
 fn after_stop_has_returned_the_counters_are_frozen() {
@@ -106,53 +106,13 @@ fn a_budget_stops_the_fault_exactly() {
     assert_eq!((&fault["end"], &fault["counters"]["acted"]), (&"budget".into(), &100.into()), "{fault}");
 }
 
-/// SIGKILL of the daemon: nothing is selected 100 ms later (1 s under emulation), and filters and devices are
-/// gone 1 s after that.
+/// SIGKILL of the daemon at any moment: see [`crate::kills`].
 #[test]
 fn nothing_survives_the_daemons_death() {
     if crate::support::same_as_on_6_1("nothing_survives_the_daemons_death") {
         return;
     }
-    let mut world = World::new();
-    let native = kernel() == "native";
-    let (kills, bound) = if native { (50, 100) } else { (4, 1000) };
-    let delays = able(&world.daemon, "delay").is_ok();
-    let (mut lost_before, mut worst_fault, mut worst_sweep) = (0, 0, 0);
-    for kill in 0..kills {
-        if kill > 0 {
-            world.daemon.restart(&world.here);
-        }
-        let target = world.target();
-        world.daemon.arm(&format!("drop --target {target} --percent 100 --peer {THERE}:9001 --for 1m"));
-        if delays {
-            world.daemon.arm(&format!("delay --target {target} --by 20ms --peer {THERE}:9002 --for 1m"));
-        }
-        let stream = Stream::start(&world, Duration::from_millis(if native { 500 } else { 2500 }));
-        sleep(Duration::from_millis(200));
-        let at = now_ms();
-        world.daemon.kill();
-        let begun = Instant::now();
-        loop {
-            let left = world.here.run("tc", "filter show dev v0 egress") + &world.here.run("ip", "-br link");
-            if !left.contains("injector:") && !left.contains("inj") {
-                break;
-            }
-            let limit = Duration::from_millis(bound + if native { 1000 } else { 8000 });
-            assert!(begun.elapsed() < limit, "kill {kill}: still there after {limit:?}:\n{left}");
-            sleep(Duration::from_millis(10));
-        }
-        worst_sweep = worst_sweep.max(now_ms() - at);
-        let (lost, sent) = stream.lost();
-        assert!(sent > 50);
-        lost_before += lost.iter().filter(|t| **t < at).count();
-        let after = lost.iter().map(|t| t.saturating_sub(at)).max().unwrap_or(0);
-        worst_fault = worst_fault.max(after);
-        assert!(after <= bound, "kill {kill}: a datagram sent {after} ms after the daemon's death was lost");
-    }
-    println!(
-        "n={kills} kills: last fault after {worst_fault} ms, all gone after {worst_sweep} ms; {lost_before} lost before"
-    );
-    assert!(lost_before > kills, "the fault did not act at all");
+    crate::kills::at_random_moments();
 }
 
 /// A daemon that hangs loses its lease, and does not get it back.
@@ -181,4 +141,32 @@ fn a_hung_daemons_fault_lapses_for_good() {
     let fault = world.daemon.fault(&id);
     assert_eq!(fault["end"], "lapsed", "{fault}");
     assert!(world.daemon.log().contains("the lease has run out"), "the kernel's own line is missing");
+}
+
+/// A main loop that hangs loses its lease although the process lives and serves its socket.
+#[test]
+fn a_blocked_main_loops_fault_lapses_for_good() {
+    if crate::support::same_as_on_6_1("a_blocked_main_loops_fault_lapses_for_good") {
+        return;
+    }
+    let world = World::new();
+    let id = world.daemon.arm(&format!("drop --target {} --percent 100 --for 1m", world.target()));
+    let stream = Stream::start(&world, Duration::from_secs(8));
+    sleep(Duration::from_millis(500));
+    let block = world.daemon.path("state").join("block");
+    std::fs::write(&block, "5000").unwrap();
+    // The file is gone when it hangs.
+    crate::support::wait_for(5, "the main loop hangs", || (!block.exists()).then_some(()));
+    let blocked = now_ms();
+    let (lost, sent) = stream.lost();
+    let last = lost.iter().max().copied().unwrap_or(0).saturating_sub(blocked);
+    println!(
+        "n={sent}: {} lost, the last one sent {last} ms after the main loop hung (lease 2000 ms)",
+        lost.len()
+    );
+    assert!(lost.iter().any(|t| *t > blocked), "the fault must live on its lease for a while");
+    assert!(last <= 2300, "a fault was selected {last} ms after the main loop hung");
+    let fault = world.daemon.ended(&id, 10);
+    assert_eq!(fault["end"], "lapsed", "{fault}");
+    assert_eq!(fault["clean"]["left"], serde_json::json!([]), "{fault}");
 }

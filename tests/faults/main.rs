@@ -8,8 +8,11 @@
 mod support;
 
 mod delay;
+mod disk;
 mod forced;
+mod gone;
 mod halt;
+mod kills;
 mod life;
 mod loss;
 mod observe;

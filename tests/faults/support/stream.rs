@@ -5,24 +5,31 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{THERE, World, child::Child, now_ms, traffic::Receiver};
+use super::{
+    THERE, World,
+    child::Child,
+    now_ms,
+    traffic::{Flag, Receiver},
+};
 
 /// A stream of datagrams for so long; afterwards the times at which those that were lost had been sent.
 pub struct Stream {
     receiver: Receiver,
     sender: Child,
+    stop: Flag,
 }
 
 impl Stream {
     pub fn start(world: &World, span: Duration) -> Self {
         let receiver = world.receiver(THERE, 9001);
-        let sender = world.in_victim(move || {
+        let stop = Flag::new();
+        let sender = world.in_victim(|| {
             let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
             socket.connect((THERE, 9001)).unwrap();
             let begun = Instant::now();
             let mut sent = Vec::new();
             for number in 0_u64.. {
-                if begun.elapsed() > span {
+                if begun.elapsed() > span || stop.is_set() {
                     break;
                 }
                 sent.push(format!("{}", now_ms()));
@@ -31,7 +38,13 @@ impl Stream {
             }
             sent.join(" ")
         });
-        Self { receiver, sender }
+        Self { receiver, sender, stop }
+    }
+
+    /// Ends it before its time; then as [`Stream::lost`].
+    pub fn stop(self) -> (Vec<u64>, usize) {
+        self.stop.set();
+        self.lost()
     }
 
     /// When the datagrams that never came were sent, and how many were sent at all.
