@@ -7,6 +7,7 @@
 
 mod support;
 
+mod budget;
 mod delay;
 mod disk;
 mod forced;
@@ -18,3 +19,4 @@ mod loss;
 mod observe;
 mod open;
 mod protect;
+mod shadow;
