@@ -49,10 +49,15 @@ impl Stream {
 
     /// When the datagrams that never came were sent, and how many were sent at all.
     pub fn lost(self) -> (Vec<u64>, usize) {
-        let words = |text: String| text.split_whitespace().map(|w| w.parse().unwrap()).collect::<Vec<u64>>();
-        let sent = words(self.sender.join());
+        let all = self.all();
+        (all.iter().filter(|(_, came)| !came).map(|(at, _)| *at).collect(), all.len())
+    }
+
+    /// When each datagram was sent, and whether it came.
+    pub fn all(self) -> Vec<(u64, bool)> {
+        let sent = self.sender.join();
         let seen = self.receiver.finish().seen;
-        let lost = (0..sent.len()).filter(|n| !seen.contains(&(*n as u64))).map(|n| sent[n]).collect();
-        (lost, sent.len())
+        let times = sent.split_whitespace().map(|word| word.parse().unwrap());
+        times.zip(0..).map(|(at, number)| (at, seen.contains(&number))).collect()
     }
 }
