@@ -146,19 +146,18 @@ fn what_belongs_to_another_is_not_believed() {
 
 #[test]
 fn a_configuration_that_others_can_change_is_not_trusted() {
-    use std::os::unix::fs::PermissionsExt as _;
     let directory = tempfile::tempdir().unwrap();
     let (file, link) = (directory.path().join("config.yaml"), directory.path().join("link"));
-    std::fs::write(&file, "").unwrap();
-    std::os::unix::fs::symlink(&file, &link).unwrap();
-    let me = nix::unistd::geteuid();
-    let mode = |path: &std::path::Path, mode| {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    fs::write(&file, "").unwrap();
+    symlink(&file, &link).unwrap();
+    let me = geteuid();
+    let mode = |path: &Path, mode| {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     };
     let judge = || crate::limits::file::only_owned_by(&link, me);
     mode(&file, 0o644);
     assert!(judge().is_ok());
-    assert!(crate::limits::file::only_owned_by(&link, nix::unistd::Uid::from_raw(me.as_raw() + 1)).is_err());
+    assert!(crate::limits::file::only_owned_by(&link, Uid::from_raw(me.as_raw() + 1)).is_err());
     mode(&file, 0o664);
     assert!(judge().unwrap_err().message.contains("written by others"));
     mode(&file, 0o644);
