@@ -22,8 +22,10 @@ pub const HURT_WINDOWS: u32 = 3;
 const FACTOR: f64 = 3.0;
 /// and at least so many microseconds,
 const RTT_MARGIN_US: u64 = 5_000;
-/// or so large a share of segments above it.
+/// or so large a share of segments above it,
 const SHARE_MARGIN: f64 = 0.01;
+/// and so many times what the worst second before had: retransmits come in bursts, and those are normal life too.
+const BURST_FACTOR: f64 = 1.5;
 
 /// What the last second says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +58,8 @@ pub struct Guard {
     last: Option<Aggregate>,
     /// The last seconds without a fault, oldest first.
     before: VecDeque<Aggregate>,
-    /// The sum of `before` when the first fault was armed; set while one is.
-    baseline: Option<Aggregate>,
+    /// What `before` was when the first fault was armed; set while one is.
+    baseline: Option<Baseline>,
     /// Hurt seconds in a row.
     hurt: u32,
 }
@@ -71,7 +73,7 @@ impl Guard {
     /// Freezes what is normal. A second fault is compared with the time before the first.
     pub fn arm(&mut self) {
         if self.baseline.is_none() {
-            self.baseline = Some(sum(&self.before));
+            self.baseline = Some(Baseline::of(&self.before));
             self.hurt = 0;
         }
     }
@@ -110,9 +112,29 @@ impl Guard {
     }
 }
 
+/// Normal life.
+#[derive(Clone, Debug)]
+struct Baseline {
+    sum: Aggregate,
+    /// The highest share of retransmits in one of its seconds, of those with segments enough.
+    worst: f64,
+}
+
+impl Baseline {
+    fn of(seconds: &VecDeque<Aggregate>) -> Self {
+        let judged = seconds.iter().filter(|second| second.segments >= MIN_SAMPLES);
+        Self { sum: sum(seconds), worst: judged.map(resent).fold(0.0, f64::max) }
+    }
+}
+
+/// The share of the segments that were sent again; of 1 or more.
+fn resent(a: &Aggregate) -> f64 {
+    a.retransmits as f64 / a.segments as f64
+}
+
 /// One second against the baseline: `Ok` if at least one of the two signals could be judged and none is hurt.
-fn judge(baseline: &Aggregate, window: &Aggregate) -> Verdict {
-    let (rtt, share) = (rtt(baseline, window), share(baseline, window));
+fn judge(baseline: &Baseline, window: &Aggregate) -> Verdict {
+    let (rtt, share) = (rtt(&baseline.sum, window), share(baseline, window));
     let hurt: Vec<String> = [&rtt, &share].into_iter().flatten().flatten().cloned().collect();
     match (hurt.is_empty(), rtt, share) {
         (false, ..) => Verdict::Hurt(hurt.join("; ")),
@@ -145,11 +167,10 @@ fn rtt(baseline: &Aggregate, window: &Aggregate) -> Signal {
     Ok(Some(format!("RTT p99 is {:.1} ms, it was {:.1} ms before the fault", ms(now), ms(before))))
 }
 
-fn share(baseline: &Aggregate, window: &Aggregate) -> Signal {
-    enough("segments", baseline.segments, window.segments)?;
-    let of = |a: &Aggregate| a.retransmits as f64 / a.segments as f64;
-    let (before, now) = (of(baseline), of(window));
-    if now <= FACTOR * before || now <= before + SHARE_MARGIN {
+fn share(baseline: &Baseline, window: &Aggregate) -> Signal {
+    enough("segments", baseline.sum.segments, window.segments)?;
+    let (before, now) = (resent(&baseline.sum), resent(window));
+    if now <= FACTOR * before || now <= before + SHARE_MARGIN || now <= BURST_FACTOR * baseline.worst {
         return Ok(None);
     }
     let percent = |share: f64| share * 100.0;

@@ -125,3 +125,109 @@ fn counters_that_went_backwards_are_nothing() {
     let said = node.0.tick(&ZERO);
     assert_eq!(said.to_string(), "not judged: 0 samples of 200 (round trips in the last second)");
 }
+
+/// Numbers that a seed determines: splitmix64.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// In 0 < x <= 1.
+    fn share(&mut self) -> f64 {
+        ((self.roll() >> 11) as f64 + 1.0) / (1_u64 << 53) as f64
+    }
+}
+
+/// A node with noise: a heavy tail (Pareto, alpha 1.5), traffic that goes up and down tenfold in minutes and jumps
+/// besides, a second or two in which everything is slower, and bursts of retransmits. Slower for three seconds in a row
+/// is no noise: that is what the guard is for.
+struct Noisy {
+    dice: Dice,
+    second: u32,
+    level: f64,
+    burst: u32,
+    slow: u32,
+    rest: u32,
+}
+
+impl Noisy {
+    fn new(seed: u64) -> Self {
+        Self { dice: Dice(seed), second: 0, level: 1.0, burst: 0, slow: 0, rest: 0 }
+    }
+
+    /// One second, with round trips `factor` times as long as usual.
+    fn second(&mut self, factor: f64) -> Aggregate {
+        self.second += 1;
+        let dice = &mut self.dice;
+        // 250 to 2,500 segments a second.
+        let tide = (f64::from(self.second) / 120.0).sin() * 0.5 + 0.5;
+        if dice.share() < 0.05 {
+            self.level = 0.3 + dice.share();
+        }
+        let segments = (250.0 * 10_f64.powf((tide * self.level).clamp(0.0, 1.0))) as u64;
+        // A burst of one or two seconds, four times a minute; the same for seconds of a busy disk or a long pause.
+        if dice.share() < 1.0 / 15.0 {
+            self.burst = 1 + u32::from(dice.share() < 0.5);
+        }
+        if self.rest == 0 && dice.share() < 1.0 / 30.0 {
+            self.slow = 1 + u32::from(dice.share() < 0.3);
+            self.rest = self.slow + 2;
+        }
+        let share = if self.burst > 0 { 0.06 * dice.share() } else { 0.004 * dice.share() };
+        let slower = if self.slow > 0 { 1.0 + 9.0 * dice.share() } else { 1.0 };
+        for left in [&mut self.burst, &mut self.slow, &mut self.rest] {
+            *left = left.saturating_sub(1);
+        }
+        let mut window = Aggregate { segments, retransmits: (segments as f64 * share) as u64, ..ZERO };
+        for _ in 0..segments * 4 / 5 {
+            let us = 1_000.0 * factor * slower * dice.share().powf(-1.0 / 1.5);
+            window.rtt[injector_ebpf::hist::bucket(us.min(60e6) as u32)] += 1;
+            window.samples += 1;
+        }
+        window
+    }
+}
+
+const SEEDS: [u64; 12] = [1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233];
+
+#[test]
+fn half_an_hour_of_a_noisy_but_healthy_node_does_not_fire() {
+    for seed in SEEDS {
+        let mut noise = Noisy::new(seed);
+        let mut node = Node(Guard::new(), ZERO);
+        node.0.tick(&ZERO);
+        for _ in 0..60 {
+            node.second(noise.second(1.0));
+        }
+        node.0.arm();
+        for second in 0..1_800 {
+            let said = node.second(noise.second(1.0));
+            assert!(!matches!(said, Verdict::Abort(_)), "seed {seed}, second {second}: {said}");
+        }
+    }
+}
+
+#[test]
+fn in_the_same_noise_ten_times_the_round_trips_fire_at_once() {
+    for seed in SEEDS {
+        for lull in [0, 60, 1_700] {
+            let mut noise = Noisy::new(seed);
+            let mut node = Node(Guard::new(), ZERO);
+            node.0.tick(&ZERO);
+            for _ in 0..60 {
+                node.second(noise.second(1.0));
+            }
+            node.0.arm();
+            for _ in 0..lull {
+                node.second(noise.second(1.0));
+            }
+            let fired = (1..=4).find(|_| matches!(node.second(noise.second(10.0)), Verdict::Abort(_)));
+            assert!(fired.is_some(), "seed {seed}, after {lull} s");
+        }
+    }
+}
