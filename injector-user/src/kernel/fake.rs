@@ -2,7 +2,7 @@
 //! the real kernel behaves like this: the native and VM tests are for that.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -36,6 +36,8 @@ pub struct State {
     pub held: Held,
     /// What [`Kernel::aggregate`] answers for the control group.
     pub control: Aggregate,
+    /// What it answers for every rule's target.
+    pub target: Aggregate,
     /// Renewing the lease fails from now on.
     pub lapsed: bool,
     /// The halt word.
@@ -52,6 +54,12 @@ pub struct State {
     pub traffic: BTreeMap<u64, Aggregate>,
     /// What is applied; a test may take something away.
     pub steps: Vec<Step>,
+    /// Which calls fail, by name, until they are taken out: `change_rule`, `set_cgroups`, `cgroup_aggregates`, ...
+    pub failing: BTreeSet<&'static str>,
+    /// What [`Kernel::protect`] was last told.
+    pub protection: Protection,
+    /// What [`Kernel::clsact`] answers.
+    pub clsact: Vec<(u64, u32)>,
 }
 
 /// See the module.
@@ -79,6 +87,7 @@ impl Default for Fake {
                 stats: RuleStats::ZERO,
                 held: Held::default(),
                 control,
+                target: control,
                 lapsed: false,
                 halted: true,
                 fail_at: None,
@@ -87,6 +96,9 @@ impl Default for Fake {
                 node_refusals: 0,
                 traffic: BTreeMap::new(),
                 steps: Vec::new(),
+                failing: BTreeSet::new(),
+                protection: Protection::default(),
+                clsact: Vec::new(),
             })),
         }
     }
@@ -98,8 +110,23 @@ impl Fake {
         f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn call(&self, text: String) {
-        self.with(|state| state.calls.push(text));
+    /// Notes a call, unless it is to fail.
+    fn call(&self, name: &'static str, rest: &str) -> Result<()> {
+        self.with(|state| {
+            if state.failing.contains(name) {
+                bail!("the fake kernel was told to refuse {name}");
+            }
+            state.calls.push(format!("{name} {rest}").trim_end().to_owned());
+            Ok(())
+        })
+    }
+
+    /// The same for a call that is not noted.
+    fn may(&self, name: &'static str) -> Result<()> {
+        if self.with(|state| state.failing.contains(name)) {
+            bail!("the fake kernel was told to refuse {name}");
+        }
+        Ok(())
     }
 }
 
@@ -130,7 +157,10 @@ impl Kernel for Fake {
 
     fn undo(&mut self, step: &Step) -> Result<()> {
         self.with(|state| {
-            state.steps.retain(|held| held != step);
+            // What two faults share is taken away by the last of them.
+            if let Some(at) = state.steps.iter().position(|held| held == step) {
+                state.steps.remove(at);
+            }
             state.calls.push(format!("undo {step:?}"));
         });
         Ok(())
@@ -141,23 +171,25 @@ impl Kernel for Fake {
     }
 
     fn set_rule(&mut self, slot: u32, rule: &Rule) -> Result<()> {
+        self.call("set_rule", &slot.to_string())?;
         self.with(|state| state.rules.insert(slot, *rule));
-        self.call(format!("set_rule {slot}"));
         Ok(())
     }
 
     fn change_rule(&mut self, slot: u32, rule: &Rule) -> Result<()> {
+        self.call("change_rule", &slot.to_string())?;
         self.with(|state| state.rules.insert(slot, *rule));
-        self.call(format!("change_rule {slot}"));
         Ok(())
     }
 
-    fn set_budget(&mut self, _slot: u32, budget: &Budget) -> Result<()> {
+    fn set_budget(&mut self, slot: u32, budget: &Budget) -> Result<()> {
+        self.call("set_budget", &slot.to_string())?;
         self.with(|state| state.budget = *budget);
         Ok(())
     }
 
     fn set_node_budget(&mut self, budget: &Budget) -> Result<()> {
+        self.may("set_node_budget")?;
         self.with(|state| state.node_budget = *budget);
         Ok(())
     }
@@ -167,27 +199,28 @@ impl Kernel for Fake {
     }
 
     fn free_rule(&mut self, slot: u32) -> Result<()> {
+        self.call("free_rule", &slot.to_string())?;
         self.with(|state| state.rules.remove(&slot));
-        self.call(format!("free_rule {slot}"));
         Ok(())
     }
 
     fn set_cgroups(&mut self, entries: &BTreeMap<u64, CgroupEntry>) -> Result<()> {
+        self.may("set_cgroups")?;
         self.with(|state| state.cgroups.clone_from(entries));
         Ok(())
     }
 
     fn observe(&mut self, _roots: &[String]) -> Result<()> {
-        Ok(())
+        self.may("observe")
     }
 
-    fn protect(&mut self, _protection: &Protection) -> Result<()> {
+    fn protect(&mut self, protection: &Protection) -> Result<()> {
+        self.with(|state| state.protection.clone_from(protection));
         Ok(())
     }
 
     fn lease(&mut self, _span: Duration) -> Result<()> {
-        self.call("lease".into());
-        Ok(())
+        self.call("lease", "")
     }
 
     fn renew(&mut self, _span: Duration) -> Result<bool> {
@@ -195,7 +228,7 @@ impl Kernel for Fake {
     }
 
     fn deadline(&mut self, slot: u32, span: Duration) -> Result<u64> {
-        self.call(format!("deadline {slot} {span:?}"));
+        self.call("deadline", &format!("{slot} {span:?}"))?;
         Ok(0)
     }
 
@@ -207,11 +240,12 @@ impl Kernel for Fake {
         Ok(self.with(|state| state.stats))
     }
 
-    fn aggregate(&mut self, _index: u32) -> Result<Aggregate> {
-        Ok(self.with(|state| state.control))
+    fn aggregate(&mut self, index: u32) -> Result<Aggregate> {
+        Ok(self.with(|state| if index == 0 { state.control } else { state.target }))
     }
 
     fn cgroup_aggregates(&mut self, exists: &dyn Fn(u64) -> bool) -> Result<BTreeMap<u64, Aggregate>> {
+        self.may("cgroup_aggregates")?;
         Ok(self.with(|state| {
             state.traffic.retain(|id, _| exists(*id));
             state.traffic.clone()
@@ -251,18 +285,18 @@ impl Kernel for Fake {
     }
 
     fn clsact(&self) -> Vec<(u64, u32)> {
-        Vec::new()
+        self.with(|state| state.clsact.clone())
     }
 
     fn flush_log(&mut self) {}
 
     fn release(&mut self) {
-        self.call("release".into());
+        self.with(|state| state.calls.push("release".into()));
     }
 
     fn set_halt(&mut self, halted: bool) -> Result<()> {
+        self.call("halt", &halted.to_string())?;
         self.with(|state| state.halted = halted);
-        self.call(format!("halt {halted}"));
         Ok(())
     }
 
