@@ -1,29 +1,27 @@
-//! Arming: plan, audit, journal, apply, arm. On the first error everything is undone in reverse.
+//! Arming: plan, approval, audit, journal; then the kernel.
 
-use std::time::{Duration, SystemTime};
+use std::time::Instant;
 
-use injector_ebpf::{
-    flow::Aggregate,
-    rule::{RULE_SHADOW, RuleStats},
-};
-use tracing::{info, warn};
+use injector_ebpf::rule::{RULE_SHADOW, Rule};
+use tracing::info;
 
 use super::{
     audit::{Action, Decision},
     engine::Engine,
-    fault::{Fault, since_boot},
+    fault::Fault,
     halt::now,
     handle::Who,
     instance::random,
     journal::Entry,
+    pending::Pending,
+    planning::For,
 };
 use crate::{
-    api::types::FaultDoc,
+    api::types::{EndKind, FaultDoc},
     error::Error,
-    kernel::Kernel,
     limits::may_arm,
-    observe::Recent,
-    plan::{Plan, Step},
+    observe::ZERO,
+    plan::Plan,
     spec::FaultSpec,
 };
 
@@ -44,11 +42,15 @@ impl Engine {
                 || self.pending.has(id)
         };
         if let Some(name) = &spec.name {
-            let armed = self.faults.iter().any(|fault| fault.id == name.as_str());
-            return if armed {
+            let name = name.as_str();
+            return if self.faults.iter().any(|fault| fault.id == name) {
                 Err(Error::usage(format!("a fault named {name} is armed already")).hint("take another name"))
+            } else if self.pending.has(name) {
+                // Whoever is about to approve it must get what he has read.
+                Err(Error::usage(format!("a request named {name} waits for approval already"))
+                    .hint("take another name"))
             } else {
-                Ok(name.as_str().to_owned())
+                Ok(name.to_owned())
             };
         }
         loop {
@@ -66,7 +68,7 @@ impl Engine {
 
     /// Makes it happen, or changes nothing.
     pub(super) fn start(&mut self, spec: &FaultSpec, who: &Who) -> Result<FaultDoc, Error> {
-        let result = self.try_start(spec, who, None);
+        let result = self.may_begin(spec.shadow).and_then(|()| self.try_start(spec, who, None));
         self.tell(&result, if spec.shadow { Action::Shadow } else { Action::Arm }, who);
         result
     }
@@ -89,195 +91,162 @@ impl Engine {
     }
 
     fn try_arm(&mut self, id: &str, who: &Who) -> Result<FaultDoc, Error> {
+        // First: it may end faults, and what is found before it may be another one after it.
+        self.may_begin(false)?;
         if let Some(pending) = self.pending.take(id) {
             let pending = pending?;
-            return self.try_start(&pending.spec, who, Some(pending.id));
+            let result = match self.shadow(&pending.id) {
+                Some(index) => self.make_real(index, who, Some(&pending)),
+                None => self.try_start(&pending.spec, who, Some(&pending)),
+            };
+            if result.is_err() {
+                self.pending.put_back(pending);
+            }
+            return result;
         }
         let id = self.find(id)?.id;
-        let shadow =
-            self.faults.iter().position(|fault| fault.id == id && fault.lives() && fault.is_shadow());
-        let Some(index) = shadow else {
+        let Some(index) = self.shadow(&id) else {
             return Err(Error::usage(format!("{id} is no shadow: there is nothing to arm"))
                 .hint("injector status shows which faults are shadows"));
         };
-        self.may_begin(false)?;
-        let spec = FaultSpec { shadow: false, ..self.faults[index].plan.spec().clone() };
-        // The same request once more, against the limits as they are now; the shadow itself does not count.
-        let (plan, _) = self.plan(&spec, Some(index))?;
-        self.approved(&plan, &id, who)?;
-        let decision = Decision::allowed(Action::Arm, who).fault(&id).spec(&spec, &plan.summary());
-        self.audit.record(&decision)?;
+        self.make_real(index, who, None)
+    }
+
+    /// The place of the shadow with this id.
+    fn shadow(&self, id: &str) -> Option<usize> {
+        self.faults.iter().position(|fault| fault.id == id && fault.lives() && fault.is_shadow())
+    }
+
+    /// One write, if the limits of now allow it. What it is attached to stays.
+    fn make_real(&mut self, index: usize, who: &Who, approved: Option<&Pending>) -> Result<FaultDoc, Error> {
+        let (plan, _) = self.plan_for(For::Arming(index))?;
+        let id = self.faults[index].id.clone();
+        self.approved(&plan, &id, who, approved)?;
+        self.audit.record(&begins(Action::Arm, &plan, &id, who, approved))?;
+        let sums = self.sums();
+        self.refresh(index);
+        if !self.faults.iter().any(Fault::acts) {
+            self.guard.arm();
+        }
         let fault = &mut self.faults[index];
-        fault.rule.flags &= !RULE_SHADOW;
+        let rule = Rule { flags: fault.rule.flags & !RULE_SHADOW, ..fault.rule };
+        if let Err(error) = self.kernel.change_rule(fault.slot, &rule) {
+            if !self.faults.iter().any(Fault::acts) {
+                self.guard.disarm();
+            }
+            return Err(failed(error));
+        }
+        fault.rule = rule;
         fault.plan.made_real();
-        let (slot, rule) = (fault.slot, fault.rule);
-        self.kernel.change_rule(slot, &rule).map_err(failed)?;
-        self.policy.began();
-        let fault = &self.faults[index];
+        // It begins now: what the shadow saw was before it.
+        fault.before = sums.map_or(ZERO, |sums| self.history.window(&sums, &fault.cgroups));
+        (fault.target_before, fault.control_before) = (fault.target_now, fault.control_now);
+        fault.begun = self.policy.begins_again(fault.begun);
         Ok(fault.doc(fault.state()))
     }
 
     /// Nothing speaks against arming anything.
     fn may_begin(&mut self, shadow: bool) -> Result<(), Error> {
-        // The lever may have been pulled since the last tick.
-        self.tick();
+        if self.shutting_down {
+            return Err(Error::unreachable("the daemon is ending"));
+        }
+        // The lever may have been pulled, and the lease may have run out, since the last tick. Not a tick for every
+        // request: they would take a ramp up faster than its time.
+        self.watch_halt();
+        if Instant::now() >= self.next_tick {
+            self.tick();
+        }
         self.refuse_halted()?;
         self.policy.refuse()?;
         may_arm(&self.policy.limits, shadow)
     }
 
     /// What exceeds a soft limit waits for a second person.
-    fn approved(&mut self, plan: &Plan, id: &str, who: &Who) -> Result<(), Error> {
+    fn approved(
+        &mut self,
+        plan: &Plan,
+        id: &str,
+        who: &Who,
+        approved: Option<&Pending>,
+    ) -> Result<(), Error> {
         let over = &plan.allowed().needs_approval;
-        if over.is_empty() {
+        if over.is_empty() || approved.is_some_and(|pending| pending.covers(over)) {
             return Ok(());
         }
-        let id = if self.faults.iter().any(|fault| fault.id == id) {
-            self.new_id(plan.spec())?
-        } else {
-            id.to_owned()
-        };
-        Err(self.pending.add(id, plan.spec(), who, plan.summary(), over))
+        let spec = FaultSpec { shadow: false, ..plan.spec().clone() };
+        Err(self.pending.add(id.to_owned(), &spec, who, plan.summary(), over))
     }
 
-    /// `approved` is the id of a request that a second person agreed to.
+    /// `approved` is the request that a second person agreed to, if it is one.
     fn try_start(
         &mut self,
         spec: &FaultSpec,
         who: &Who,
-        approved: Option<String>,
+        approved: Option<&Pending>,
     ) -> Result<FaultDoc, Error> {
-        self.may_begin(spec.shadow)?;
-        let (plan, flows) = self.plan(spec, None)?;
+        let (plan, flows) = self.plan_for(For::New(spec))?;
         let id = match approved {
-            Some(id) => id,
-            None => {
-                let id = self.new_id(spec)?;
-                if !spec.shadow {
-                    self.approved(&plan, &id, who)?;
-                }
-                id
-            }
+            Some(pending) => pending.id.clone(),
+            None => self.new_id(spec)?,
         };
+        if !spec.shadow {
+            self.approved(&plan, &id, who, approved)?;
+        }
         let slot = self.free_slot()?;
+        self.settle()?;
         info!("{who} (pid {}) asks for {id}: {}", who.pid, plan.summary());
         // Nothing is done that cannot be recorded.
         let action = if spec.shadow { Action::Shadow } else { Action::Arm };
-        self.audit.record(&Decision::allowed(action, who).fault(&id).spec(spec, &plan.summary()))?;
+        self.audit.record(&begins(action, &plan, &id, who, approved))?;
         self.journal
             .write(&Entry::Begin { id: id.clone(), steps: plan.steps().to_vec(), at: now() })
             .map_err(|error| failed(error).hint("nothing is armed that cannot be journalled"))?;
-        if !self.faults.iter().any(Fault::lives) {
+        if !spec.shadow && !self.faults.iter().any(Fault::acts) {
             self.guard.arm();
         }
         let fault = match self.make(id.clone(), slot, plan, flows, who) {
             Ok(fault) => fault,
             Err(error) => {
                 let _logged = self.journal.write(&Entry::End { id, at: now() });
-                if !self.faults.iter().any(Fault::lives) {
+                if !self.faults.iter().any(Fault::acts) {
                     self.guard.disarm();
                 }
                 return Err(failed(error));
             }
         };
-        let doc = fault.doc(fault.state());
         self.faults.push(fault);
-        self.policy.began();
         // The rule means nobody until its cgroups are known: this arms it.
         self.publish();
-        Ok(doc)
+        let index = self.faults.len() - 1;
+        if self.unpublished {
+            let why = "its cgroups cannot be written, and it would mean nobody";
+            self.end(index, EndKind::Aborted, why);
+            return Err(Error::failed(format!("{id}: {why}")).hint("the daemon's log says why"));
+        }
+        let fault = &self.faults[index];
+        Ok(fault.doc(fault.state()))
     }
 
-    /// Attaches and arms it; on an error nothing of it is left.
-    fn make(&mut self, id: String, slot: u32, plan: Plan, flows: u64, who: &Who) -> anyhow::Result<Fault> {
-        let before = (self.kernel.aggregate(1 + slot)?, self.kernel.aggregate(0)?);
-        let applied = self.apply(&plan, slot);
-        // Also of what failed: a qdisc may have been made.
-        let made = self.kernel.clsact();
-        let journalled = if made.is_empty() { Ok(()) } else { self.journal.write(&Entry::Clsact { made }) };
-        applied?;
-        if let Err(error) = journalled {
-            let freed = self.kernel.free_rule(slot);
-            undo(self.kernel.as_mut(), plan.steps().iter().rev());
-            freed?;
-            return Err(error);
+    /// A slot that was freed must mean nobody before it is another rule's.
+    fn settle(&mut self) -> Result<(), Error> {
+        if self.unpublished {
+            self.publish();
         }
-        Ok(self.new_fault(id, slot, plan, flows, who, before))
-    }
-
-    fn new_fault(
-        &mut self,
-        id: String,
-        slot: u32,
-        plan: Plan,
-        flows: u64,
-        who: &Who,
-        (target, control): (Aggregate, Aggregate),
-    ) -> Fault {
-        let cgroups: Vec<u64> = plan.allowed().cgroups.iter().map(|cgroup| cgroup.id).collect();
-        let before = self.sums().map(|sums| self.history.window(&sums, &cgroups));
-        Fault {
-            id,
-            slot,
-            started: SystemTime::now(),
-            ends: since_boot() + plan.ttl(),
-            end: None,
-            by: who.to_string(),
-            rule: *plan.rule(),
-            held: Duration::ZERO,
-            before: before.unwrap_or(crate::observe::ZERO),
-            target_recent: Recent::default(),
-            control_recent: Recent::default(),
-            cgroups,
-            processes: plan.processes().len() as u64,
-            flows,
-            target_before: target,
-            control_before: control,
-            target_now: target,
-            control_now: control,
-            stats: RuleStats::ZERO,
-            tail_drops: 0,
-            lost_in_drain: 0,
-            control_verdict: "not judged: armed just now".into(),
-            lost_since: None,
-            plan,
+        if self.unpublished {
+            return Err(Error::failed("the kernel's table of cgroups cannot be written")
+                .hint("the daemon's log says why; nothing is armed meanwhile"));
         }
-    }
-
-    fn apply(&mut self, plan: &Plan, slot: u32) -> anyhow::Result<()> {
-        let first = !self.faults.iter().any(Fault::lives);
-        let mut done: Vec<&Step> = Vec::new();
-        let mut result = Ok(());
-        for step in plan.steps() {
-            result = self.kernel.apply(step);
-            if result.is_err() {
-                break;
-            }
-            done.push(step);
-        }
-        let result = result
-            .and_then(|()| self.kernel.set_budget(slot, plan.budget()))
-            // Attaching can take longer than a lease: the gate opens when all of it is there.
-            .and_then(|()| if first { self.kernel.lease(self.settings.lease) } else { Ok(()) })
-            .and_then(|()| self.kernel.deadline(slot, plan.ttl()).map(|_| ()))
-            .and_then(|()| self.kernel.set_rule(slot, plan.rule()));
-        if result.is_err() {
-            undo(self.kernel.as_mut(), done.into_iter().rev());
-        }
-        result
+        Ok(())
     }
 }
 
-/// Undoes, and goes on after an error: what can be taken away is.
-pub(super) fn undo<'a>(kernel: &mut dyn Kernel, steps: impl Iterator<Item = &'a Step>) -> Vec<String> {
-    let mut left = Vec::new();
-    for step in steps {
-        if let Err(error) = kernel.undo(step) {
-            warn!("{step:?} cannot be undone: {error:#}");
-            left.push(format!("{step:?}: {error:#}"));
-        }
+/// What the audit log says of it.
+fn begins(action: Action, plan: &Plan, id: &str, who: &Who, approved: Option<&Pending>) -> Decision {
+    let decision = Decision::allowed(action, who).fault(id).spec(plan.spec(), &plan.summary());
+    match approved.and_then(Pending::approved_by) {
+        Some(second) => decision.reason(&format!("approved by {second}")),
+        None => decision,
     }
-    left
 }
 
 pub(super) fn failed(error: impl Into<anyhow::Error>) -> Error {

@@ -6,6 +6,7 @@ use super::{
     audit::{Action, Decision},
     engine::Engine,
     handle::Who,
+    planning::For,
 };
 use crate::{
     api::types::{EndKind, LimitsDoc, PendingDoc},
@@ -33,9 +34,9 @@ impl Engine {
             if !self.faults[index].lives() {
                 continue;
             }
-            let (spec, shadow) = (self.faults[index].plan.spec().clone(), self.faults[index].is_shadow());
-            let allowed =
-                may_arm(&self.policy.limits, shadow).and_then(|()| self.plan(&spec, Some(index)).map(|_| ()));
+            let shadow = self.faults[index].is_shadow();
+            let allowed = may_arm(&self.policy.limits, shadow)
+                .and_then(|()| self.plan_for(For::Keeping(index)).map(|_| ()));
             if let Err(error) = allowed {
                 self.end(index, EndKind::Aborted, &format!("the new limits refuse it: {}", error.message));
             }

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant, SystemTime};
 use tracing::{error, info};
 
 use super::{
-    arm::undo,
     engine::Engine,
     fault::{End, Fault},
+    make::undo,
     recovering::Recovering,
 };
 use crate::{
@@ -65,7 +65,11 @@ impl Engine {
         });
         self.publish();
         let fault = &self.faults[index];
+        // A request to arm it has nothing left to arm.
+        self.pending.withdraw(&fault.id);
         if !fault.is_shadow() {
+            // Its name may have been another one's, a moment ago.
+            self.recovering.retain(|one| one.id != fault.id);
             self.recovering.push(Recovering {
                 id: fault.id.clone(),
                 cgroups: fault.cgroups.clone(),
@@ -73,11 +77,13 @@ impl Engine {
                 since: begun,
             });
         }
-        if !self.faults.iter().any(Fault::lives) {
+        if !self.faults.iter().any(Fault::acts) {
             self.guard.disarm();
-            if let Err(error) = self.kernel.forget_ends() {
-                error!("the targets' ends cannot be forgotten: {error:#}");
-            }
+        }
+        if !self.faults.iter().any(Fault::lives)
+            && let Err(error) = self.kernel.forget_ends()
+        {
+            error!("the targets' ends cannot be forgotten: {error:#}");
         }
     }
 

@@ -25,7 +25,6 @@ use super::{
 };
 use crate::{
     api::types::{EndKind, FaultDoc, HaltDoc},
-    error::Error,
     kernel::{Kernel, probe},
     limits::{Mode, Protection},
     observe::{Guard, History},
@@ -76,9 +75,12 @@ pub struct Engine {
     pub(super) waiters: Waiters,
     pub(super) watch_until: Vec<(TargetSpec, Instant)>,
     pub(super) node_refusals: u64,
-    next_rescan: Instant,
-    next_second: Instant,
-    shutting_down: bool,
+    /// The kernel may still have a rule's bit on a cgroup that it no longer means.
+    pub(super) unpublished: bool,
+    pub(super) next_tick: Instant,
+    pub(super) next_rescan: Instant,
+    pub(super) next_second: Instant,
+    pub(super) shutting_down: bool,
 }
 
 impl Engine {
@@ -118,6 +120,8 @@ impl Engine {
             waiters: Waiters::default(),
             watch_until: Vec::new(),
             node_refusals: 0,
+            unpublished: false,
+            next_tick: now,
             next_rescan: now,
             next_second: now,
             shutting_down: false,
@@ -126,29 +130,31 @@ impl Engine {
         engine.kernel.set_node_budget(&engine.policy.limits.budget.node)?;
         engine.kernel.prepare(engine.policy.limits.mode != Mode::Observe)?;
         engine.kernel.set_halt(engine.halted.is_some())?;
-        engine.protect()?;
+        engine.protect(&[])?;
         engine.rescan();
         Ok(engine)
     }
 
     /// Runs until it is told to end, and everything has ended.
     pub fn run(mut self, requests: &Receiver<Request>) {
-        let mut next_tick = Instant::now();
         // Whoever follows a fault is still told how it ended.
         let mut gone_at: Option<Instant> = None;
         loop {
-            match requests.recv_timeout(next_tick.saturating_duration_since(Instant::now())) {
+            let wait = self.next_tick.saturating_duration_since(Instant::now());
+            match requests.recv_timeout(wait) {
                 Ok(request) => {
                     self.request(request);
                     self.drain();
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) if gone_at.is_some() => return,
-                Err(RecvTimeoutError::Disconnected) => self.shut_down(),
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.shut_down();
+                    std::thread::sleep(wait);
+                }
             }
-            if Instant::now() >= next_tick {
+            if Instant::now() >= self.next_tick {
                 self.tick();
-                next_tick = Instant::now() + TICK;
             }
             if self.shutting_down && self.faults.is_empty() && gone_at.is_none() {
                 self.kernel.release();
@@ -162,7 +168,7 @@ impl Engine {
     }
 
     /// First of all: may they?
-    fn request(&mut self, Request { who, command }: Request) {
+    pub(super) fn request(&mut self, Request { who, command }: Request) {
         if let Some(right) = command.right()
             && let Err(error) = self.policy.limits.allows(&who.identity, right)
         {
@@ -177,18 +183,16 @@ impl Engine {
         // Whoever asked may be gone: then nobody hears the answer, and that is fine.
         match command {
             Command::Plan(spec, reply) => _ = reply.send(self.plan_doc(&spec)),
-            Command::Start(_, reply) if self.shutting_down => {
-                _ = reply.send(Err(Error::unreachable("the daemon is ending")));
-            }
             Command::Start(spec, reply) => _ = reply.send(self.start(&spec, who)),
             Command::Arm(id, reply) => _ = reply.send(self.arm(&id, who)),
             Command::Approve(id, reply) => _ = reply.send(self.approve(&id, who)),
             Command::Fault(id, reply) => _ = reply.send(self.find(&id)),
             Command::Stop(id, reply) => match self.find(&id) {
                 Ok(doc) => {
-                    self.record(&Decision::allowed(Action::Stop, who).fault(&doc.id));
                     let reason = format!("stopped by {who}");
                     self.end_where(|fault| fault.id == doc.id, EndKind::Stopped, &reason);
+                    // Afterwards: to stop never waits for the disk.
+                    self.record(&Decision::allowed(Action::Stop, who).fault(&doc.id));
                     self.waiters.one(doc.id, reply);
                 }
                 Err(error) => _ = reply.send(Err(error)),
@@ -223,11 +227,11 @@ impl Engine {
     }
 
     fn shut_down(&mut self) {
-        if !self.shutting_down {
+        let first = !std::mem::replace(&mut self.shutting_down, true);
+        self.end_where(|_| true, EndKind::Shutdown, "the daemon was told to end");
+        if first {
             self.record(&Decision::allowed(Action::Shutdown, Actor::daemon()));
         }
-        self.shutting_down = true;
-        self.end_where(|_| true, EndKind::Shutdown, "the daemon was told to end");
     }
 
     /// One evaluation of everything; then, and only then, the heartbeat.
@@ -249,6 +253,8 @@ impl Engine {
         self.beat();
         notify::alive();
         self.kernel.flush_log();
+        // From its end: two ticks are never nearer to one another, and a ramp counts them.
+        self.next_tick = Instant::now() + TICK;
     }
 
     fn beat(&mut self) {

@@ -54,6 +54,8 @@ pub struct Fault {
     pub target_recent: Recent,
     /// The last second of the control group's.
     pub control_recent: Recent,
+    /// When it began to be what it is now, among the faults of this hour.
+    pub begun: Instant,
     /// When it was armed.
     pub started: SystemTime,
     /// On the clock that goes on while the host is suspended.
@@ -85,6 +87,9 @@ pub struct Fault {
     /// Since when there has been no cgroup of the target left.
     pub lost_since: Option<Instant>,
 }
+
+/// 9999-12-31T23:59:59Z, the last second that RFC 3339 can write, since 1970.
+const NEVER: Duration = Duration::from_secs(253_402_300_799);
 
 /// Time since boot, suspended time included.
 pub fn since_boot() -> Duration {
@@ -153,7 +158,7 @@ impl Fault {
     /// The document; `state` is the caller's, who knows whether anything is left.
     pub fn doc(&self, state: State) -> FaultDoc {
         let left = if self.lives() { self.ends.saturating_sub(since_boot()) } else { Duration::ZERO };
-        let ends = self.started + self.plan.ttl();
+        let ends = (self.started + self.plan.ttl()).min(SystemTime::UNIX_EPOCH + NEVER);
         let stats = &self.stats;
         let asked = self.plan.spec().fault.percent().map(|percent| percent.as_f64());
         FaultDoc {

@@ -15,12 +15,14 @@ use crate::{
     observe::{Verdict, quantile, total},
     spec::{AbortCondition, GroupMeasured, Measured},
 };
-use injector_ebpf::flow::Aggregate;
+use injector_ebpf::{flow::Aggregate, rule::Rule};
 
 impl Engine {
     /// Every tick: time and budgets, abort conditions, ramps.
     pub(super) fn judge(&mut self) {
         let now = since_boot();
+        // Before the faults' own: their programs count its refusals, too.
+        self.watch_node_budget();
         for index in 0..self.faults.len() {
             if !self.faults[index].lives() {
                 continue;
@@ -37,7 +39,6 @@ impl Engine {
                 self.ramp(index);
             }
         }
-        self.watch_node_budget();
     }
 
     /// Reads what the kernel counted.
@@ -87,9 +88,10 @@ impl Engine {
         if threshold == fault.rule.threshold {
             return;
         }
-        fault.rule.threshold = threshold;
-        if let Err(error) = self.kernel.change_rule(fault.slot, &fault.rule) {
-            warn!("{}: its share cannot be raised: {error:#}", fault.id);
+        let rule = Rule { threshold, ..fault.rule };
+        match self.kernel.change_rule(fault.slot, &rule) {
+            Ok(()) => fault.rule = rule,
+            Err(error) => warn!("{}: its share cannot be raised: {error:#}", fault.id),
         }
     }
 

@@ -18,6 +18,7 @@ pub mod journal;
 mod judge;
 mod ledger;
 mod lever;
+mod make;
 pub mod notify;
 mod pending;
 mod planning;

@@ -32,6 +32,23 @@ pub struct Pending {
 }
 
 impl Pending {
+    /// Who agreed, if anybody has.
+    pub fn approved_by(&self) -> Option<&Who> {
+        self.approved.as_ref()
+    }
+
+    /// Is all of this what the second person agreed to? A target may have grown since.
+    pub fn covers(&self, over: &[Consulted]) -> bool {
+        let same = |then: &str, now: &str| match (then.parse::<u64>(), now.parse::<u64>()) {
+            (Ok(then), Ok(now)) => now <= then,
+            _ => then == now,
+        };
+        self.approved.is_some()
+            && over.iter().all(|now| {
+                self.exceeds.iter().any(|then| then.limit == now.limit && same(&then.asked, &now.asked))
+            })
+    }
+
     fn doc(&self) -> PendingDoc {
         PendingDoc {
             id: self.id.clone(),
@@ -127,6 +144,18 @@ impl Waiting {
         Ok(pending.doc())
     }
 
+    /// It could not be armed: it waits on, unless it was asked for anew.
+    pub fn put_back(&mut self, pending: Pending) {
+        if !self.has(&pending.id) {
+            self.all.push(pending);
+        }
+    }
+
+    /// What it was for has ended.
+    pub fn withdraw(&mut self, id: &str) {
+        self.all.retain(|pending| pending.id != id);
+    }
+
     /// Takes an approved request out, to be armed.
     ///
     /// # Errors
@@ -150,7 +179,7 @@ impl Waiting {
 
     /// Is the name taken?
     pub fn has(&self, id: &str) -> bool {
-        self.all.iter().any(|pending| pending.id == id)
+        self.all.iter().any(|pending| pending.id == id && pending.at.elapsed() < PATIENCE)
     }
 }
 

@@ -7,32 +7,63 @@ use crate::{
     api::types::PlanDoc,
     error::Error,
     kernel::net::SockInfo,
-    limits::may_arm,
+    limits::{Budget, may_arm},
     plan::{self, Facts, Plan},
-    spec::FaultSpec,
+    spec::{FaultSpec, Span},
     target::{self, Target},
 };
 
+/// What a plan is made for.
+#[derive(Clone, Copy)]
+pub(super) enum For<'a> {
+    /// A fault that is not there yet.
+    New(&'a FaultSpec),
+    /// The shadow at this place, which is to act.
+    Arming(usize),
+    /// The fault at this place, under limits that are new.
+    Keeping(usize),
+}
+
 impl Engine {
-    /// A checked plan, and how many sockets match now. `instead`: the place of a fault that it would replace.
-    pub(super) fn plan(&mut self, spec: &FaultSpec, instead: Option<usize>) -> Result<(Plan, u64), Error> {
-        self.protect().map_err(failed)?;
-        let targets = self.resolve(spec)?;
+    /// A checked plan, and how many sockets match now.
+    ///
+    /// A fault that is there does not count beside itself, lives as long as it does, and is judged by the time at which
+    /// it began. How often faults begin is no question for one that only goes on.
+    pub(super) fn plan_for(&mut self, what: For<'_>) -> Result<(Plan, u64), Error> {
+        let (spec, there) = match what {
+            For::New(spec) => (spec.clone(), None),
+            For::Arming(index) | For::Keeping(index) => {
+                let fault = &self.faults[index];
+                let ttl = Span::from_micros(u64::try_from(fault.plan.ttl().as_micros()).unwrap_or(u64::MAX));
+                let shadow = fault.is_shadow() && matches!(what, For::Keeping(_));
+                (FaultSpec { shadow, ttl: Some(ttl), ..fault.plan.spec().clone() }, Some(index))
+            }
+        };
+        let targets = self.resolve(&spec)?;
         let pids = pids(&targets);
+        self.protect(&pids).map_err(failed)?;
         let sites =
             if spec.fault.is_network() { self.kernel.sites(&pids).map_err(failed)? } else { Vec::new() };
-        let slot = match instead {
+        let slot = match there {
             Some(index) => self.faults[index].slot,
             None => self.free_slot()?,
         };
-        let known = Known {
-            armed: self.faults.iter().filter(|fault| fault.lives()).count() - usize::from(instead.is_some()),
-            cgroups: target::subtree(&self.host, "/").map_or(0, |all| all.len()),
-            share: self.share(&targets),
-        };
-        let node = self.policy.node(known, &self.host);
+        let share = self.share(&targets);
+        let there = there.map(|index| &self.faults[index]);
+        let mut node = self.policy.node(
+            Known {
+                armed: self.faults.iter().filter(|fault| fault.lives() && fault.slot != slot).count(),
+                cgroups: target::subtree(&self.host, "/").map_or(0, |all| all.len()),
+                share: share.or(there.and_then(|fault| fault.plan.share_of_traffic())),
+                begun: there.map(|fault| (fault.begun, fault.started)),
+            },
+            &self.host,
+        );
+        if let For::Keeping(_) = what {
+            (node.started_last_hour, node.since_last_end) = (0, None);
+        }
         let plan = plan::make(
-            spec,
+            &spec,
             slot,
             &Facts {
                 targets: &targets,
@@ -43,6 +74,9 @@ impl Engine {
                 sites: &sites,
             },
         )?;
+        if let Some(fault) = there {
+            within(plan.budget(), fault.plan.budget())?;
+        }
         let flows = if spec.fault.is_network() {
             let sockets = self.kernel.sockets(&pids).map_err(failed)?;
             sockets.iter().filter(|socket| matches(socket, &plan)).count() as u64
@@ -66,7 +100,7 @@ impl Engine {
 
     /// What `injector plan` shows: also what could not be armed at this moment.
     pub(super) fn plan_doc(&mut self, spec: &FaultSpec) -> Result<PlanDoc, Error> {
-        let (plan, flows) = self.plan(spec, None)?;
+        let (plan, flows) = self.plan_for(For::New(spec))?;
         let targets = self.resolve(spec)?;
         let elsewhere = if spec.fault.is_network() { self.elsewhere(&targets, &plan)? } else { 0 };
         let share = self.share(&targets);
@@ -136,6 +170,23 @@ impl Engine {
         }
         lines
     }
+}
+
+/// The budgets that a fault was given are in the kernel, and stay: they must not be more than it would be given now.
+fn within(now: &Budget, given: &Budget) -> Result<(), Error> {
+    for ((key, now), (_, given)) in now.fields().into_iter().zip(given.fields()) {
+        let Some(now) = now else { continue };
+        if given.is_none_or(|given| given > now) {
+            let given = given.map_or_else(|| "none".to_owned(), |given| given.to_string());
+            let limit = format!("budget.fault.{key}");
+            return Err(Error::refused(format!(
+                "its budget of {given} is over this node's {limit} of {now}"
+            ))
+            .hint("stop it and start it again, with the budget of the new limits")
+            .limit(&limit, given, now));
+        }
+    }
+    Ok(())
 }
 
 fn pids(targets: &[Target]) -> Vec<u32> {

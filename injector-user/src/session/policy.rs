@@ -34,11 +34,14 @@ pub struct Policy {
     pub wrong: Option<Error>,
     path: PathBuf,
     state_dir: PathBuf,
+    /// The wall clock; tests set it.
+    pub(super) wall: fn() -> SystemTime,
     sha256: String,
     differs_since: Option<Instant>,
     /// Wall clock against the clock since boot, at the last look.
     offset: Option<Duration>,
-    jumped: bool,
+    /// By how much it was set, once it was.
+    jumped: Option<Duration>,
     host: Option<(Instant, HostFacts)>,
     started: VecDeque<Instant>,
     last_end: Option<Instant>,
@@ -53,6 +56,8 @@ pub struct Known {
     pub cgroups: usize,
     /// The targets' share of the node's traffic.
     pub share: Option<f64>,
+    /// When the fault began that is judged, if it is there already; by both clocks.
+    pub begun: Option<(Instant, SystemTime)>,
 }
 
 impl Policy {
@@ -63,10 +68,11 @@ impl Policy {
             wrong: None,
             path,
             state_dir,
+            wall: SystemTime::now,
             sha256: String::new(),
             differs_since: None,
             offset: None,
-            jumped: false,
+            jumped: None,
             host: None,
             started: VecDeque::new(),
             last_end: None,
@@ -80,9 +86,11 @@ impl Policy {
     /// # Errors
     /// What is wrong with the file.
     pub fn reload(&mut self) -> Result<(), Error> {
-        self.jumped = false;
+        self.jumped = None;
         self.offset = None;
         self.differs_since = None;
+        // Other limits look at other disks.
+        self.host = None;
         match limits::load_with_digest(&self.path) {
             Ok(loaded) => {
                 self.limits = loaded.limits;
@@ -124,15 +132,19 @@ impl Policy {
 
     /// Has the wall clock been set? Time windows cannot be trusted then, until somebody reloads the limits.
     pub fn watch_clock(&mut self) -> Option<String> {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.look_at_clock();
+        let by = self.jumped?.as_secs();
+        Some(format!("the wall clock was set by {by} s: time windows cannot be trusted"))
+    }
+
+    fn look_at_clock(&mut self) {
+        let wall = (self.wall)().duration_since(UNIX_EPOCH).unwrap_or_default();
         let offset = wall.saturating_sub(since_boot());
-        let before = self.offset.replace(offset)?;
+        let Some(before) = self.offset.replace(offset) else { return };
         let jump = before.abs_diff(offset);
-        if jump < JUMP || self.limits.when.is_none() {
-            return None;
+        if jump >= JUMP && self.limits.when.is_some() {
+            self.jumped = Some(jump);
         }
-        self.jumped = true;
-        Some(format!("the wall clock was set by {} s: time windows cannot be trusted", jump.as_secs()))
     }
 
     /// Load, pressure, memory and disk.
@@ -155,21 +167,33 @@ impl Policy {
     pub fn node(&mut self, known: Known, host: &Host) -> NodeFacts {
         let now = Instant::now();
         self.started.retain(|at| now.duration_since(*at) < HOUR);
+        // Now, and not only every second: a request may come just after the clock was set.
+        self.look_at_clock();
+        let others = |at: &&Instant| known.begun.is_none_or(|(begun, _)| begun != **at);
         NodeFacts {
             armed: known.armed,
-            started_last_hour: self.started.len(),
+            started_last_hour: self.started.iter().filter(others).count(),
             since_last_end: self.last_end.map(|at| now.duration_since(at)),
             node_cgroups: known.cgroups,
             traffic_share: known.share,
-            now: SystemTime::now(),
-            clock_jumped: self.jumped,
+            now: known.begun.map_or_else(self.wall, |(_, at)| at),
+            clock_jumped: self.jumped.is_some(),
             host: self.host_now(host),
         }
     }
 
-    /// A fault was armed.
-    pub fn began(&mut self) {
-        self.started.push_back(Instant::now());
+    /// A fault begins; by this moment it is told from the others.
+    pub fn begins(&mut self) -> Instant {
+        let after = |last: &Instant| *last + Duration::from_nanos(1);
+        let now = self.started.back().map_or_else(Instant::now, |last| Instant::now().max(after(last)));
+        self.started.push_back(now);
+        now
+    }
+
+    /// A shadow that began at that moment begins to act.
+    pub fn begins_again(&mut self, begun: Instant) -> Instant {
+        self.started.retain(|at| *at != begun);
+        self.begins()
     }
 
     /// A fault has ended.

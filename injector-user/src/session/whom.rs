@@ -1,6 +1,9 @@
 //! Whom the faults mean at this moment, who is observed, and what is protected: looked at again and again.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 
 use injector_ebpf::rule::{CG_PROTECTED, CG_WATCH, CgroupEntry};
 use tracing::warn;
@@ -11,7 +14,7 @@ use crate::{api::types::EndKind, limits::Protection, target};
 impl Engine {
     /// New cgroups are checked, vanished and newly protected ones are left out.
     pub(super) fn rescan(&mut self) {
-        if let Err(error) = self.protect() {
+        if let Err(error) = self.protect(&[]) {
             warn!("the protections cannot be read again: {error:#}");
         }
         let now = Instant::now();
@@ -74,9 +77,13 @@ impl Engine {
                 }
             }
         }
-        let result = self.kernel.set_cgroups(&entries).and_then(|()| self.kernel.observe(&roots));
-        if let Err(error) = result {
+        let written = self.kernel.set_cgroups(&entries);
+        self.unpublished = written.is_err();
+        if let Err(error) = written {
             warn!("the cgroups cannot be written: {error:#}");
+        }
+        if let Err(error) = self.kernel.observe(&roots) {
+            warn!("the cgroups cannot be observed: {error:#}");
         }
     }
 
@@ -91,14 +98,16 @@ impl Engine {
         roots
     }
 
-    /// Reads again what is protected, and tells the kernel.
-    pub(super) fn protect(&mut self) -> anyhow::Result<()> {
+    /// Reads again what is protected, and tells the kernel. `also`: processes that a fault is about to touch.
+    pub(super) fn protect(&mut self, also: &[u32]) -> anyhow::Result<()> {
         let list = self.policy.limits.protect.clone();
         let mut protection = Protection::gather(&self.host, std::process::id(), &list)?;
-        for fault in &self.faults {
-            if let Some(process) = fault.plan.processes().first() {
-                // Its namespace may have a gateway of its own; a process that ended has none any more.
-                let _gone = protection.add_gateways(&self.host, Some(process.pid));
+        let mut seen = BTreeSet::new();
+        let touched = self.faults.iter().flat_map(|fault| fault.plan.processes()).map(|process| process.pid);
+        for pid in touched.chain(also.iter().copied()) {
+            // Every namespace may have a gateway of its own; a process that ended has none any more.
+            if target::netns_inode(&self.host, pid).is_some_and(|inode| seen.insert(inode)) {
+                let _gone = protection.add_gateways(&self.host, Some(pid));
             }
         }
         self.kernel.protect(&protection)?;

@@ -1,62 +1,16 @@
-//! The engine's logic against a kernel that only remembers.
+//! From the first step to the last: in which order, and how a fault ends.
 
 use std::{sync::mpsc, time::Duration};
 
-use super::*;
-use crate::{
-    api::types::{EndKind, FaultDoc, State},
-    error::{Error, Kind},
-    kernel::fake::Fake,
-    spec::FaultSpec,
-    target::testhost::TestHost,
+use super::{
+    super::Handle,
+    bench::{Bench, DELAY, DROP, bench, root},
 };
-
-struct Bench {
-    engine: Engine,
-    fake: Fake,
-    _host: TestHost,
-    _dir: tempfile::TempDir,
-}
-
-fn bench() -> Bench {
-    let host = TestHost::new();
-    host.cgroup("/app");
-    host.process(100, "app", "/app");
-    let dir = tempfile::tempdir().unwrap();
-    let fake = Fake::default();
-    let settings = Settings {
-        lease: Duration::from_secs(2),
-        watch: vec![],
-        limits: dir.path().join("no-limits.yaml"),
-        state_dir: dir.path().join("state"),
-        instance: "00000001".into(),
-    };
-    std::fs::write(&settings.limits, "mode: armed\n").unwrap();
-    std::fs::create_dir_all(&settings.state_dir).unwrap();
-    let audit = Audit::open(&settings.state_dir, "test").unwrap();
-    let journal = Journal::start(dir.path(), "00000001").unwrap();
-    let engine = Engine::new(Box::new(fake.clone()), host.host.clone(), settings, journal, audit).unwrap();
-    fake.with(|state| state.calls.clear());
-    Bench { engine, fake, _host: host, _dir: dir }
-}
-
-fn who() -> Who {
-    Who { identity: crate::limits::Identity::default(), pid: 1 }
-}
-
-impl Bench {
-    fn start(&mut self, json: &str) -> Result<FaultDoc, Error> {
-        let spec = FaultSpec::from_json(json.as_bytes()).unwrap();
-        self.engine.start(&spec, &who())
-    }
-
-    fn calls(&self) -> Vec<String> {
-        self.fake.with(|state| state.calls.clone())
-    }
-}
-
-const DROP: &str = r#"{"kind":"drop","percent":5,"targets":["cgroup:/app"],"for":"30s"}"#;
-const DELAY: &str = r#"{"kind":"delay","by":"50ms","targets":["cgroup:/app"],"for":"30s"}"#;
+use crate::{
+    api::types::{EndKind, State},
+    error::Kind,
+    spec::FaultSpec,
+};
 
 #[test]
 fn the_rule_is_written_after_all_is_attached_and_undone_in_reverse() {
@@ -116,7 +70,7 @@ fn a_halt_ends_everything_and_refuses_until_it_is_lifted() {
     bench.start(DROP).unwrap();
     let (sender, commands) = mpsc::channel();
     let handle = Handle::new(sender);
-    let Bench { engine, fake, _host, _dir } = bench;
+    let Bench { engine, fake, host: _host, dir: _dir } = bench;
     let thread = std::thread::spawn(move || engine.run(&commands));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
@@ -170,7 +124,7 @@ fn a_fifth_fault_a_second_name_and_a_bad_limits_file_are_refused() {
     assert_eq!(bench.start(named).unwrap().id, "mine");
     assert_eq!(bench.start(named).unwrap_err().kind, Kind::Usage);
     std::fs::write(bench.engine.settings.limits.clone(), "max_ttl: 5\n").unwrap();
-    assert!(bench.engine.reload(&who()).is_err());
+    assert!(bench.engine.reload(&root()).is_err());
     assert!(bench.start(DROP).unwrap_err().message.contains("nothing can be armed"));
 }
 
@@ -178,9 +132,9 @@ fn a_fifth_fault_a_second_name_and_a_bad_limits_file_are_refused() {
 fn a_new_child_is_included_and_a_newly_protected_one_is_not() {
     let mut bench = bench();
     bench.start(DROP).unwrap();
-    let child = bench._host.cgroup("/app/child");
-    let login = bench._host.cgroup("/app/login");
-    bench._host.process(200, "sshd", "/app/login");
+    let child = bench.host.cgroup("/app/child");
+    let login = bench.host.cgroup("/app/login");
+    bench.host.process(200, "sshd", "/app/login");
     bench.engine.rescan();
     let known = bench.fake.with(|state| state.cgroups.clone());
     assert_eq!(known.get(&child).map(|entry| entry.rules), Some(1));

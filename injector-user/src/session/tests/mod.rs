@@ -1,0 +1,16 @@
+//! The engine's logic against a kernel that only remembers.
+
+mod abort;
+mod approval;
+mod arm;
+mod bench;
+mod budget;
+mod clock;
+mod disk;
+mod drift;
+mod life;
+mod mode;
+mod ramp;
+mod record;
+mod reload;
+mod roles;
