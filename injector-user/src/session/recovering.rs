@@ -1,6 +1,11 @@
 //! After a fault: how long until its target is back where it was.
 
-use std::time::Instant;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+use tracing::warn;
 
 use super::engine::Engine;
 use crate::{
@@ -8,6 +13,9 @@ use crate::{
     observe::{Recovery, Sums, sum},
     target,
 };
+
+/// Who cannot be judged for so long is not waited for any more.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A target whose fault has ended.
 #[derive(Debug)]
@@ -22,15 +30,32 @@ pub struct Recovering {
     pub since: Instant,
 }
 
+impl Recovering {
+    fn judge(&mut self, sums: Option<&Sums>) -> RecoveryDoc {
+        let since = self.since.elapsed();
+        match sums {
+            Some(sums) => {
+                let parts: Vec<_> = self.cgroups.iter().filter_map(|id| sums.get(id)).collect();
+                self.recovery.tick(&sum(parts), since)
+            }
+            None if since >= PATIENCE => {
+                RecoveryDoc::Unknown { why: "the cgroups' sums cannot be read".to_owned() }
+            }
+            None => RecoveryDoc::Waiting,
+        }
+    }
+}
+
 impl Engine {
     /// Once a second: the sums of all cgroups, for what comes before the next fault and what came after the last.
     pub(super) fn look_back(&mut self) {
-        let Some(sums) = self.sums() else { return };
-        self.history.look(Instant::now(), &sums);
+        let sums = self.sums();
+        if let Some(sums) = &sums {
+            self.history.look(Instant::now(), sums);
+        }
         let mut recovering = std::mem::take(&mut self.recovering);
         recovering.retain_mut(|one| {
-            let parts: Vec<_> = one.cgroups.iter().filter_map(|id| sums.get(id)).collect();
-            let doc = one.recovery.tick(&sum(parts), one.since.elapsed());
+            let doc = one.judge(sums.as_ref());
             let waits = doc == RecoveryDoc::Waiting;
             match self.ended.iter_mut().find(|ended| ended.id == one.id) {
                 Some(ended) => ended.recovery = Some(doc),
@@ -42,16 +67,15 @@ impl Engine {
         self.ledger.second(&self.faults, &mut *self.kernel);
     }
 
-    /// The sums of all cgroups that are there.
+    /// The sums of all cgroups that are there; `None`: they cannot be told, and nothing is forgotten.
     pub(super) fn sums(&mut self) -> Option<Sums> {
-        let there = target::subtree(&self.host, "/").unwrap_or_default();
-        let exists = |id: u64| there.iter().any(|cgroup| cgroup.id == id);
-        match self.kernel.cgroup_aggregates(&exists) {
-            Ok(sums) => Some(sums),
-            Err(error) => {
-                tracing::warn!("the cgroups' sums cannot be read: {error:#}");
-                None
+        let sums = match target::subtree(&self.host, "/") {
+            Ok(there) => {
+                let there: BTreeSet<u64> = there.into_iter().map(|cgroup| cgroup.id).collect();
+                self.kernel.cgroup_aggregates(&|id| there.contains(&id))
             }
-        }
+            Err(error) => Err(error.into()),
+        };
+        sums.inspect_err(|error| warn!("the cgroups' sums cannot be read: {error:#}")).ok()
     }
 }
