@@ -7,7 +7,7 @@ use std::{
 
 use super::{engine::Engine, kernel_release};
 use crate::{
-    api::types::{FaultDoc, FlowsDoc, LostDoc, StatusDoc},
+    api::types::{FaultDoc, FlowsDoc, LostDoc, State, StatusDoc},
     error::Error,
     observe::{flows_doc, lost_doc},
     spec::TargetSpec,
@@ -105,7 +105,11 @@ impl Engine {
         if let Some(exact) = all.iter().find(|doc| doc.id == asked) {
             return Ok(exact.clone());
         }
-        let near: Vec<&FaultDoc> = all.iter().filter(|doc| doc.id.starts_with(asked)).collect();
+        let mut near: Vec<&FaultDoc> = all.iter().filter(|doc| doc.id.starts_with(asked)).collect();
+        // Whoever wants to stop one must not be kept from it by those that have ended.
+        if near.iter().any(|doc| doc.state != State::Ended) {
+            near.retain(|doc| doc.state != State::Ended);
+        }
         match near.as_slice() {
             [one] if !asked.is_empty() => Ok((*one).clone()),
             [] => {

@@ -40,8 +40,8 @@ struct Kept {
 pub struct Ledger {
     path: PathBuf,
     kept: Kept,
-    /// What was added already, by fault: matched, shadow, protected.
-    seen: BTreeMap<String, [u64; 3]>,
+    /// What was added already, by fault: matched, shadow, protected, acted.
+    seen: BTreeMap<String, [u64; 4]>,
     written: Instant,
 }
 
@@ -68,7 +68,8 @@ impl Ledger {
         let measure = !shadows.is_empty();
         match kernel.cost(measure) {
             Ok((runs, ns)) => {
-                (self.kept.runs, self.kept.run_ns) = (self.kept.runs + runs, self.kept.run_ns + ns);
+                self.kept.runs += runs;
+                self.kept.run_ns += ns;
             }
             Err(error) => warn!("the programs' cost cannot be read: {error:#}"),
         }
@@ -81,7 +82,8 @@ impl Ledger {
         self.kept.since.get_or_insert_with(now);
         self.kept.seconds += 1;
         for fault in shadows {
-            let stats = [fault.stats.matched, fault.stats.shadow, fault.stats.passed_protected];
+            let stats = &fault.stats;
+            let stats = [stats.matched, stats.shadow, stats.passed_protected, stats.acted];
             if !self.seen.contains_key(&fault.id) {
                 self.kept.faults += 1;
             }
@@ -90,10 +92,10 @@ impl Ledger {
             self.kept.matched += new(0);
             self.kept.would_have_acted += new(1);
             self.kept.protected += new(2);
-            *seen = stats;
             // A shadow acts on nothing, and a protected packet is left alone before the dice are thrown: what was
             // matched is chance, shadow or protected, or somebody touched it who must not.
-            self.kept.protected_hits += fault.stats.acted;
+            self.kept.protected_hits += new(3);
+            *seen = stats;
             let share = fault.plan.share_of_traffic().map(|share| share * 100.0);
             self.kept.highest_share_percent = match (self.kept.highest_share_percent, share) {
                 (Some(before), Some(now)) => Some(before.max(now)),

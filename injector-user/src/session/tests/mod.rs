@@ -16,3 +16,4 @@ mod record;
 mod recovery;
 mod reload;
 mod roles;
+mod slots;
