@@ -4,7 +4,7 @@ use std::{thread::sleep, time::Duration};
 
 use injector_ebpf::rule::RULE_SHADOW;
 
-use super::bench::{Bench, DROP, SHADOW, bench, root, with_limits};
+use super::bench::{Bench, DELAY, DROP, SHADOW, bench, root, with_limits};
 use crate::{
     api::types::{EndKind, State},
     error::Kind,
@@ -105,10 +105,17 @@ fn the_shadow_that_was_named_is_armed_and_no_other() {
 #[test]
 fn a_shadow_that_is_over_is_not_brought_back() {
     let mut bench = bench();
-    let id = bench.start(&SHADOW.replace("30s", "1ms")).unwrap().id;
+    // Its device still holds a packet: it is there, and has ended.
+    bench.fake.with(|state| state.held.packets = 1);
+    let delay = DELAY.replace("30s", "1ms").replace(r#""for""#, r#""shadow":true,"for""#);
+    let id = bench.start(&delay).unwrap().id;
     sleep(Duration::from_millis(150));
-    assert!(bench.engine.arm(&id, &root()).is_err());
-    assert!(bench.is_untouched(), "no rule is left in its slot");
+    assert!(bench.engine.arm(&id, &root()).unwrap_err().message.contains("is no shadow"));
+    assert_eq!(bench.engine.find(&id).unwrap().state, State::Draining);
+    assert!(bench.fake.with(|state| state.rules.is_empty()), "no rule is left in its slot");
+    bench.fake.with(|state| state.held.packets = 0);
+    bench.engine.drain();
+    sleep(Duration::from_millis(150));
     assert_eq!(bench.end().unwrap().0, EndKind::Expired);
 }
 
