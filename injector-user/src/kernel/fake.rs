@@ -136,7 +136,7 @@ impl Kernel for Fake {
     }
 
     fn prepare(&mut self, harm: bool) -> Result<()> {
-        self.call(format!("prepare {harm}"));
+        self.call("prepare", &harm.to_string())?;
         Ok(())
     }
 

@@ -20,7 +20,7 @@ pub(in crate::limits) fn verdict(
 ) -> Result<(), Error> {
     let unknown = |message: &str| {
         Error::refused(format!("{message}: the windows in which faults are allowed can't be judged"))
-            .hint("set the clock, and restart the daemon")
+            .hint("set the clock, then: injector limits reload")
             .limit("when", message, "a clock that can be trusted")
     };
     if clock_jumped {

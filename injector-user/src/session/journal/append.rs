@@ -7,7 +7,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Seek as _, SeekFrom, Write},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::Path,
 };
 
@@ -23,6 +23,10 @@ pub trait Sink: Write {
 
 impl Sink for File {
     fn sync(&mut self) -> io::Result<()> {
+        // A file that was removed takes every line and keeps none.
+        if self.metadata()?.nlink() == 0 {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the file has been removed"));
+        }
         self.sync_data()
     }
 

@@ -131,3 +131,14 @@ fn a_journal_that_cannot_be_read_is_not_an_empty_one() {
     assert_eq!((problems.len(), problems[0].line), (1, 0));
     assert!(left(&directory.path().join("none")).problems.is_empty());
 }
+
+#[test]
+fn a_journal_that_was_removed_takes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = Journal::start(directory.path(), "0badcafe").unwrap();
+    let end = || Entry::End { id: "a".into(), at: "t".into() };
+    journal.write(&end()).unwrap();
+    fs::remove_file(path(directory.path())).unwrap();
+    let error = format!("{:#}", journal.write(&end()).unwrap_err());
+    assert!(error.contains("has been removed"), "{error}");
+}
