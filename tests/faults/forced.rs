@@ -88,7 +88,7 @@ impl Forced {
     /// Sends `n` datagrams of each protected kind at the same time, while everything is told again and again.
     /// Returns how many were sent and how many of them came.
     fn protected(&mut self, n: u64) -> (u64, u64) {
-        let per_ms = if kernel() == "native" { 8 } else { 1 };
+        let per_ms = if kernel() == "native" { 10 } else { 1 };
         let ways: [(&'static str, u16); 4] = [(THERE, 22), (THERE, 53), ("10.77.0.3", 9001), (THERE, 9003)];
         let mut receivers: Vec<Receiver> =
             ways.iter().map(|(ip, port)| self.world.receiver(ip, *port)).collect();
@@ -122,6 +122,7 @@ impl Forced {
         for sender in senders {
             assert_eq!(sender.join(), format!("{:?}", (n, 0)));
         }
+        receivers.iter().for_each(Receiver::close);
         let mut got = 0;
         for receiver in receivers {
             let received = receiver.finish();

@@ -3,6 +3,7 @@
 use std::{net::UdpSocket, thread::sleep, time::Duration};
 
 use nix::sys::signal::Signal;
+use serde_json::json;
 
 use crate::support::{
     THERE, World,
@@ -147,7 +148,10 @@ fn halt_freezes_sixteen_faults_under_load() {
         let ids: Vec<String> = (0..FAULTS)
             .map(|last| {
                 let peer = format!("10.77.0.{}", 100 + last);
-                world.daemon.arm(&format!("drop --target {target} --percent 50 --peer {peer} --for 5m"))
+                let spec =
+                    json!({"kind": "drop", "percent": 50, "targets": [target], "peer": peer, "for": "5m"});
+                let fault = world.daemon.post("/v1/faults", &spec);
+                fault["id"].as_str().unwrap_or_else(|| panic!("{fault}")).to_owned()
             })
             .collect();
         wait_for(30, "all faults act", || {

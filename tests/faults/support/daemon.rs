@@ -165,13 +165,26 @@ impl Daemon {
     /// A GET, by a client that is not ours: a person could do this with curl.
     #[track_caller]
     pub fn get(&self, path: &str) -> Value {
+        self.ask("GET", path, "")
+    }
+
+    /// A POST of a JSON document; as [`Daemon::get`].
+    #[track_caller]
+    pub fn post(&self, path: &str, body: &Value) -> Value {
+        self.ask("POST", path, &body.to_string())
+    }
+
+    #[track_caller]
+    fn ask(&self, method: &str, path: &str, body: &str) -> Value {
         use std::io::Write as _;
         let mut socket = UnixStream::connect(self.dir.path().join("sock")).unwrap();
-        write!(socket, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+        let length = body.len();
+        let head = "host: x\r\nconnection: close\r\ncontent-type: application/json\r\n";
+        write!(socket, "{method} {path} HTTP/1.1\r\n{head}content-length: {length}\r\n\r\n{body}").unwrap();
         let mut answer = String::new();
         socket.read_to_string(&mut answer).unwrap();
         let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
-        serde_json::from_str(&body).unwrap_or_else(|e| panic!("GET {path}: {e}: {answer}"))
+        serde_json::from_str(&body).unwrap_or_else(|e| panic!("{method} {path}: {e}: {answer}"))
     }
 }
 

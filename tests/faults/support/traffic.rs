@@ -133,6 +133,11 @@ impl Receiver {
         Self { child, done }
     }
 
+    /// After the senders have ended: no more will come. Several can be told before each is waited for.
+    pub fn close(&self) {
+        self.done.set();
+    }
+
     /// After the senders have ended: takes what is still on its way.
     #[track_caller]
     pub fn finish(self) -> Received {
