@@ -30,7 +30,7 @@ struct Found {
 /// Kills the daemon while it arms (0), while the fault runs (1) or while it stops it (2).
 fn kill(world: &mut World, moment: u64, round: u64) -> Found {
     let native = kernel() == "native";
-    let (bound, slow) = if native { (100, 1) } else { (1000, 15) };
+    let (bound, slow) = if native { (100, 1) } else { (1000, 5) };
     let target = world.target();
     let way = if moment == 1 { "both" } else { "egress" };
     let arm = format!("drop --target {target} --percent 100 --direction {way} --peer {THERE}:9001 --for 1m");
@@ -50,7 +50,7 @@ fn kill(world: &mut World, moment: u64, round: u64) -> Found {
             );
         }
         let stream = Stream::start(world, Duration::from_secs(60));
-        sleep(Duration::from_millis(50 * slow) + below(100 * slow));
+        sleep(Duration::from_millis(100 * slow) + below(100 * slow));
         let asking = (moment == 2).then(|| run(world, &format!("stop {}", ids[0])).unwrap());
         if moment == 2 {
             sleep(below(60 * slow));

@@ -2,7 +2,7 @@
 
 use aya::programs::loaded_programs;
 
-use crate::support::{THERE, World, same_as_on_6_1, traffic::send_udp};
+use crate::support::{THERE, World, same_as_on_6_1, traffic::send_udp, wait_for};
 
 const N: u64 = 2000;
 
@@ -107,9 +107,12 @@ fn mode_shadow_refuses_what_acts_and_certifies_the_rest() {
     let to_ssh = world.receiver(THERE, 22);
     world.in_victim(|| format!("{:?}", send_udp(THERE, 22, 100, 4))).join();
     assert_eq!(to_ssh.finish().count(), 100);
-    std::thread::sleep(std::time::Duration::from_millis(1500));
+    // It is added up once a second.
+    let page = wait_for(20, "the certificate's sums", || {
+        let page = world.daemon.get("/v1/certificate");
+        (page["matched"].as_u64() >= Some(N + 100)).then_some(page)
+    });
     world.daemon.json(&format!("stop {id}"));
-    let page = world.daemon.json("certificate");
     println!("n={N} datagrams in shadow: {page}");
     assert_eq!(page["matched"], N + 100, "{page}");
     assert_eq!(
