@@ -11,12 +11,15 @@ use anyhow::Result;
 use injector_ebpf::names;
 
 use super::{
-    net::{self, Leftover, LeftoverKind, Netns},
+    net::{self, Leftover, LeftoverKind, Netns, Rtnl},
     object::Object,
     query,
     real::{DELAY_PRIO, DROP_PRIO},
 };
 use crate::plan::Step;
+
+/// What carries a tag of ours, by namespace: each is asked once.
+type Inventories = BTreeMap<u64, Vec<Leftover>>;
 
 /// What is needed to look.
 pub(super) struct Look<'a> {
@@ -33,17 +36,15 @@ impl Look<'_> {
     /// What is missing of these steps, in words.
     pub(super) fn missing(&mut self, steps: &[Step]) -> Result<Vec<String>> {
         let mut missing = Vec::new();
-        let mut inventories: BTreeMap<u64, Vec<Leftover>> = BTreeMap::new();
+        let mut inventories = Inventories::new();
         for step in steps {
             let there = match step {
                 Step::DropEgress { netns, index, .. } if self.tcx => self.tcx(*netns, *index)?,
                 Step::DropEgress { netns, index, .. } => {
-                    self.tagged(&mut inventories, *netns, |item| is_filter(item, *index, DROP_PRIO))?
+                    self.filter(&mut inventories, *netns, *index, DROP_PRIO)?
                 }
                 Step::DelayFilter { netns, index, slot, .. } => {
-                    self.tagged(&mut inventories, *netns, |item| {
-                        is_filter(item, *index, DELAY_PRIO + *slot as u16)
-                    })?
+                    self.filter(&mut inventories, *netns, *index, DELAY_PRIO + *slot as u16)?
                 }
                 Step::DelayDevice { netns, slot, .. } => {
                     let name = net::device_name(self.instance, u16::try_from(*slot).unwrap_or(u16::MAX));
@@ -84,9 +85,18 @@ impl Look<'_> {
         Ok(query::programs(fd, query::CGROUP_INGRESS)?.contains(&ours))
     }
 
+    /// Whether a filter is there, or went with its interface.
+    fn filter(&self, inventories: &mut Inventories, netns: u64, index: u32, prio: u16) -> Result<bool> {
+        if self.tagged(inventories, netns, |item| is_filter(item, index, prio))? {
+            return Ok(true);
+        }
+        let Some(ns) = self.netns.get(&netns) else { return Ok(true) };
+        Ok(!Rtnl::open(ns)?.links()?.iter().any(|link| link.index == index))
+    }
+
     fn tagged(
         &self,
-        inventories: &mut BTreeMap<u64, Vec<Leftover>>,
+        inventories: &mut Inventories,
         netns: u64,
         which: impl Fn(&Leftover) -> bool,
     ) -> Result<bool> {

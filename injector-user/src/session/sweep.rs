@@ -10,7 +10,7 @@ use std::{
 use super::{instance, journal};
 use crate::{
     api::types::CleanDoc,
-    kernel::net::{self, Rtnl, all_netns},
+    kernel::net::{self, Rtnl, every_netns},
 };
 
 /// How long packets that a dead daemon's device holds are waited for: the longest delay there is, and more.
@@ -42,7 +42,7 @@ pub fn sweep(whose: Whose, run_dir: &Path) -> CleanDoc {
     let begun = Instant::now();
     let mut doc = CleanDoc::default();
     let made: BTreeSet<(u64, u32)> = journal::left(run_dir).clsact.into_iter().collect();
-    for ns in all_netns() {
+    for ns in every_netns() {
         match net::sweep(&ns, &|tag| whose.accepts(tag), DRAIN) {
             Ok(swept) => {
                 doc.removed.extend(swept.removed.iter().map(describe));

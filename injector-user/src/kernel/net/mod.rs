@@ -35,7 +35,7 @@ pub use filter::{BpfFilter, Filter, FilterAction, Side};
 pub use inventory::{Leftover, LeftoverKind, inventory};
 pub use link::{Link, LinkStats};
 pub use netem::Netem;
-pub use netns::{Netns, all_netns};
+pub use netns::{Netns, all_netns, every_netns};
 pub use qdisc::QdiscStats;
 pub use rtnl::Rtnl;
 pub use sock_diag::{Listener, Proto, SockInfo, listeners, sockets};

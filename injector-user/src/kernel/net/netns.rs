@@ -100,11 +100,27 @@ impl Netns {
 
 /// Every network namespace that can be found, once each: of every process, of every namespace mount in our mount
 /// namespace (`ip netns`, CNI, Docker, podman all use such mounts) and in /run/netns. What vanishes or can't be opened
-/// meanwhile is left out. A namespace that only a thread or an open descriptor of somebody else holds isn't found.
+/// meanwhile is left out. A namespace that only a thread or an open descriptor of somebody else holds isn't found: see
+/// [`every_netns`].
 pub fn all_netns() -> Vec<Netns> {
+    collect(process_paths().into_iter().chain(mount_paths()).chain(entries("/run/netns")))
+}
+
+/// [`all_netns`], and those that only an open descriptor holds. Looks at every descriptor of every process: a tenth of
+/// a second on a large host, so it is for a sweep and not for every look.
+pub fn every_netns() -> Vec<Netns> {
+    let held = process_folders().into_iter().flat_map(|folder| entries(folder.join("fd")));
+    let is_netns = |path: &PathBuf| {
+        std::fs::read_link(path).is_ok_and(|link| link.as_os_str().as_encoded_bytes().starts_with(b"net:["))
+    };
+    let known = process_paths().into_iter().chain(mount_paths()).chain(entries("/run/netns"));
+    collect(known.chain(held.filter(is_netns)))
+}
+
+fn collect(paths: impl Iterator<Item = PathBuf>) -> Vec<Netns> {
     let mut seen = HashSet::new();
     let mut found = Vec::new();
-    for path in process_paths().into_iter().chain(mount_paths()).chain(entries("/run/netns")) {
+    for path in paths {
         // readlink is far cheaper than open, and most processes share one namespace.
         let link = std::fs::read_link(&path).ok();
         if link.as_ref().is_some_and(|link| seen.contains(link)) {
@@ -118,15 +134,19 @@ pub fn all_netns() -> Vec<Netns> {
     found
 }
 
-fn entries(folder: &str) -> Vec<PathBuf> {
+fn entries(folder: impl AsRef<Path>) -> Vec<PathBuf> {
     std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
 fn process_paths() -> Vec<PathBuf> {
+    process_folders().into_iter().map(|folder| folder.join("ns/net")).collect()
+}
+
+fn process_folders() -> Vec<PathBuf> {
     let numeric = |path: &PathBuf| {
         path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.parse::<u32>().is_ok())
     };
-    entries("/proc").into_iter().filter(numeric).map(|path| path.join("ns/net")).collect()
+    entries("/proc").into_iter().filter(numeric).collect()
 }
 
 fn mount_paths() -> Vec<PathBuf> {
