@@ -11,9 +11,9 @@ pub enum Right {
     Observe,
     /// Ask what a fault would do.
     Plan,
-    /// Arm and stop faults.
+    /// Arm faults, approve what somebody else asked for.
     Inject,
-    /// Stop everything at once.
+    /// Stop a fault, or everything at once.
     Halt,
     /// Lift a halt, load the limits again.
     Admin,
