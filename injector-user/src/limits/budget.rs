@@ -21,15 +21,15 @@ pub struct Budget {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub calls: Option<u64>,
-    /// Packets in any second.
+    /// Packets in each second of the kernel's clock.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub packets_per_second: Option<u64>,
-    /// Bytes in any second.
+    /// Bytes in each second of the kernel's clock.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub bytes_per_second: Option<u64>,
-    /// System calls in any second.
+    /// System calls in each second of the kernel's clock.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub calls_per_second: Option<u64>,
@@ -41,7 +41,7 @@ pub struct Budget {
 pub struct Budgets {
     /// Of each fault, from its beginning to its end.
     pub fault: Budget,
-    /// Of all faults together, in any hour.
+    /// Of all faults together, in each hour of the kernel's clock.
     pub node: Budget,
 }
 
