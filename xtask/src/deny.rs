@@ -28,9 +28,10 @@ pub fn install() -> Result<()> {
     command::run_logged("cargo-deny", &mut cargo, &paths::logs()?.join("cargo-deny.log"))
 }
 
-/// Bans, licences and sources, by deny.toml and Cargo.lock. Needs no network.
+/// Bans, licences and sources, by deny.toml and Cargo.lock. Of other targets' crates, too: those that no build here has
+/// fetched yet come from the registry.
 pub fn crates() -> Result<()> {
-    deny(&["--offline"], &["bans", "licenses", "sources"])
+    deny(&["bans", "licenses", "sources"])
 }
 
 /// Known holes, from the database that is fetched for it; what kept it from being asked, if anything did.
@@ -41,12 +42,11 @@ pub fn advisories() -> Result<Option<String>> {
         let line = why.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
         return Ok(Some(format!("no advisory database: {}", line.trim())));
     }
-    deny(&[], &["advisories", "--disable-fetch"]).map(|()| None)
+    deny(&["advisories", "--disable-fetch"]).map(|()| None)
 }
 
-fn deny(before: &[&str], what: &[&str]) -> Result<()> {
-    command::output(program()?.args(before).args(["--locked", "check", "--hide-inclusion-graph"]).args(what))
-        .map(drop)
+fn deny(what: &[&str]) -> Result<()> {
+    command::output(program()?.args(["--locked", "check", "--hide-inclusion-graph"]).args(what)).map(drop)
 }
 
 fn program() -> Result<Command> {
