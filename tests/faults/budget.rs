@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{THERE, World, same_as_on_6_1, skip, stream::Stream};
+use crate::support::{THERE, World, same_in_every_guest, skip, stream::Stream};
 
 const THREADS: u64 = 64;
 
@@ -129,7 +129,7 @@ fn a_budget_of_the_node_holds_for_all_faults_together() {
 /// A fault with a rate lives on: in every second it touches so much and no more.
 #[test]
 fn a_budget_a_second_is_never_exceeded() {
-    if same_as_on_6_1("a_budget_a_second_is_never_exceeded") {
+    if same_in_every_guest("a_budget_a_second_is_never_exceeded") {
         return;
     }
     let rate = 50;

@@ -8,7 +8,7 @@ use std::{
 
 use nix::sys::signal::Signal;
 
-use crate::support::{THERE, World, same_as_on_6_1, traffic::send_udp, wait_for};
+use crate::support::{THERE, World, same_in_every_guest, traffic::send_udp, wait_for};
 
 /// bpf(2) with the first words of its attributes.
 fn bpf(command: libc::c_int, attributes: [u32; 4]) -> libc::c_long {
@@ -67,7 +67,7 @@ fn passes(world: &World) -> bool {
 
 #[test]
 fn what_somebody_else_removes_ends_the_fault() {
-    if same_as_on_6_1("what_somebody_else_removes_ends_the_fault") {
+    if same_in_every_guest("what_somebody_else_removes_ends_the_fault") {
         return;
     }
     let world = World::new();
@@ -99,7 +99,7 @@ fn what_somebody_else_removes_ends_the_fault() {
 
 #[test]
 fn a_limits_file_that_changes_ends_the_fault() {
-    if same_as_on_6_1("a_limits_file_that_changes_ends_the_fault") {
+    if same_in_every_guest("a_limits_file_that_changes_ends_the_fault") {
         return;
     }
     let world = World::new();

@@ -7,11 +7,11 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::support::{THERE, World, able, same_as_on_6_1, traffic::send_udp};
+use crate::support::{THERE, World, able, same_in_every_guest, traffic::send_udp};
 
 #[test]
 fn a_target_that_is_removed_ends_its_fault() {
-    if same_as_on_6_1("a_target_that_is_removed_ends_its_fault") {
+    if same_in_every_guest("a_target_that_is_removed_ends_its_fault") {
         return;
     }
     let world = World::new();
@@ -42,7 +42,7 @@ fn children(pid: u32) -> Vec<u32> {
 /// Daemon and watcher are dead: `clean` finds what is left from the kernel's own truth, and only that.
 #[test]
 fn clean_needs_no_daemon() {
-    if same_as_on_6_1("clean_needs_no_daemon") {
+    if same_in_every_guest("clean_needs_no_daemon") {
         return;
     }
     let mut world = World::new();
