@@ -4,7 +4,7 @@ use std::{fs, io::Write as _, path::PathBuf};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
-use crate::support::{THERE, World, same_in_every_guest, traffic::send_udp};
+use crate::support::{THERE, World, same_as_natively, traffic::send_udp};
 
 /// A small file system of the test's own; unmounted when it is dropped, also when the test fails.
 struct Tiny(PathBuf);
@@ -109,7 +109,7 @@ fn full(directory: &str, says: &str) {
 
 #[test]
 fn a_full_disk_under_the_journal_arms_nothing() {
-    if same_in_every_guest("a_full_disk_under_the_journal_arms_nothing") {
+    if same_as_natively("a_full_disk_under_the_journal_arms_nothing") {
         return;
     }
     full("run", "nothing is armed that cannot be journalled");
@@ -117,7 +117,7 @@ fn a_full_disk_under_the_journal_arms_nothing() {
 
 #[test]
 fn a_full_disk_under_the_audit_log_arms_nothing() {
-    if same_in_every_guest("a_full_disk_under_the_audit_log_arms_nothing") {
+    if same_as_natively("a_full_disk_under_the_audit_log_arms_nothing") {
         return;
     }
     full("state", "the audit log");

@@ -11,7 +11,7 @@ use crate::support::{THERE, World, able, same_in_every_guest, traffic::send_udp}
 
 #[test]
 fn a_target_that_is_removed_ends_its_fault() {
-    if same_in_every_guest("a_target_that_is_removed_ends_its_fault") {
+    if crate::support::same_as_natively("a_target_that_is_removed_ends_its_fault") {
         return;
     }
     let world = World::new();

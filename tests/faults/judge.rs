@@ -58,7 +58,7 @@ fn aborted(world: &World, ask: &str, is_true: impl Fn(&Value) -> bool) -> (u128,
 
 #[test]
 fn a_fault_that_hurts_too_much_is_aborted_by_retransmits() {
-    if same_in_every_guest("a_fault_that_hurts_too_much_is_aborted_by_retransmits") {
+    if crate::support::same_as_natively("a_fault_that_hurts_too_much_is_aborted_by_retransmits") {
         return;
     }
     let world = World::new();
@@ -108,7 +108,7 @@ fn a_fault_that_hurts_too_much_is_aborted_by_latency() {
 /// From 1 to 20 %: it begins low, ends high, and is never above.
 #[test]
 fn a_ramp_rises_step_by_step() {
-    if same_in_every_guest("a_ramp_rises_step_by_step") {
+    if crate::support::same_as_natively("a_ramp_rises_step_by_step") {
         return;
     }
     let world = World::new();
@@ -139,7 +139,7 @@ fn a_ramp_rises_step_by_step() {
 /// After the fault the daemon goes on looking at the target, and says when it is back.
 #[test]
 fn it_is_told_when_the_target_has_recovered() {
-    if same_in_every_guest("it_is_told_when_the_target_has_recovered") {
+    if crate::support::same_as_natively("it_is_told_when_the_target_has_recovered") {
         return;
     }
     let world = World::new();

@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use crate::support::{World, daemon::binary, same_in_every_guest, skip};
+use crate::support::{World, daemon::binary, same_as_natively, skip};
 
 /// Users that need no account: a role each, and one without.
 const USERS: [(&str, u32); 6] = [
@@ -69,7 +69,7 @@ fn run(world: &World, program: &PathBuf, uid: u32, login: Option<u32>, args: &st
 
 #[test]
 fn every_role_may_exactly_what_it_says() {
-    if same_in_every_guest("every_role_may_exactly_what_it_says") {
+    if same_as_natively("every_role_may_exactly_what_it_says") {
         return;
     }
     let (world, program) = world();
@@ -146,7 +146,7 @@ fn every_role_may_exactly_what_it_says() {
 #[test]
 fn behind_sudo_the_login_uid_decides() {
     let test = "behind_sudo_the_login_uid_decides";
-    if same_in_every_guest(test) {
+    if same_as_natively(test) {
         return;
     }
     let (world, program) = world();

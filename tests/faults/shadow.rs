@@ -2,7 +2,7 @@
 
 use aya::programs::loaded_programs;
 
-use crate::support::{THERE, World, same_in_every_guest, traffic::send_udp, wait_for};
+use crate::support::{THERE, World, same_as_natively, traffic::send_udp, wait_for};
 
 const N: u64 = 2000;
 
@@ -40,7 +40,7 @@ fn harmful(pid: u32) -> Vec<String> {
 
 #[test]
 fn observe_loads_nothing_that_can_do_harm() {
-    if same_in_every_guest("observe_loads_nothing_that_can_do_harm") {
+    if same_as_natively("observe_loads_nothing_that_can_do_harm") {
         return;
     }
     let world = World::with("mode: observe\n");
@@ -66,7 +66,7 @@ fn observe_loads_nothing_that_can_do_harm() {
 
 #[test]
 fn a_shadow_counts_and_loses_nothing_and_can_be_armed() {
-    if same_in_every_guest("a_shadow_counts_and_loses_nothing_and_can_be_armed") {
+    if same_as_natively("a_shadow_counts_and_loses_nothing_and_can_be_armed") {
         return;
     }
     let world = World::new();
@@ -93,7 +93,7 @@ fn a_shadow_counts_and_loses_nothing_and_can_be_armed() {
 /// After days of shadow the node's owner reads one page.
 #[test]
 fn mode_shadow_refuses_what_acts_and_certifies_the_rest() {
-    if same_in_every_guest("mode_shadow_refuses_what_acts_and_certifies_the_rest") {
+    if same_as_natively("mode_shadow_refuses_what_acts_and_certifies_the_rest") {
         return;
     }
     let mut world = World::with("mode: shadow\nmax_percent: 100\n");

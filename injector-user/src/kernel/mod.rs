@@ -45,7 +45,8 @@ pub trait Kernel: Send {
     /// What this kernel can do.
     fn capabilities(&self) -> &Capabilities;
 
-    /// Loads the programs that can do harm, where this kernel can, so that arming is quick; or unloads them.
+    /// Loads the programs that act on packets, where this kernel can, so that arming is quick (those on system calls are
+    /// loaded when they are needed); or unloads everything that can do harm.
     ///
     /// # Errors
     /// The kernel refused.

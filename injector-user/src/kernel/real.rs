@@ -288,26 +288,22 @@ impl Kernel for Real {
     }
 
     fn prepare(&mut self, harm: bool) -> Result<()> {
-        let able = &self.capabilities;
-        let programs = [
-            (names::EGRESS_DROP, able.drop.is_ok()),
-            (names::INGRESS_DROP, able.drop.is_ok()),
-            (names::DELAY, able.delay.is_ok()),
-            (names::OPEN_LSM, able.lsm.is_ok()),
-            (names::OPEN_KPROBE, able.kprobe.is_ok()),
-        ];
-        if !harm {
-            self.object.clear_behind_stub(names::PROG_DROP)?;
-            self.object.clear_behind_stub(names::PROG_DELAY)?;
+        if harm {
+            let able = [
+                (names::EGRESS_DROP, self.capabilities.drop.is_ok()),
+                (names::INGRESS_DROP, self.capabilities.drop.is_ok()),
+                (names::DELAY, self.capabilities.delay.is_ok()),
+            ];
+            return able
+                .iter()
+                .filter(|(_, able)| *able)
+                .try_for_each(|(name, _)| self.object.load_program(name));
         }
-        for (name, _) in programs.iter().filter(|(_, able)| *able) {
-            if harm {
-                self.object.load_program(name)?;
-            } else {
-                self.object.unload_program(name)?;
-            }
-        }
-        Ok(())
+        self.object.clear_behind_stub(names::PROG_DROP)?;
+        self.object.clear_behind_stub(names::PROG_DELAY)?;
+        [names::EGRESS_DROP, names::INGRESS_DROP, names::DELAY, names::OPEN_LSM, names::OPEN_KPROBE]
+            .iter()
+            .try_for_each(|name| self.object.unload_program(name))
     }
 
     fn sites(&mut self, pids: &[u32]) -> Result<Vec<Site>> {

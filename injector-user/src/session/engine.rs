@@ -257,7 +257,7 @@ impl Engine {
         self.next_tick = Instant::now() + TICK;
     }
 
-    fn beat(&mut self) {
+    pub(super) fn beat(&mut self) {
         if !self.faults.iter().any(Fault::lives) {
             return;
         }

@@ -28,6 +28,8 @@ impl Engine {
         who: &Who,
     ) -> anyhow::Result<Fault> {
         let before = (self.kernel.aggregate(1 + slot)?, self.kernel.aggregate(0)?);
+        // Attaching can take most of a lease, and others live on it.
+        self.beat();
         let applied = self.apply(&plan, slot);
         // Also of what failed: a qdisc may have been made.
         let made = self.kernel.clsact();

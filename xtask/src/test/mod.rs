@@ -30,7 +30,7 @@ pub struct Args {
     #[arg(long)]
     kernel: Option<String>,
     /// End a test binary, or the guest it runs in, after this time
-    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 1500)]
     timeout: u64,
     /// Run only tests whose name contains this
     filter: Option<String>,
