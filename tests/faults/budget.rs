@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{THERE, World, same_in_every_guest, skip, stream::Stream};
+use crate::support::{THERE, World, same_as_natively, skip, stream::Stream};
 
 const THREADS: u64 = 64;
 
@@ -130,7 +130,7 @@ fn a_budget_of_the_node_holds_for_all_faults_together() {
 #[test]
 fn a_budget_a_second_is_never_exceeded() {
     // Arming takes seconds of the stream's time in a guest.
-    if crate::support::same_as_natively("a_budget_a_second_is_never_exceeded") {
+    if same_as_natively("a_budget_a_second_is_never_exceeded") {
         return;
     }
     let rate = 50;

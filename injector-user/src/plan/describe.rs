@@ -3,6 +3,7 @@
 use super::{Plan, Rung, Site, Step};
 use crate::{
     api::types::{CgroupDoc, LimitDoc, PlanDoc, ProcessDoc, StepDoc},
+    limits::Consulted,
     spec::{FaultKind, TargetSpec},
 };
 
@@ -16,6 +17,12 @@ pub(super) fn warn_of_elsewhere(plan: &mut Plan, sites: &[Site]) {
     }
     if sites.iter().all(|site| site.links.is_empty()) {
         plan.warnings.push("the target's network namespace has no interface that is up".into());
+    }
+}
+
+impl From<&Consulted> for LimitDoc {
+    fn from(limit: &Consulted) -> Self {
+        Self { limit: limit.limit.to_owned(), asked: limit.asked.clone(), allowed: limit.allowed.clone() }
     }
 }
 
@@ -75,15 +82,7 @@ impl Plan {
             summary: self.summary(),
             spec: self.spec.clone(),
             ttl_ms: u64::try_from(allowed.ttl.as_millis()).unwrap_or(u64::MAX),
-            limits: allowed
-                .consulted
-                .iter()
-                .map(|c| LimitDoc {
-                    limit: c.limit.to_owned(),
-                    asked: c.asked.clone(),
-                    allowed: c.allowed.clone(),
-                })
-                .collect(),
+            limits: allowed.consulted.iter().map(LimitDoc::from).collect(),
             cgroups,
             processes: self
                 .processes
@@ -94,15 +93,7 @@ impl Plan {
             traffic_share_percent: None,
             elsewhere: 0,
             worst_case: Vec::new(),
-            needs_approval: allowed
-                .needs_approval
-                .iter()
-                .map(|c| LimitDoc {
-                    limit: c.limit.to_owned(),
-                    asked: c.asked.clone(),
-                    allowed: c.allowed.clone(),
-                })
-                .collect(),
+            needs_approval: allowed.needs_approval.iter().map(LimitDoc::from).collect(),
             blocked: None,
             steps: self.steps.iter().map(|step| step.doc(tcx)).collect(),
             rung: self.rung.as_ref().map(|(rung, why)| format!("{rung}: {why}")),

@@ -81,14 +81,7 @@ impl Waiting {
         if self.all.len() >= MOST {
             self.all.remove(0);
         }
-        let exceeds: Vec<LimitDoc> = over
-            .iter()
-            .map(|c| LimitDoc {
-                limit: c.limit.to_owned(),
-                asked: c.asked.clone(),
-                allowed: c.allowed.clone(),
-            })
-            .collect();
+        let exceeds: Vec<LimitDoc> = over.iter().map(LimitDoc::from).collect();
         let names: Vec<String> = exceeds
             .iter()
             .map(|l| format!("{}: {} asked, {} without approval", l.limit, l.asked, l.allowed))
