@@ -11,22 +11,32 @@ use injector::{
     limits::Limits,
     session::journal::read as records,
     spec::{
-        Direction, Errno, FaultName, FaultSpec, PathPrefix, Peer, Percent, Ramp, Span, SyscallName,
-        TargetSpec, Words,
+        Bandwidth, Bytes, Count, Direction, Distribution, DnsPattern, Errno, FaultName, FaultSpec, Gilbert,
+        HostName, InterfaceName, PathPrefix, Peer, Percent, Ports, Ramp, Span, SyscallName, TargetSpec,
+        Words,
     },
 };
 
 /// A word of the command line. What is accepted shows itself as text that means the same.
 pub fn spec(data: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(data) else { return false };
-    // Nearly every text is words of a ticket: that says nothing.
+    // Nearly every text is words of a ticket, a name or a pattern of names: that says nothing.
     means_the_same::<Words>(text);
+    means_the_same::<HostName>(text);
+    means_the_same::<DnsPattern>(text);
+    means_the_same::<InterfaceName>(text);
     [
         means_the_same::<TargetSpec>(text),
         means_the_same::<Span>(text),
         means_the_same::<Percent>(text),
         means_the_same::<Peer>(text),
         means_the_same::<Direction>(text),
+        means_the_same::<Ports>(text),
+        means_the_same::<Count>(text),
+        means_the_same::<Gilbert>(text),
+        means_the_same::<Bandwidth>(text),
+        means_the_same::<Bytes>(text),
+        means_the_same::<Distribution>(text),
         means_the_same::<Errno>(text),
         means_the_same::<FaultName>(text),
         means_the_same::<PathPrefix>(text),

@@ -7,6 +7,14 @@ pub const HALT: &str = "INJ_HALT";
 pub const LEASE: &str = "INJ_LEASE";
 /// Array of [`crate::rule::Rule`].
 pub const RULES: &str = "INJ_RULES";
+/// Trie of peers, with bit masks of rules.
+pub const PEERS: &str = "INJ_PEERS";
+/// Trie of [`crate::rule::Name`] with [`crate::rule::NameRules`].
+pub const NAMES: &str = "INJ_NAMES";
+/// Array of what each rule's draws have left.
+pub const DRAWS: &str = "INJ_DRAWS";
+/// Array of [`crate::rule::Delays`].
+pub const DELAYS: &str = "INJ_DELAYS";
 /// Array of deadlines in ticks, one for each rule.
 pub const DEADLINES: &str = "INJ_DEADLINES";
 /// Array of [`crate::rule::RuleStats`].
@@ -17,6 +25,8 @@ pub const METERS: &str = "INJ_METERS";
 pub const METER_USE: &str = "INJ_METER_USE";
 /// Hash of protected uids.
 pub const USERS: &str = "INJ_USERS";
+/// Hash of the indexes of protected interfaces.
+pub const INTERFACES: &str = "INJ_INTERFACES";
 /// Per-CPU hash from cgroup id to [`crate::flow::Aggregate`].
 pub const CG_AGGREGATES: &str = "INJ_CG_AGGR";
 /// Hash of local ends of the targets' sockets, [`crate::flow::End`].
@@ -48,23 +58,45 @@ pub const FLOW_LIMIT: &str = "INJ_FLOW_LIMIT";
 /// Array of `u64` hit by the no-op programs of `injector doctor`.
 pub const PROBE: &str = "INJ_PROBE";
 
-/// Index in [`PROGS`] of the loss program.
-pub const PROG_DROP: u32 = 0;
-/// Index in [`PROGS`] of the delay program.
-pub const PROG_DELAY: u32 = 1;
+/// Index in [`PROGS`] of [`EGRESS`].
+pub const PROG_EGRESS: u32 = 0;
+/// Index in [`PROGS`] of [`INGRESS`].
+pub const PROG_INGRESS: u32 = 1;
+/// Index in [`PROGS`] of [`FORGE`].
+pub const PROG_FORGE: u32 = 2;
+/// Index in [`PROGS`] of [`DNS`].
+pub const PROG_DNS: u32 = 3;
+/// Index in [`PROGS`] of [`GARBLE`].
+pub const PROG_GARBLE: u32 = 4;
+/// Index in [`PROGS`] of [`TWIN`].
+pub const PROG_TWIN: u32 = 5;
 
 /// Programs.
 pub const BEAT: &str = "inj_beat";
-/// Loss at tc egress.
-pub const EGRESS_DROP: &str = "inj_drop_eg";
-/// The clsact stub in front of [`EGRESS_DROP`].
-pub const EGRESS_DROP_STUB: &str = "inj_drop_stub";
+/// Everything that is decided at tc egress.
+pub const EGRESS: &str = "inj_egress";
+/// The clsact stub in front of [`EGRESS`].
+pub const EGRESS_STUB: &str = "inj_eg_stub";
+/// Everything that is decided at tc ingress.
+pub const INGRESS: &str = "inj_ingress";
+/// The clsact stub in front of [`INGRESS`].
+pub const INGRESS_STUB: &str = "inj_in_stub";
 /// Loss at cgroup ingress.
 pub const INGRESS_DROP: &str = "inj_drop_in";
-/// The classifier that selects packets for a delay.
-pub const DELAY: &str = "inj_delay";
-/// The clsact stubs in front of [`DELAY`], one for each rule: `inj_dstub0` to `inj_dstub15`.
-pub const DELAY_STUB: &str = "inj_dstub";
+/// Loss at cgroup egress, of which the sender is told.
+pub const EGRESS_DROP: &str = "inj_drop_out";
+/// Forges RSTs.
+pub const FORGE: &str = "inj_forge";
+/// Answers DNS queries.
+pub const DNS: &str = "inj_dns";
+/// Changes payloads.
+pub const GARBLE: &str = "inj_garble";
+/// Sends packets twice.
+pub const TWIN: &str = "inj_twin";
+/// The classifiers that send a packet to a rule's device, on its way out: `inj_to_dev0` to `inj_to_dev15`.
+pub const TO_DEVICE: &str = "inj_to_dev";
+/// The same on its way in: `inj_in_dev0` to `inj_in_dev15`.
+pub const IN_DEVICE: &str = "inj_in_dev";
 /// open fails, by the BPF LSM hook.
 pub const OPEN_LSM: &str = "inj_open_lsm";
 /// open fails, by kprobe and override.
@@ -116,6 +148,8 @@ pub mod offsets {
     pub const DADDR: &str = "OFF_DADDR";
     /// `sock.__sk_common.skc_v6_daddr`
     pub const DADDR6: &str = "OFF_DADDR6";
+    /// `sock.sk_uid`
+    pub const SK_UID: &str = "OFF_SK_UID";
     /// `file.f_path`
     pub const F_PATH: &str = "OFF_F_PATH";
     /// `pt_regs.orig_ax` (x86_64), `pt_regs.syscallno` (aarch64)

@@ -1,38 +1,47 @@
 //! A fault as the kernel programs read it, what it counts, and whom it is for.
 
-use crate::layout;
+use crate::{draw::Draw, hist::BUCKETS, layout, means::Means};
 
 /// Rules are slots 0..16; a set of rules is a bit mask.
 pub const MAX_RULES: usize = 16;
+/// Most networks that all rules together can name as peers or exceptions.
+pub const MAX_PEERS: u32 = 4096;
 /// Longest path prefix that a rule can hold, in bytes.
 pub const MAX_PATH: usize = 128;
 
-/// [`Rule::hook`]: the packet is lost on its way out, silently.
-pub const HOOK_DROP_EGRESS: u32 = 1 << 0;
-/// [`Rule::hook`]: the packet is lost before the receiving socket sees it.
-pub const HOOK_DROP_INGRESS: u32 = 1 << 1;
-/// [`Rule::hook`]: the packet takes the way through our delay device.
-pub const HOOK_DELAY: u32 = 1 << 2;
+/// [`Rule::hook`]: packets on their way out, at tc egress.
+pub const HOOK_EGRESS: u32 = 1 << 0;
+/// [`Rule::hook`]: packets on their way in, at tc ingress.
+pub const HOOK_INGRESS: u32 = 1 << 1;
+/// [`Rule::hook`]: packets on their way in, before the receiving socket sees them.
+pub const HOOK_CGROUP_INGRESS: u32 = 1 << 2;
 /// [`Rule::hook`]: a call of the open family fails, by the BPF LSM hook.
 pub const HOOK_OPEN_LSM: u32 = 1 << 3;
 /// [`Rule::hook`]: a call of the open family fails, by kprobe and override.
 pub const HOOK_OPEN_KPROBE: u32 = 1 << 4;
+/// [`Rule::hook`]: packets on their way out, where the sender is told.
+pub const HOOK_CGROUP_EGRESS: u32 = 1 << 5;
 
-/// Tag in `tc_index` of a packet on which dice were already thrown. The upper bits mark it as ours: a packet
-/// that passes a second device, or comes back from the delay device, must be neither drawn nor counted again.
-pub const TAG_MAGIC: u16 = 0xe5a0;
-/// The bits of [`TAG_MAGIC`].
-pub const TAG_MASK: u16 = 0xfff0;
-/// The packet was drawn for loss.
-pub const TAG_DROP: u16 = 1;
-/// The packet was drawn for delay.
-pub const TAG_DELAY: u16 = 2;
-
-/// 100 %: every draw of 32 bits is below it.
-pub const ALWAYS: u64 = 1 << 32;
+/// [`Rule::act`]: the packet is lost.
+pub const ACT_DROP: u32 = 0;
+/// [`Rule::act`]: both ends get a RST in the other's name; a SYN is answered by one.
+pub const ACT_RESET: u32 = 1;
+/// [`Rule::act`]: a DNS query is answered, with [`Rule::rcode`].
+pub const ACT_DNS: u32 = 2;
+/// [`Rule::act`]: a byte of the payload is changed, and the checksum made right.
+pub const ACT_GARBLE: u32 = 3;
+/// [`Rule::act`]: the packet goes twice.
+pub const ACT_DUPLICATE: u32 = 4;
+/// [`Rule::act`]: the packet takes the way through our device.
+pub const ACT_DEVICE: u32 = 5;
 
 /// [`Rule::flags`]: it matches and counts, and does nothing.
 pub const RULE_SHADOW: u64 = 1;
+/// [`Rule::flags`]: the rule names peers or exceptions: its bit in the trie of peers decides.
+pub const RULE_PEERS: u64 = 1 << 1;
+/// [`Rule::flags`]: the port of DNS is no protection; with a [`Rule::path_len`] only queries for the names with which
+/// the trie of names knows the rule.
+pub const RULE_DNS: u64 = 1 << 2;
 
 /// One fault, compiled. Written by the daemon only; what the kernel writes is in [`RuleStats`].
 #[repr(C)]
@@ -40,19 +49,21 @@ pub const RULE_SHADOW: u64 = 1;
 pub struct Rule {
     /// The `HOOK_` bits at which it acts; 0: the slot is free.
     pub hook: u32,
+    /// For packets: one of the `ACT_`.
+    pub act: u32,
     /// Negative errno, as a system call returns it, for the open hooks.
     pub errno: i32,
-    /// Acts if a draw of 32 bits is below: 0..=2^32.
-    pub threshold: u64,
+    /// The answer to a DNS query: 0 (no such record), 2 (SERVFAIL), 3 (NXDOMAIN) of RFC 1035.
+    pub rcode: u32,
     /// `RULE_` bits.
     pub flags: u64,
-    /// Peer network as four big-endian words, IPv4 mapped into `::ffff:0:0/96`.
-    pub peer: [u32; 4],
-    /// Its mask; all zero matches every address.
-    pub mask: [u32; 4],
-    /// Peer port; 0 matches every port.
-    pub port: u32,
-    /// Length of `path` in bytes; 0 matches every path.
+    /// How often.
+    pub draw: Draw,
+    /// Which packets.
+    pub means: Means,
+    /// Always 0.
+    pub pad: u32,
+    /// Length of `path` in bytes; 0 matches every path. With [`RULE_DNS`] not 0: certain names only.
     pub path_len: u32,
     /// Absolute path prefix, compared by components.
     pub path: [u8; MAX_PATH],
@@ -62,27 +73,16 @@ impl Rule {
     /// A free slot.
     pub const FREE: Self = Self {
         hook: 0,
+        act: 0,
         errno: 0,
-        threshold: 0,
+        rcode: 0,
         flags: 0,
-        peer: [0; 4],
-        mask: [0; 4],
-        port: 0,
+        draw: Draw::NEVER,
+        means: Means::ALL,
+        pad: 0,
         path_len: 0,
         path: [0; MAX_PATH],
     };
-
-    /// Does the rule mean this peer? `addr` as in [`Rule::peer`], `port` in host order.
-    #[inline(always)]
-    pub fn matches_peer(&self, addr: &[u32; 4], port: u16) -> bool {
-        if self.port != 0 && self.port != port as u32 {
-            return false;
-        }
-        (addr[0] & self.mask[0]) == self.peer[0]
-            && (addr[1] & self.mask[1]) == self.peer[1]
-            && (addr[2] & self.mask[2]) == self.peer[2]
-            && (addr[3] & self.mask[3]) == self.peer[3]
-    }
 }
 
 /// What one rule did. Counted by the kernel, never reset while the rule lives.
@@ -121,6 +121,54 @@ pub struct RuleStats {
     pub shadow_wire: u64,
     /// Bytes of these packets.
     pub shadow_bytes: u64,
+    /// Selected, and yet not done: the packet has a form that cannot be answered or changed (IP options, a link layer
+    /// that is not Ethernet's).
+    pub failed: u64,
+    /// Bytes of the packets in `matched`.
+    pub matched_bytes: u64,
+}
+
+/// A DNS name in the trie of names: as it is in a query, backwards, so that the names below it begin as it does, and
+/// each byte with [`NAME_CASE`]. Lengths of labels have [`NAME_LENGTH`] too.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Name(pub [u8; NAME_ROOM]);
+
+/// The bit that makes letters lower case. The other bytes of host names have it.
+pub const NAME_CASE: u8 = 0x20;
+/// The bit that the length of a label gets, but for the empty one: with it, it is nothing that is in a host name.
+pub const NAME_LENGTH: u8 = 0x80;
+/// Longest name that can be told from others, in bytes with the lengths of its labels; longer ones are told by their
+/// end.
+pub const NAME_ROOM: usize = 128;
+
+/// Which rules mean a name.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NameRules {
+    /// The name's length in bytes.
+    pub length: u32,
+    /// Rules that mean this very name.
+    pub exact: u32,
+    /// Rules that mean the names below it.
+    pub below: u32,
+    /// Always 0.
+    pub pad: u32,
+}
+
+/// How long packets were in our device, measured on the packets.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delays {
+    /// Sum, in microseconds.
+    pub sum_us: u64,
+    /// In the buckets of [`crate::hist`].
+    pub buckets: [u64; BUCKETS],
+}
+
+impl Delays {
+    /// Nothing measured.
+    pub const ZERO: Self = Self { sum_us: 0, buckets: [0; BUCKETS] };
 }
 
 /// What is known of one cgroup: which rules mean it, and what else.
@@ -137,6 +185,12 @@ pub struct CgroupEntry {
 pub const CG_WATCH: u32 = 1;
 /// Nothing of this cgroup is ever faulted, whatever the rules say.
 pub const CG_PROTECTED: u32 = 2;
+/// One of its rules has [`RULE_PEERS`].
+pub const CG_PEERS: u32 = 4;
+/// One of its rules takes whole flows.
+pub const CG_FLOWS: u32 = 8;
+/// One of its rules means certain DNS names.
+pub const CG_DNS: u32 = 16;
 
 /// What the gate let through, and why, when there was no rule to count it with.
 #[repr(C)]
@@ -171,29 +225,20 @@ impl RuleStats {
         shadow: 0,
         shadow_wire: 0,
         shadow_bytes: 0,
+        failed: 0,
+        matched_bytes: 0,
     };
 }
 
-layout!(Rule = 192, RuleStats = 128, GateStats = 32);
+layout!(Rule = 232, RuleStats = 144, GateStats = 32, Delays = 1544);
 
-const _: () = assert!(size_of::<CgroupEntry>() == 8);
+const _: () = assert!(size_of::<CgroupEntry>() == 8 && size_of::<NameRules>() == 16);
+#[cfg(feature = "user")]
+// SAFETY: bytes.
+unsafe impl aya::Pod for Name {}
+#[cfg(feature = "user")]
+// SAFETY: four words, no padding, every bit pattern is valid.
+unsafe impl aya::Pod for NameRules {}
 #[cfg(feature = "user")]
 // SAFETY: two words, no padding, every bit pattern is valid.
 unsafe impl aya::Pod for CgroupEntry {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_rule_matches_by_masked_address_and_port() {
-        let mut rule = Rule { port: 5432, ..Rule::FREE };
-        rule.peer = [0, 0, 0xffff_u32.to_be(), u32::from_be_bytes([10, 0, 0, 0]).to_be()];
-        rule.mask = [!0, !0, !0, 0xff00_0000_u32.to_be()];
-        let addr = |last: [u8; 4]| [0, 0, 0xffff_u32.to_be(), u32::from_be_bytes(last).to_be()];
-        assert!(rule.matches_peer(&addr([10, 1, 2, 3]), 5432));
-        assert!(!rule.matches_peer(&addr([11, 1, 2, 3]), 5432));
-        assert!(!rule.matches_peer(&addr([10, 1, 2, 3]), 5433));
-        assert!(Rule::FREE.matches_peer(&addr([1, 2, 3, 4]), 1));
-    }
-}

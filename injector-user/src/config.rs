@@ -26,7 +26,7 @@ pub const DEFAULT_METRICS: &str = "127.0.0.1:9842";
 /// More is not a configuration file.
 const LARGEST: u64 = 64 * 1024;
 
-const KEYS: &str = "its keys: socket, metrics, limits, run_dir, state_dir, watch, lease, observe";
+const KEYS: &str = "its keys: socket, metrics, limits, profiles, run_dir, state_dir, watch, lease, observe";
 
 /// What the node's owner set. Every key has a default; unknown keys are errors.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +38,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// The limits file.
     pub limits: PathBuf,
+    /// The directory of one's own profiles, `*.yaml`; it need not exist.
+    pub profiles: PathBuf,
     /// What may vanish at a reboot: lock files, the watcher's state.
     pub run_dir: PathBuf,
     /// What must survive it: the journal and the halt file.
@@ -56,6 +58,7 @@ impl Default for Config {
             socket: "/run/injector/injector.sock".into(),
             metrics: Metrics(Some(SocketAddr::from(([127, 0, 0, 1], 9842)))),
             limits: limits::DEFAULT_PATH.into(),
+            profiles: "/etc/injector/profiles".into(),
             run_dir: "/run/injector".into(),
             state_dir: "/var/lib/injector".into(),
             watch: Vec::new(),
@@ -183,6 +186,7 @@ impl Config {
         let paths = [
             ("socket", &self.socket),
             ("limits", &self.limits),
+            ("profiles", &self.profiles),
             ("run_dir", &self.run_dir),
             ("state_dir", &self.state_dir),
         ];
@@ -207,7 +211,7 @@ mod tests {
     #[test]
     fn defaults_and_every_key() {
         assert_eq!(Config::parse("# nothing\n\n").unwrap(), Config::default());
-        let text = "socket: /s\nmetrics: off\nlimits: /l\nrun_dir: /r\nstate_dir: /v\nwatch: [unit:nginx]\n\
+        let text = "socket: /s\nmetrics: off\nlimits: /l\nprofiles: /p\nrun_dir: /r\nstate_dir: /v\nwatch: [unit:nginx]\n\
                     lease: 500ms\nobserve: targets\n";
         let config = Config::parse(text).unwrap();
         assert_eq!(config.metrics, Metrics(None));
@@ -225,6 +229,7 @@ mod tests {
         assert!(error.contains("no unit") && error.contains("line 1"), "{error}");
         assert!(wrong("lease: 11s").message.contains("11s"));
         assert!(wrong("socket: run/x").message.contains("not absolute"));
+        assert!(wrong("profiles: mine").message.contains("profiles `mine` is not absolute"));
         assert!(wrong("metrics: 9842").message.contains("9842"), "{}", wrong("metrics: 9842"));
         assert!(wrong("metrics: localhost").message.contains("localhost"));
         assert!(wrong("observe: all").message.contains("all"));

@@ -3,7 +3,7 @@
 
 use injector_ebpf::{
     names,
-    rule::{HOOK_DELAY, HOOK_DROP_EGRESS, HOOK_DROP_INGRESS, MAX_RULES},
+    rule::{HOOK_CGROUP_INGRESS, HOOK_EGRESS, MAX_RULES},
 };
 
 /// Answers of tc programs: the packet goes on.
@@ -14,8 +14,10 @@ const TC_NEXT: u32 = u32::MAX;
 pub enum Rules {
     /// It is not known; others are.
     Unknown,
-    /// So many, all for another peer.
+    /// So many, each for another peer.
     OtherPeer(u32),
+    /// So many, each for other ports of any peer.
+    OtherPort(u32),
     /// One, for our peer, of which no draw is ever below the threshold.
     Never,
 }
@@ -39,6 +41,8 @@ pub struct Case {
     pub halted: bool,
     pub lease: bool,
     pub rules: Rules,
+    /// How many other cgroups are known.
+    pub cgroups: u64,
     /// What so many runs in a row count.
     pub counts: fn(u64) -> Counted,
     /// No rule matches: the promise of under 40 ns is for these.
@@ -54,30 +58,23 @@ pub fn all() -> Vec<Case> {
         name: "empty program",
         program: names::EMPTY_TC,
         answer: TC_NEXT,
-        hook: HOOK_DROP_EGRESS,
+        hook: HOOK_EGRESS,
         halted: false,
         lease: true,
         rules: Rules::Unknown,
+        cgroups: 16,
         counts: nothing,
         promised: false,
     };
-    let loss = |name, rules| Case { name, rules, program: names::EGRESS_DROP, promised: true, ..base };
-    let stub = |name, rules| Case { name, rules, program: names::EGRESS_DROP_STUB, promised: true, ..base };
-    let delay = |name, rules| Case {
-        name,
-        rules,
-        program: "inj_dstub0",
-        answer: 0,
-        hook: HOOK_DELAY,
-        promised: true,
-        ..base
-    };
+    let loss = |name, rules| Case { name, rules, program: names::EGRESS, promised: true, ..base };
+    let stub = |name, rules| Case { name, rules, program: names::EGRESS_STUB, promised: true, ..base };
+    let selector = |name| Case { name, program: "inj_to_dev0", answer: 0, promised: true, ..base };
     let ingress = |name, rules| Case {
         name,
         rules,
         program: names::INGRESS_DROP,
         answer: 1,
-        hook: HOOK_DROP_INGRESS,
+        hook: HOOK_CGROUP_INGRESS,
         ..base
     };
     vec![
@@ -98,6 +95,16 @@ pub fn all() -> Vec<Case> {
             promised: false,
             ..loss("loss at egress: 16 rules, other peers", Rules::OtherPeer(MAX_RULES as u32))
         },
+        Case { promised: false, ..loss("loss at egress: 1 rule, other port", Rules::OtherPort(1)) },
+        Case {
+            promised: false,
+            ..loss("loss at egress: 16 rules, other ports", Rules::OtherPort(MAX_RULES as u32))
+        },
+        Case {
+            promised: false,
+            cgroups: 200,
+            ..loss("loss at egress: 1 rule, other peer, 200 cgroups", Rules::OtherPeer(1))
+        },
         // The kernel runs one packet again and again, and this program draws once for each packet.
         Case {
             promised: false,
@@ -106,8 +113,7 @@ pub fn all() -> Vec<Case> {
         },
         stub("loss by clsact stub: cgroup not known", Rules::Unknown),
         stub("loss by clsact stub: 1 rule, other peer", Rules::OtherPeer(1)),
-        delay("delay by clsact stub: cgroup not known", Rules::Unknown),
-        delay("delay by clsact stub: 1 rule, other peer", Rules::OtherPeer(1)),
+        selector("filter to a device: not selected"),
         ingress("loss at ingress: cgroup not known", Rules::Unknown),
         ingress("loss at ingress: 1 rule, other peer", Rules::OtherPeer(1)),
         Case {

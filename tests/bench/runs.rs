@@ -5,13 +5,16 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use aya::{
     TestRun as _, TestRunOptions,
+    maps::lpm_trie::Key,
     programs::{CgroupSkb, Program},
 };
 use injector::kernel::object::Object;
 use injector_ebpf::{
+    draw::Draw,
     gate::{BEAT_DEADLINE, BEAT_START},
+    means::{Means, Ports},
     names,
-    rule::{CgroupEntry, GateStats, HOOK_DROP_INGRESS, MAX_RULES, Rule, RuleStats},
+    rule::{CG_PEERS, CgroupEntry, GateStats, HOOK_CGROUP_INGRESS, MAX_RULES, RULE_PEERS, Rule, RuleStats},
 };
 use nix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
@@ -49,24 +52,38 @@ fn mapped(v4: [u8; 4]) -> [u32; 4] {
     [0, 0, 0xffff_u32.to_be(), u32::from_ne_bytes(v4)]
 }
 
-/// A rule of threshold 0 for this /24.
-pub fn rule(hook: u32, v4: [u8; 4]) -> Rule {
-    let mask = [!0, !0, !0, u32::from_ne_bytes([255, 255, 255, 0])];
-    let peer: [u32; 4] = std::array::from_fn(|word| mapped(v4)[word] & mask[word]);
-    Rule { hook, threshold: 0, peer, mask, ..Rule::FREE }
+/// A rule of threshold 0 for the peers that the trie has for it.
+pub fn rule(hook: u32) -> Rule {
+    Rule { hook, flags: RULE_PEERS, draw: Draw::NEVER, ..Rule::FREE }
+}
+
+/// A rule for ports that the packet has not.
+fn other_ports(hook: u32, slot: u32) -> Rule {
+    let port = 7000 + slot as u16;
+    Rule { flags: 0, means: Means { peer: Ports { low: port, high: port }, ..Means::ALL }, ..rule(hook) }
+}
+
+/// Says which rules mean this /24.
+pub fn peers(object: &mut Object, v4: [u8; 4], rules: u32) -> Result<()> {
+    let [a, b, c, d] = mapped([v4[0], v4[1], v4[2], 0]);
+    Ok(object.trie::<[u32; 4], u32>(names::PEERS)?.insert(&Key::new(120, [a, b, c, d]), rules, 0)?)
 }
 
 /// Makes the state that a case is about.
 fn prepare(object: &mut Object, place: &Place, case: &Case) -> Result<()> {
     object.set_halt(u64::from(case.halted))?;
     object.beat(BEAT_START, 0, if case.lease { LEASE } else { Duration::ZERO })?;
-    let peer = if case.hook == HOOK_DROP_INGRESS { FROM } else { TO };
-    // The next network: it differs in the last word that is compared.
-    let other = [peer[0], peer[1], peer[2] + 1, 0];
+    let peer = if case.hook == HOOK_CGROUP_INGRESS { FROM } else { TO };
+    peers(object, peer, u32::from(case.rules == Rules::Never))?;
+    // The next networks.
+    for slot in 0..MAX_RULES as u8 {
+        peers(object, [peer[0], peer[1], peer[2] + 1 + slot, 0], 1 << slot)?;
+    }
     for slot in 0..MAX_RULES as u32 {
         let rule = match case.rules {
-            Rules::Never if slot == 0 => rule(case.hook, peer),
-            Rules::OtherPeer(rules) if slot < rules => rule(case.hook, other),
+            Rules::Never if slot == 0 => rule(case.hook),
+            Rules::OtherPeer(rules) if slot < rules => rule(case.hook),
+            Rules::OtherPort(rules) if slot < rules => other_ports(case.hook, slot),
             _ => Rule::FREE,
         };
         object.array::<Rule>(names::RULES)?.set(slot, rule, 0)?;
@@ -74,18 +91,19 @@ fn prepare(object: &mut Object, place: &Place, case: &Case) -> Result<()> {
     }
     let mut cgroups = object.hash::<u64, CgroupEntry>(names::CGROUPS)?;
     // Others are known in every case: a lookup in an empty map would cost less.
-    for other in 1..=16 {
+    for other in 1..=case.cgroups {
         cgroups.insert(place.id + (other << 32), CgroupEntry { rules: 1, flags: 0 }, 0)?;
     }
     let rules = match case.rules {
         Rules::Unknown => 0,
-        Rules::OtherPeer(rules) => ((1_u64 << rules) - 1) as u32,
+        Rules::OtherPeer(rules) | Rules::OtherPort(rules) => ((1_u64 << rules) - 1) as u32,
         Rules::Never => 1,
     };
     if rules == 0 {
         cgroups.remove(&place.id).ok();
     } else {
-        cgroups.insert(place.id, CgroupEntry { rules, flags: 0 }, 0)?;
+        let flags = if matches!(case.rules, Rules::OtherPort(_)) { 0 } else { CG_PEERS };
+        cgroups.insert(place.id, CgroupEntry { rules, flags }, 0)?;
     }
     if !case.lease {
         // It ends with the tick in which it was taken.
@@ -141,11 +159,10 @@ fn run(object: &mut Object, case: &Case, packet: &[u8], repeat: u32) -> Result<f
 pub fn measure(place: &Place, repeat: u32, rounds: u32) -> Result<Value> {
     let mut object = Object::load(std::process::id())?;
     let (cases, packet) = (cases::all(), packet());
-    for name in cases.iter().map(|case| case.program).chain([names::EGRESS_DROP, names::DELAY]) {
+    for name in cases.iter().map(|case| case.program).chain([names::EGRESS]) {
         object.load_program(name)?;
     }
-    object.set_behind_stub(names::PROG_DROP, names::EGRESS_DROP)?;
-    object.set_behind_stub(names::PROG_DELAY, names::DELAY)?;
+    object.set_behind_stub(names::PROG_EGRESS, names::EGRESS)?;
     let mut figures = vec![Vec::new(); cases.len()];
     for round in 0..rounds {
         eprintln!("bench: programs, round {} of {rounds}", round + 1);

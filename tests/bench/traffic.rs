@@ -21,7 +21,7 @@ use injector::kernel::{cgroups::CgroupLinks, net::Netns, object::Object};
 use injector_ebpf::{
     gate::BEAT_START,
     names,
-    rule::{CG_WATCH, CgroupEntry, HOOK_DROP_EGRESS, Rule},
+    rule::{CG_PEERS, CG_WATCH, CgroupEntry, HOOK_EGRESS, Rule},
 };
 use nix::sched::{CloneFlags, unshare};
 use serde_json::{Value, json};
@@ -124,7 +124,7 @@ fn attach(object: &mut Object, place: &Place, ends: &Ends, state: usize) -> Resu
         }
     }
     if state > 1 {
-        attached._loss = Some(tcx(object, &ends.here_ns, "v0", names::EGRESS_DROP)?);
+        attached._loss = Some(tcx(object, &ends.here_ns, "v0", names::EGRESS)?);
     }
     Ok(attached)
 }
@@ -138,8 +138,9 @@ pub fn measure(place: &Place, rounds: u32) -> Result<Value> {
     object.set_halt(0)?;
     object.beat(BEAT_START, 0, Duration::from_secs(3600))?;
     object.array::<u64>(names::FLOW_LIMIT)?.set(0, 4096, 0)?;
-    object.array::<Rule>(names::RULES)?.set(0, runs::rule(HOOK_DROP_EGRESS, [10, 79, 0, 0]), 0)?;
-    let entry = CgroupEntry { rules: 1, flags: CG_WATCH };
+    object.array::<Rule>(names::RULES)?.set(0, runs::rule(HOOK_EGRESS), 0)?;
+    runs::peers(&mut object, [10, 79, 0, 0], 1)?;
+    let entry = CgroupEntry { rules: 1, flags: CG_WATCH | CG_PEERS };
     object.hash::<u64, CgroupEntry>(names::CGROUPS)?.insert(place.id, entry, 0)?;
     let mut figures = vec![Vec::new(); STATES.len()];
     for round in 0..rounds {
@@ -163,7 +164,7 @@ pub fn measure(place: &Place, rounds: u32) -> Result<Value> {
 fn counted(object: &mut Object, place: &Place, ends: &Ends) -> Result<Value> {
     let _attached = attach(object, place, ends, STATES.len() - 1)?;
     let _empty = tcx(object, &ends.there_ns, "v1", names::EMPTY_TC)?;
-    let measured = [names::EMPTY_TC, names::EGRESS_DROP, names::OBSERVE_TX, names::OBSERVE_RX];
+    let measured = [names::EMPTY_TC, names::EGRESS, names::OBSERVE_TX, names::OBSERVE_RX];
     let stats = enable_stats(Stats::RunTime)?;
     let before = infos(object, &measured)?;
     ends.play(SPAN)?;

@@ -31,6 +31,11 @@ pub struct Fake {
 impl Fake {
     /// `lines` answer an attached fault; every other request gets what `answer` says.
     pub fn start(lines: Vec<Value>, then: Then, answer: fn(&str) -> (u16, Value)) -> Self {
+        Self::attaching(usize::MAX, lines, then, answer)
+    }
+
+    /// As [`start`](Self::start), for so many attached faults; those after them get what `answer` says, too.
+    pub fn attaching(most: usize, lines: Vec<Value>, then: Then, answer: fn(&str) -> (u16, Value)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path: PathBuf = directory.path().join("fake.sock");
         let listener = UnixListener::bind(&path).unwrap();
@@ -39,10 +44,15 @@ impl Fake {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (lines, shared) = (lines.clone(), shared.clone());
-                thread::spawn(move || serve(stream, &lines, then, answer, &shared));
+                thread::spawn(move || serve(stream, &lines, (most, then), answer, &shared));
             }
         });
         Self { socket: path.display().to_string(), seen, _directory: directory }
+    }
+
+    /// The first line of each request so far.
+    pub fn requests(&self) -> Vec<String> {
+        self.seen.lock().unwrap().clone()
     }
 
     /// Waits until a request that starts like this, or the end of an attached stream (`gone`), was seen.
@@ -60,7 +70,7 @@ impl Fake {
 fn serve(
     stream: UnixStream,
     lines: &[Value],
-    then: Then,
+    (most, then): (usize, Then),
     answer: fn(&str) -> (u16, Value),
     seen: &Mutex<Vec<String>>,
 ) {
@@ -78,9 +88,14 @@ fn serve(
         }
     }
     reader.by_ref().take(length).read_to_end(&mut Vec::new()).unwrap();
-    seen.lock().unwrap().push(request.clone());
+    const ATTACH: &str = "POST /v1/faults?attach=true";
+    let attached = {
+        let mut seen = seen.lock().unwrap();
+        seen.push(request.clone());
+        seen.iter().filter(|request| request.starts_with(ATTACH)).count()
+    };
     let mut stream = stream;
-    if !request.starts_with("POST /v1/faults?attach=true") {
+    if !request.starts_with(ATTACH) || attached > most {
         let (status, body) = answer(&request);
         let body = body.to_string();
         let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\n\r\n", body.len());
@@ -117,7 +132,10 @@ pub fn fault(acted: u64, end: Option<&str>) -> Value {
             "passed_chance": 0, "passed_deadline": 0, "passed_budget": 0, "passed_protected": 0, "unreadable": 0,
             "passed_rate": 0, "shadow": 0, "shadow_wire": 0, "other_call": 0, "tail_drops": 0, "lost_in_drain": 0,
         },
-        "rate": {"asked": 5.0, "achieved": 5.06, "low": 4.43, "high": 5.76},
+        "achieved": {
+            "matched": {"skbs": 4210, "wire": 4210, "bytes": 0}, "acted": {"skbs": acted, "wire": acted, "bytes": 0},
+            "rate_percent": 5.06, "interval_percent": [4.43, 5.76], "asked_percent": 5.0, "verdict": "within",
+        },
         "target": {"samples": 500, "rtt_p99_us": 41_250, "segments": 1, "retransmits": 0},
         "control": {"samples": 500, "rtt_p99_us": 400, "segments": 1, "retransmits": 0},
         "control_verdict": "ok", "by": "root",

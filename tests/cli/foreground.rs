@@ -46,7 +46,7 @@ fn a_fault_that_ran_its_time_is_exit_0_and_says_all_of_it() {
     let second = said[1].split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(
         second,
-        "matched 4,210 acted 213 rate 5.06 % (4.43 to 5.76) of 5% p99 target 41.2 ms control 400 us 12.0 s left"
+        "matched 4,210 acted 213 (5.06 % [4.43, 5.76], asked 5) p99 target 41.2 ms control 400 us 12.0 s left"
     );
     assert!(
         said[2].starts_with("drop-7k3 ENDED: its time was over. It acted on 220 of 4,210"),
@@ -66,8 +66,11 @@ fn a_fault_that_ran_its_time_is_exit_0_and_says_all_of_it() {
 fn other_endings_have_their_own_exit_codes() {
     let mut unclean = fault(213, Some("expired"));
     unclean["clean"]["left"] = json!(["ifb0"]);
-    let cases: [(Value, i32, &str, &str); 10] = [
+    let mut quiet = fault(0, Some("expired"));
+    quiet["nothing_matched"] = json!({"seconds": 30, "why": "the target has no socket"});
+    let cases: [(Value, i32, &str, &str); 11] = [
         (fault(0, Some("expired")), 6, "nothing-hit", "acted on nothing"),
+        (quiet, 6, "nothing-hit", "the target has no socket"),
         (fault(213, Some("stopped")), 5, "ended-early", "it was stopped"),
         (fault(213, Some("halted")), 5, "ended-early", "halted"),
         (fault(213, Some("aborted")), 5, "ended-early", "aborted"),
@@ -113,7 +116,7 @@ fn armed(fake: &Fake, more: &[&str]) -> (Child, BufReader<std::process::ChildStd
     (child, reader)
 }
 
-fn kill(child: &Child, signal: nix::sys::signal::Signal) {
+pub fn kill(child: &Child, signal: nix::sys::signal::Signal) {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
 }
 
@@ -199,6 +202,6 @@ fn status_opens_with_the_halt() {
     let text = String::from_utf8(output.stdout.clone()).unwrap();
     assert_eq!(ending(&output), (0, String::new()));
     assert!(text.starts_with("HALTED by anna since 2026-01-01T14:02:31Z: game over\n"), "{text}");
-    assert!(text.contains("drop-7k3  ENDED") && text.contains("5.06 % (4.43 to 5.76)"), "{text}");
+    assert!(text.contains("drop-7k3  ENDED") && text.contains("5.06 % [4.43, 5.76], asked 5"), "{text}");
     assert!(text.contains("3 flows over the bound"), "{text}");
 }

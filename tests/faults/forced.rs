@@ -9,8 +9,9 @@ use injector::{
     plan::{Site, Step},
     target::Host,
 };
-use injector_ebpf::rule::{
-    ALWAYS, CG_PROTECTED, CgroupEntry, HOOK_DROP_EGRESS, HOOK_DROP_INGRESS, Rule, RuleStats,
+use injector_ebpf::{
+    draw::{ALWAYS, Draw},
+    rule::{CG_PROTECTED, CgroupEntry, HOOK_CGROUP_INGRESS, HOOK_EGRESS, Rule, RuleStats},
 };
 
 use crate::support::{
@@ -23,7 +24,11 @@ use crate::support::{
 
 /// The user whose packets are protected.
 const USER: u32 = 54_321;
-const ALL: Rule = Rule { hook: HOOK_DROP_EGRESS | HOOK_DROP_INGRESS, threshold: ALWAYS, ..Rule::FREE };
+const ALL: Rule = Rule {
+    hook: HOOK_EGRESS | HOOK_CGROUP_INGRESS,
+    draw: Draw { threshold: ALWAYS, ..Draw::NEVER },
+    ..Rule::FREE
+};
 
 /// Programs of our own on the victim, armed by hand. Dropped in this order.
 struct Forced {
@@ -47,11 +52,11 @@ impl Forced {
         let sites: Vec<Site> = kernel.sites(&[holder.pid()]).unwrap();
         for site in &sites {
             for (index, link) in &site.links {
-                let step = Step::DropEgress { netns: site.netns, index: *index, link: link.clone() };
+                let step = Step::Egress { netns: site.netns, index: *index, link: link.clone() };
                 kernel.apply(&step).unwrap();
             }
         }
-        kernel.apply(&Step::DropIngress { cgroup: world.victim.path.clone() }).unwrap();
+        kernel.apply(&Step::CgroupIngress { cgroup: world.victim.path.clone() }).unwrap();
         world.there.ip("addr add 10.77.0.3/24 dev v1");
         let mut protection = Protection::default();
         protection.ports.insert(22, "ssh".into());

@@ -13,7 +13,7 @@ use crate::support::{THERE, World, now_ms, stream::Stream, traffic::send_udp};
 
 #[test]
 fn after_stop_has_returned_the_counters_are_frozen() {
-    if crate::support::same_as_on_6_1("after_stop_has_returned_the_counters_are_frozen") {
+    if crate::support::same_in_every_guest("after_stop_has_returned_the_counters_are_frozen") {
         return;
     }
     let world = World::new();
@@ -36,7 +36,7 @@ fn after_stop_has_returned_the_counters_are_frozen() {
 
 #[test]
 fn a_fault_ends_by_itself() {
-    if crate::support::same_as_on_6_1("a_fault_ends_by_itself") {
+    if crate::support::same_in_every_guest("a_fault_ends_by_itself") {
         return;
     }
     let world = World::new();
@@ -56,7 +56,7 @@ fn a_fault_ends_by_itself() {
 /// The fault lives as long as the command: Ctrl-C, or the death of the command, ends it.
 #[test]
 fn ctrl_c_and_a_dead_command_end_the_fault() {
-    if crate::support::same_as_on_6_1("ctrl_c_and_a_dead_command_end_the_fault") {
+    if crate::support::same_in_every_guest("ctrl_c_and_a_dead_command_end_the_fault") {
         return;
     }
     let world = World::new();
@@ -92,7 +92,7 @@ fn ctrl_c_and_a_dead_command_end_the_fault() {
 
 #[test]
 fn a_budget_stops_the_fault_exactly() {
-    if crate::support::same_as_on_6_1("a_budget_stops_the_fault_exactly") {
+    if crate::support::same_in_every_guest("a_budget_stops_the_fault_exactly") {
         return;
     }
     let world = World::new();
@@ -109,7 +109,7 @@ fn a_budget_stops_the_fault_exactly() {
 /// SIGKILL of the daemon at any moment: see [`crate::kills`].
 #[test]
 fn nothing_survives_the_daemons_death() {
-    if crate::support::same_as_on_6_1("nothing_survives_the_daemons_death") {
+    if crate::support::same_in_every_guest("nothing_survives_the_daemons_death") {
         return;
     }
     crate::kills::at_random_moments();
@@ -118,7 +118,7 @@ fn nothing_survives_the_daemons_death() {
 /// A daemon that hangs loses its lease, and does not get it back.
 #[test]
 fn a_hung_daemons_fault_lapses_for_good() {
-    if crate::support::same_as_on_6_1("a_hung_daemons_fault_lapses_for_good") {
+    if crate::support::same_in_every_guest("a_hung_daemons_fault_lapses_for_good") {
         return;
     }
     let world = World::new();
@@ -146,7 +146,7 @@ fn a_hung_daemons_fault_lapses_for_good() {
 /// A main loop that hangs loses its lease although the process lives and serves its socket.
 #[test]
 fn a_blocked_main_loops_fault_lapses_for_good() {
-    if crate::support::same_as_on_6_1("a_blocked_main_loops_fault_lapses_for_good") {
+    if crate::support::same_in_every_guest("a_blocked_main_loops_fault_lapses_for_good") {
         return;
     }
     let world = World::new();

@@ -10,7 +10,7 @@ use crate::support::{
 /// RTT quantiles of a flow against round trips that the program itself measured, with and without a fault.
 #[test]
 fn flows_show_what_the_target_felt() {
-    if crate::support::same_as_on_6_1("flows_show_what_the_target_felt") {
+    if crate::support::same_in_every_guest("flows_show_what_the_target_felt") {
         return;
     }
     let world = World::new();
@@ -74,7 +74,7 @@ fn a_delayed_flows_rtt_is_the_delay() {
 /// A listener that does not accept shows its queue and its limit.
 #[test]
 fn a_full_accept_queue_is_seen() {
-    if crate::support::same_as_on_6_1("a_full_accept_queue_is_seen") {
+    if crate::support::same_in_every_guest("a_full_accept_queue_is_seen") {
         return;
     }
     let world = World::new();

@@ -90,6 +90,21 @@ fn a_shadow_counts_and_loses_nothing_and_can_be_armed() {
     assert_eq!(came(&world), N);
 }
 
+/// The first ten are the first ten that it acts on, however many it would have acted on before.
+#[test]
+fn what_a_shadow_has_drawn_is_over_when_it_is_armed() {
+    if same_as_natively("what_a_shadow_has_drawn_is_over_when_it_is_armed") {
+        return;
+    }
+    let world = World::new();
+    let id = world.daemon.arm(&format!("drop --target {} --first 10 --shadow --for 2m", world.target()));
+    assert_eq!(came(&world), N);
+    assert_eq!(world.daemon.counter(&id, "shadow"), 10);
+    world.daemon.json(&format!("arm {id}"));
+    assert_eq!(came(&world), N - 10);
+    assert_eq!(world.daemon.counter(&id, "acted"), 10);
+}
+
 /// After days of shadow the node's owner reads one page.
 #[test]
 fn mode_shadow_refuses_what_acts_and_certifies_the_rest() {

@@ -1,6 +1,6 @@
 //! The gate in front of every fault: not halted, lease alive, deadline not passed, draw, budget not spent.
 
-use aya_ebpf::helpers::{bpf_get_prandom_u32, generated::bpf_jiffies64};
+use aya_ebpf::helpers::generated::bpf_jiffies64;
 use injector_ebpf::{
     ABI_VERSION,
     flow::End,
@@ -12,12 +12,12 @@ use injector_ebpf::{
 };
 
 use super::{
-    atomic,
+    atomic, draw,
     maps::{
-        INJ_CGROUPS, INJ_DEADLINES, INJ_ENDS, INJ_GATE_STATS, INJ_HALT, INJ_LEASE, INJ_RULES, INJ_STATS,
-        INJ_USERS,
+        INJ_CGROUPS, INJ_DEADLINES, INJ_ENDS, INJ_GATE_STATS, INJ_HALT, INJ_INTERFACES, INJ_LEASE, INJ_RULES,
+        INJ_STATS, INJ_USERS,
     },
-    meter::charge,
+    meter::inj_charge,
 };
 
 /// Counts in the gate's own statistics: per CPU, because other people's packets come by here too.
@@ -66,22 +66,8 @@ pub fn cgroup(id: u64) -> Option<CgroupEntry> {
     unsafe { INJ_CGROUPS.get(&id) }.copied()
 }
 
-/// What the gate must know of a packet.
-pub struct Taken<'a> {
-    /// The target's end of the conversation.
-    pub local: &'a [u32; 4],
-    pub local_port: u16,
-    /// Segments on the wire.
-    pub wire: u64,
-    pub bytes: u64,
-    /// The owner of the socket.
-    pub uid: u32,
-    /// By its cgroup, its ports or its addresses.
-    pub protected: bool,
-}
-
 /// The node's meters for packets and for calls (which have no bytes): units and bytes, in a second and in an hour.
-const PACKET_METERS: [u32; 4] = [NODE_PACKETS_RATE, NODE_BYTES_RATE, NODE_PACKETS, NODE_BYTES];
+pub const PACKET_METERS: [u32; 4] = [NODE_PACKETS_RATE, NODE_BYTES_RATE, NODE_PACKETS, NODE_BYTES];
 pub const CALL_METERS: [u32; 4] = [NODE_CALLS_RATE, NODE_BYTES_RATE, NODE_CALLS, NODE_BYTES];
 
 /// Is this user protected?
@@ -90,9 +76,16 @@ pub fn user(uid: u32) -> bool {
     unsafe { INJ_USERS.get(&uid) }.is_some()
 }
 
+/// Is the interface with this index protected? Asked at a cgroup's hooks only: nothing hangs on the interface itself.
+/// Another namespace's interface with the same index is spared with it.
+#[inline(always)]
+pub fn interface(index: u32) -> bool {
+    unsafe { INJ_INTERFACES.get(&index) }.is_some()
+}
+
 /// Remembers where a target is reached: whoever talks to it feels the fault and is no control group.
 #[inline(always)]
-fn ends(addr: &[u32; 4], port: u16) {
+pub fn ends(addr: &[u32; 4], port: u16) {
     let end = End { addr: *addr, port: u32::from(port), pad: 0 };
     if unsafe { INJ_ENDS.get(&end) }.is_none() {
         let _ = INJ_ENDS.insert(&end, &1, 0);
@@ -134,38 +127,24 @@ impl Slot {
 
     /// Counts one match of `wire` segments.
     #[inline(always)]
-    pub fn matched(&self, wire: u64) {
+    pub fn matched(&self, wire: u64, bytes: u64) {
         unsafe {
             atomic::add(&raw mut (*self.stats).matched, 1);
             atomic::add(&raw mut (*self.stats).matched_wire, wire);
+            atomic::add(&raw mut (*self.stats).matched_bytes, bytes);
         }
     }
 
-    /// A packet that the rule means: counts it, and says whether it is faulted. `uid` owns its socket.
+    /// Throws the dice once and settles deadline and budgets. Counts whatever the outcome is. `flow`: the hash of the
+    /// packet's flow.
     #[inline(always)]
-    pub fn takes_packet(&self, now: u64, packet: &Taken<'_>) -> bool {
-        self.matched(packet.wire);
-        if packet.protected || user(packet.uid) {
-            unsafe { atomic::add(&raw mut (*self.stats).passed_protected, 1) };
-            return false;
-        }
-        ends(packet.local, packet.local_port);
-        self.fires(now, packet.wire, packet.bytes, &PACKET_METERS)
-    }
-
-    /// Throws the dice once and settles deadline and budgets. Counts whatever the outcome is.
-    #[inline(always)]
-    pub fn fires(&self, now: u64, wire: u64, bytes: u64, node: &[u32; 4]) -> bool {
+    pub fn fires(&self, now: u64, wire: u64, bytes: u64, flow: u32, node: &[u32; 4]) -> bool {
         let stats = self.stats;
-        let deadline = match INJ_DEADLINES.get(self.index) {
-            Some(deadline) => *deadline,
-            None => 0,
-        };
-        if now > deadline {
+        if !self.alive(now) {
             unsafe { atomic::add(&raw mut (*stats).passed_deadline, 1) };
             return false;
         }
-        if u64::from(unsafe { bpf_get_prandom_u32() }) >= self.rule.threshold {
+        if !draw::takes(self.index, &self.rule.draw, flow, now) {
             unsafe { atomic::add(&raw mut (*stats).passed_chance, 1) };
             return false;
         }
@@ -177,18 +156,7 @@ impl Slot {
             }
             return false;
         }
-        let own = self.index * METERS_PER_RULE;
-        // The rates first: what a rate refuses must not use up a total.
-        if charge(node[0], wire, now) | charge(node[1], bytes, now) != 0
-            || charge(own + UNITS_RATE, wire, now) | charge(own + BYTES_RATE, bytes, now) != 0
-        {
-            unsafe { atomic::add(&raw mut (*stats).passed_rate, 1) };
-            return false;
-        }
-        if charge(node[2], wire, now) | charge(node[3], bytes, now) != 0
-            || charge(own + UNITS, wire, now) | charge(own + BYTES, bytes, now) != 0
-        {
-            unsafe { atomic::add(&raw mut (*stats).passed_budget, 1) };
+        if !self.settle(now, wire, bytes, node) {
             return false;
         }
         unsafe {
@@ -198,5 +166,44 @@ impl Slot {
             (*stats).last = now;
         }
         true
+    }
+
+    /// Its deadline has not passed.
+    #[inline(always)]
+    pub fn alive(&self, now: u64) -> bool {
+        match INJ_DEADLINES.get(self.index) {
+            Some(deadline) => now <= *deadline,
+            None => false,
+        }
+    }
+
+    /// Charges the budgets; counts whom they refuse.
+    #[inline(always)]
+    pub fn settle(&self, now: u64, wire: u64, bytes: u64, node: &[u32; 4]) -> bool {
+        let stats = self.stats;
+        let own = self.index * METERS_PER_RULE;
+        // The rates first: what a rate refuses must not use up a total.
+        if inj_charge(node[0], wire, now) | inj_charge(node[1], bytes, now) != 0
+            || inj_charge(own + UNITS_RATE, wire, now) | inj_charge(own + BYTES_RATE, bytes, now) != 0
+        {
+            unsafe { atomic::add(&raw mut (*stats).passed_rate, 1) };
+            return false;
+        }
+        if inj_charge(node[2], wire, now) | inj_charge(node[3], bytes, now) != 0
+            || inj_charge(own + UNITS, wire, now) | inj_charge(own + BYTES, bytes, now) != 0
+        {
+            unsafe { atomic::add(&raw mut (*stats).passed_budget, 1) };
+            return false;
+        }
+        true
+    }
+
+    /// A fragment goes the way of its first one.
+    #[inline(always)]
+    pub fn follows(&self, bytes: u64) {
+        unsafe {
+            atomic::add(&raw mut (*self.stats).acted_wire, 1);
+            atomic::add(&raw mut (*self.stats).acted_bytes, bytes);
+        }
     }
 }

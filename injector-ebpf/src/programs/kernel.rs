@@ -23,6 +23,7 @@ offsets!(
     OFF_DPORT,
     OFF_DADDR,
     OFF_DADDR6,
+    OFF_SK_UID,
     OFF_F_PATH,
     OFF_SYSCALL_NR,
 );

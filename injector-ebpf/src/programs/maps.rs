@@ -4,13 +4,13 @@ use aya_ebpf::{
     bindings::BPF_F_NO_PREALLOC,
     btf_maps::SkStorage,
     macros::{btf_map, map},
-    maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, PerCpuHashMap, ProgramArray},
+    maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, PerCpuHashMap, ProgramArray, lpm_trie::Key},
 };
 use injector_ebpf::{
     flow::{AGGREGATES, Aggregate, DepKey, DepValue, End, Flow, FlowStats, Seen},
     gate::{Halt, Lease},
     meter::{METERS, Meter, MeterUse},
-    rule::{CgroupEntry, GateStats, MAX_RULES, Rule, RuleStats},
+    rule::{CgroupEntry, Delays, GateStats, MAX_PEERS, MAX_RULES, Name, NameRules, Rule, RuleStats},
 };
 
 #[map]
@@ -19,6 +19,15 @@ pub static INJ_HALT: Array<Halt> = Array::with_max_entries(1, 0);
 pub static INJ_LEASE: Array<Lease> = Array::with_max_entries(1, 0);
 #[map]
 pub static INJ_RULES: Array<Rule> = Array::with_max_entries(MAX_RULES as u32, 0);
+/// Which rules mean which peers: bit masks, by the longest prefix.
+#[map]
+pub static INJ_PEERS: LpmTrie<[u32; 4], u32> = LpmTrie::with_max_entries(MAX_PEERS, BPF_F_NO_PREALLOC);
+/// What each rule's draws have left.
+#[map]
+pub static INJ_DRAWS: Array<u64> = Array::with_max_entries(MAX_RULES as u32, 0);
+/// How long packets were in each rule's device.
+#[map]
+pub static INJ_DELAYS: Array<Delays> = Array::with_max_entries(MAX_RULES as u32, 0);
 #[map]
 pub static INJ_DEADLINES: Array<u64> = Array::with_max_entries(MAX_RULES as u32, 0);
 #[map]
@@ -39,11 +48,14 @@ pub static INJ_ADDRESSES: LpmTrie<[u32; 4], u8> = LpmTrie::with_max_entries(1024
 pub static INJ_TASKS: HashMap<u32, u8> = HashMap::with_max_entries(4096, 0);
 #[map]
 pub static INJ_USERS: HashMap<u32, u8> = HashMap::with_max_entries(256, 0);
+/// Indexes of protected interfaces, for the hooks that do not hang on an interface.
+#[map]
+pub static INJ_INTERFACES: HashMap<u32, u8> = HashMap::with_max_entries(256, 0);
 /// Where targets are reached. The oldest goes when it is full.
 #[map]
 pub static INJ_ENDS: LruHashMap<End, u8> = LruHashMap::with_max_entries(8192, 0);
 #[map]
-pub static INJ_PROGS: ProgramArray = ProgramArray::with_max_entries(4, 0);
+pub static INJ_PROGS: ProgramArray = ProgramArray::with_max_entries(8, 0);
 #[map]
 pub static INJ_AGGR: PerCpuArray<Aggregate> = PerCpuArray::with_max_entries(AGGREGATES as u32, 0);
 /// Made when a cgroup's first packet comes: most cgroups have none.
@@ -64,6 +76,22 @@ pub static INJ_PROBE: Array<u64> = Array::with_max_entries(2, 0);
 /// Room for a path (PATH_MAX): the stack has 512 bytes.
 #[map]
 pub static INJ_PATH: PerCpuArray<[u8; PATH_ROOM]> = PerCpuArray::with_max_entries(1, 0);
+/// What became of first fragments: the oldest goes when it is full.
+#[map]
+pub static INJ_FRAGMENTS: LruHashMap<[u32; 10], u64> = LruHashMap::with_max_entries(1024, 0);
+/// Room for a DNS name (255 bytes), reached by an index of 8 bits.
+#[map]
+pub static INJ_NAME: PerCpuArray<[u8; 256]> = PerCpuArray::with_max_entries(1, 0);
+/// Room for the key of a name.
+#[map]
+pub static INJ_NAME_KEY: PerCpuArray<NameKey> = PerCpuArray::with_max_entries(1, 0);
+/// Which rules mean which DNS names.
+#[map]
+pub static INJ_NAMES: LpmTrie<Name, NameRules> =
+    LpmTrie::with_max_entries(MAX_RULES as u32 * 8, BPF_F_NO_PREALLOC);
+/// Where a pointer becomes a number.
+#[map]
+pub static INJ_LAUNDRY: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
 /// Room for a dependency's first value: the stack has 512 bytes. Never written, so always zero.
 #[map]
 pub static INJ_ZERO_DEP: Array<DepValue> = Array::with_max_entries(1, 0);
@@ -72,6 +100,9 @@ pub static INJ_ZERO_DEP: Array<DepValue> = Array::with_max_entries(1, 0);
 pub static INJ_FLOWS: SkStorage<Flow> = SkStorage::new();
 #[btf_map]
 pub static INJ_SEEN: SkStorage<Seen> = SkStorage::new();
+
+/// A name, as the trie is asked for it.
+pub type NameKey = Key<Name>;
 
 /// PATH_MAX of the kernel.
 pub const PATH_ROOM: usize = 4096;

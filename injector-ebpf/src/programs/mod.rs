@@ -1,16 +1,29 @@
-//! One file per hook family; `gate` and `packet` are what they share.
+//! One file per hook family; `gate`, `packet` and `decide` are what they share.
 
 mod atomic;
 mod beat;
-mod delay;
-mod drop;
+mod cgroup;
+mod decide;
+mod delays;
+mod dns;
+mod draw;
+mod egress;
 mod flows;
+mod forge;
+mod fragments;
+mod garble;
 mod gate;
+mod headers;
+mod ingress;
 mod kernel;
 mod maps;
 mod meter;
 mod observe;
 mod open;
+mod owner;
 mod packet;
 mod probe;
+mod select;
 mod tcp;
+mod twin;
+mod work;

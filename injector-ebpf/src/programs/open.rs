@@ -112,12 +112,12 @@ fn decide(entry: CgroupEntry, hook: u32, now: u64, read: impl FnOnce(*mut Path) 
     let slot = Slot::first(entry.rules, hook, |rule| {
         rule.path_len == 0 || (readable && below(rule, unsafe { &*path }))
     })?;
-    slot.matched(1);
+    slot.matched(1, 0);
     if protected(entry) {
         unsafe { atomic::add(&raw mut (*slot.stats).passed_protected, 1) };
         return None;
     }
-    if !slot.fires(now, 1, 0, &CALL_METERS) {
+    if !slot.fires(now, 1, 0, 0, &CALL_METERS) {
         return None;
     }
     Some(slot.rule.errno)

@@ -5,12 +5,23 @@ use aya_ebpf::{
     bindings::{__sk_buff, bpf_hdr_start_off::BPF_HDR_START_NET},
     helpers::generated::bpf_skb_load_bytes_relative,
 };
+use injector_ebpf::means::{
+    PROTO_ICMP, PROTO_OTHER, PROTO_TCP, PROTO_UDP, SEGMENT_DATA, SEGMENT_FIRST, SEGMENT_LATER, SEGMENT_SYN,
+};
 
 const ETH_P_IP: u32 = (0x0800u16).to_be() as u32;
 const ETH_P_IPV6: u32 = (0x86ddu16).to_be() as u32;
-const TCP: u8 = 6;
-const UDP: u8 = 17;
+const ETH_P_8021Q: u32 = (0x8100u16).to_be() as u32;
+const ETH_P_8021AD: u32 = (0x88a8u16).to_be() as u32;
+const ICMP: u8 = 1;
+pub const TCP: u8 = 6;
+pub const UDP: u8 = 17;
 const ICMPV6: u8 = 58;
+/// More extension headers in a row do not occur in practice.
+const EXTENSIONS: u32 = 4;
+pub const FLAG_SYN: u8 = 0x02;
+pub const FLAG_RST: u8 = 0x04;
+pub const FLAG_ACK: u8 = 0x10;
 
 /// Addresses as four big-endian words, IPv4 mapped; ports in host order.
 #[derive(Clone, Copy)]
@@ -22,6 +33,13 @@ pub struct Packet {
     pub protocol: u8,
     /// Neighbour discovery: the IPv6 twin of ARP.
     pub neighbour: bool,
+    pub ipv6: bool,
+    /// The first of several fragments: those behind it have no ports.
+    pub fragmented: bool,
+    /// From the network header to the transport's.
+    pub transport: u32,
+    /// `SEGMENT_` bits.
+    pub segments: u32,
 }
 
 /// Why a packet has no [`Packet`].
@@ -32,8 +50,9 @@ pub enum Opaque {
     Unparsed,
 }
 
+/// Reads from the network header on.
 #[inline(always)]
-fn load<T: Copy>(skb: *mut __sk_buff, offset: u32) -> Option<T> {
+pub fn load<T: Copy>(skb: *mut __sk_buff, offset: u32) -> Option<T> {
     let mut value = core::mem::MaybeUninit::<T>::uninit();
     let ret = unsafe {
         bpf_skb_load_bytes_relative(
@@ -50,11 +69,19 @@ fn load<T: Copy>(skb: *mut __sk_buff, offset: u32) -> Option<T> {
 impl Packet {
     #[inline(always)]
     pub fn parse(skb: *mut __sk_buff) -> Result<Self, Opaque> {
-        match unsafe { (*skb).protocol } {
-            ETH_P_IP => Self::ipv4(skb).ok_or(Opaque::Unparsed),
-            ETH_P_IPV6 => Self::ipv6(skb).ok_or(Opaque::Unparsed),
-            _ => Err(Opaque::NotIp),
-        }
+        let ipv6 = match unsafe { (*skb).protocol } {
+            ETH_P_IP => false,
+            ETH_P_IPV6 => true,
+            // The tag stands in the packet; the network header is the one behind it all the same.
+            ETH_P_8021Q | ETH_P_8021AD => match load::<u8>(skb, 0).map(|byte| byte >> 4) {
+                Some(4) => false,
+                Some(6) => true,
+                _ => return Err(Opaque::NotIp),
+            },
+            _ => return Err(Opaque::NotIp),
+        };
+        let packet = if ipv6 { Self::ipv6(skb) } else { Self::ipv4(skb) };
+        packet.ok_or(Opaque::Unparsed)
     }
 
     #[inline(always)]
@@ -66,25 +93,25 @@ impl Packet {
         if u32::from_be(head[1]) & 0x1fff != 0 {
             return None;
         }
-        let protocol = (u32::from_be(head[2]) >> 16) as u8;
         let mapped = 0xffff_u32.to_be();
         let mut packet = Self {
             src: [0, 0, mapped, head[3]],
             dst: [0, 0, mapped, head[4]],
             src_port: 0,
             dst_port: 0,
-            protocol,
+            protocol: (u32::from_be(head[2]) >> 16) as u8,
             neighbour: false,
+            ipv6: false,
+            fragmented: u32::from_be(head[1]) & 0x2000 != 0,
+            transport: ihl * 4,
+            segments: 0,
         };
-        if ihl != 5 {
-            return packet.ports(skb, ihl * 4);
+        if matches!(packet.protocol, TCP | UDP) {
+            let ports = if ihl == 5 { head[5] } else { load(skb, packet.transport)? };
+            packet.ports(ports);
         }
-        if matches!(protocol, TCP | UDP) {
-            let ports = u32::from_be(head[5]);
-            packet.src_port = (ports >> 16) as u16;
-            packet.dst_port = ports as u16;
-        }
-        Some(packet)
+        let behind = (u32::from_be(head[0]) & 0xffff).wrapping_sub(packet.transport);
+        packet.segments(skb, behind)
     }
 
     #[inline(always)]
@@ -97,53 +124,101 @@ impl Packet {
             dst_port: 0,
             protocol: (u32::from_be(head[1]) >> 8) as u8,
             neighbour: false,
+            ipv6: true,
+            fragmented: false,
+            transport: 40,
+            segments: 0,
         };
-        let mut offset = 40;
-        // Hop-by-hop, routing and destination options; more than three in a row do not occur in practice.
-        for _ in 0..3 {
-            if !matches!(packet.protocol, 0 | 43 | 60) {
+        // Hop-by-hop, routing and destination options, and the fragment header of a first fragment.
+        for _ in 0..EXTENSIONS {
+            if !matches!(packet.protocol, 0 | 43 | 44 | 60) {
                 break;
             }
-            let next: [u8; 2] = load(skb, offset)?;
+            let next: [u8; 4] = load(skb, packet.transport)?;
+            if packet.protocol == 44 {
+                if u16::from_be_bytes([next[2], next[3]]) & 0xfff8 != 0 {
+                    return None;
+                }
+                packet.fragmented = true;
+                packet.transport += 8;
+            } else {
+                packet.transport += (next[1] as u32 + 1) * 8;
+            }
             packet.protocol = next[0];
-            offset += (next[1] as u32 + 1) * 8;
         }
         if packet.protocol == ICMPV6 {
-            let kind: u8 = load(skb, offset)?;
+            let kind: u8 = load(skb, packet.transport)?;
             packet.neighbour = matches!(kind, 133..=137);
             return Some(packet);
         }
         if matches!(packet.protocol, 0 | 43 | 44 | 60) {
             return None;
         }
-        packet.ports(skb, offset)
+        if matches!(packet.protocol, TCP | UDP) {
+            let ports = load(skb, packet.transport)?;
+            packet.ports(ports);
+        }
+        let behind = (u32::from_be(head[1]) >> 16) + 40 - packet.transport;
+        packet.segments(skb, behind)
     }
 
     #[inline(always)]
-    fn ports(mut self, skb: *mut __sk_buff, offset: u32) -> Option<Self> {
-        if matches!(self.protocol, TCP | UDP) {
-            let ports: [u16; 2] = load(skb, offset)?;
-            self.src_port = u16::from_be(ports[0]);
-            self.dst_port = u16::from_be(ports[1]);
+    fn ports(&mut self, word: u32) {
+        let ports = u32::from_be(word);
+        self.src_port = (ports >> 16) as u16;
+        self.dst_port = ports as u16;
+    }
+
+    /// Which part of a conversation it is; `behind`: bytes from the transport header on, by the IP header.
+    #[inline(always)]
+    fn segments(mut self, skb: *mut __sk_buff, behind: u32) -> Option<Self> {
+        match self.protocol {
+            TCP => {
+                let word: [u8; 2] = load(skb, self.transport + 12)?;
+                self.segments = if word[1] & FLAG_SYN == 0 {
+                    SEGMENT_LATER
+                } else if word[1] & FLAG_ACK == 0 {
+                    SEGMENT_SYN | SEGMENT_FIRST
+                } else {
+                    SEGMENT_SYN
+                };
+                if behind > (word[0] as u32 >> 4) * 4 {
+                    self.segments |= SEGMENT_DATA;
+                }
+            }
+            UDP if behind > 8 => self.segments = SEGMENT_DATA,
+            _ => {}
         }
         Some(self)
+    }
+
+    /// Its `PROTO_` bit.
+    #[inline(always)]
+    pub fn kind(&self) -> u32 {
+        match self.protocol {
+            TCP => PROTO_TCP,
+            UDP => PROTO_UDP,
+            ICMP | ICMPV6 => PROTO_ICMP,
+            _ => PROTO_OTHER,
+        }
     }
 
     /// Packets that no rule may touch, whoever sends them.
     #[inline(always)]
     pub fn protected(&self, peer: &[u32; 4]) -> bool {
-        use super::maps::{INJ_ADDRESSES, INJ_PORTS};
-        if self.neighbour {
-            return true;
-        }
+        use super::maps::INJ_ADDRESSES;
+        self.neighbour || INJ_ADDRESSES.get(&aya_ebpf::maps::lpm_trie::Key::new(128, *peer)).is_some()
+    }
+
+    /// One of its ports is protected.
+    #[inline(always)]
+    pub fn protected_port(&self) -> bool {
+        use super::maps::INJ_PORTS;
         let set = |port: u16| match INJ_PORTS.get(port as u32 / 64) {
             Some(word) => word >> (port % 64) & 1 != 0,
             None => true,
         };
-        if matches!(self.protocol, TCP | UDP) && (set(self.src_port) || set(self.dst_port)) {
-            return true;
-        }
-        INJ_ADDRESSES.get(&aya_ebpf::maps::lpm_trie::Key::new(128, *peer)).is_some()
+        matches!(self.protocol, TCP | UDP) && (set(self.src_port) || set(self.dst_port))
     }
 }
 

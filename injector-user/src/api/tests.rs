@@ -49,7 +49,7 @@ fn fault(state: State) -> FaultDoc {
         spec: spec(),
         cgroups: 1,
         processes: 4,
-        flows: 37,
+        flows: Some(37),
         started: "2026-01-01T00:00:00Z".into(),
         ends: "2026-01-01T00:00:30Z".into(),
         left_ms: 30_000,
@@ -58,13 +58,15 @@ fn fault(state: State) -> FaultDoc {
         end_reason: None,
         rung: None,
         counters: Default::default(),
-        rate: None,
+        achieved: Default::default(),
+        nothing_matched: None,
         target: Default::default(),
         control: Default::default(),
         control_verdict: "ok".into(),
         clean: ended.then(Default::default),
         percent_now: Some(5.0),
         by: "root".into(),
+        notes: Vec::new(),
         recovery: None,
     }
 }
@@ -104,6 +106,7 @@ fn engine(requests: &mpsc::Receiver<Request>, seen: &Mutex<Seen>) {
             Command::Halt(why, ..) => format!("halt {why}"),
             Command::Flows(targets, _) => format!("flows {targets:?}"),
             Command::Fault(id, _) => format!("fault {id}"),
+            Command::May(wish, _) => format!("may {wish:?}"),
             Command::Plan(..) => "plan".into(),
             Command::StopAll(..) => "stop-all".into(),
             Command::Lift(..) => "lift".into(),
@@ -118,25 +121,28 @@ fn engine(requests: &mpsc::Receiver<Request>, seen: &Mutex<Seen>) {
         });
         let doc = fault(state(&seen));
         match command {
-            Command::Plan(spec, reply) => drop(reply.send(Ok(PlanDoc {
+            Command::May(_, reply) => drop(reply.send(Ok(()))),
+            Command::Plan(spec, _, reply) => drop(reply.send(Ok(PlanDoc {
                 summary: "s".into(),
                 spec,
                 ttl_ms: 30_000,
                 limits: Vec::new(),
                 cgroups: Vec::new(),
                 processes: Vec::new(),
-                flows: 0,
+                flows: None,
                 traffic_share_percent: None,
                 elsewhere: 0,
                 worst_case: Vec::new(),
                 needs_approval: Vec::new(),
+                names: Vec::new(),
+                order: Vec::new(),
                 blocked: None,
                 steps: Vec::new(),
                 rung: None,
                 leaves_behind: Vec::new(),
                 warnings: Vec::new(),
             }))),
-            Command::Start(_, reply) => {
+            Command::Start(.., reply) => {
                 let slow = seen.slow_start;
                 drop(seen);
                 if slow {
@@ -174,6 +180,7 @@ fn engine(requests: &mpsc::Receiver<Request>, seen: &Mutex<Seen>) {
             Command::Approve(id, reply) => drop(reply.send(Ok(PendingDoc {
                 id,
                 summary: "s".into(),
+                targets: Vec::new(),
                 by: "alice".into(),
                 since: "now".into(),
                 exceeds: Vec::new(),

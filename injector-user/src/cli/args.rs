@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{arm, audit, delay::Delay, drop::Drop, fail::Fail, flows, halt, limits, plan, status, stop};
+use super::{arm, audit, faults::FaultVerb, flows, halt, limits, plan, profile, status, stop};
 
 /// Makes the network and the kernel fail, on purpose, for selected cgroups and for nothing else.
 #[derive(Debug, Parser)]
@@ -38,14 +38,12 @@ pub(super) enum Verb {
     Daemon,
     /// Show what this kernel can do, which way, and why not.
     Doctor,
-    /// Lose a share of a target's packets.
-    Drop(Run<Drop>),
-    /// Send a target's packets later.
-    Delay(Run<Delay>),
-    /// Make a target's system calls return an error.
-    Fail(Run<Fail>),
+    #[command(flatten)]
+    Fault(FaultVerb),
     /// Show what a fault would do; nothing is touched.
     Plan(plan::Plan),
+    /// Run several faults as one: kinds of networks, and your own.
+    Profile(profile::Profiles),
     /// Show the node's faults, or one of them.
     Status(status::Status),
     /// End a fault; returns when nothing of it is left.
@@ -66,15 +64,6 @@ pub(super) enum Verb {
     Flows(flows::Flows),
     /// Check or show the record of all decisions (root).
     Audit(audit::Audit),
-}
-
-/// A fault, and how to run it.
-#[derive(Debug, Args)]
-pub(super) struct Run<A: Args> {
-    #[command(flatten)]
-    pub(super) ask: A,
-    #[command(flatten)]
-    pub(super) how: How,
 }
 
 /// How to run a fault.

@@ -36,7 +36,11 @@ pub(super) fn approve(args: &Which, context: &Context) -> Outcome {
     }
     let pending = pending.body;
     out::say(&format!(
-        "{} APPROVED: {}. {} can arm it now: injector arm {}",
-        pending.id, pending.summary, pending.by, pending.id
+        "{} APPROVED: {} (targets: {}). {} can arm it now: injector arm {}",
+        pending.id,
+        pending.summary,
+        pending.targets.join(", "),
+        pending.by,
+        pending.id
     ))
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::ask::{Common, value};
+use super::{faults::Ask, packets::Packets};
 use crate::{
     error::Error,
     spec::{FaultKind, FaultSpec},
@@ -12,24 +12,15 @@ use crate::{
 #[derive(Debug, Args)]
 pub(super) struct Drop {
     #[command(flatten)]
-    common: Common,
-    /// The share of the matching packets, down to 0.0001; nothing defaults to 100.
-    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true)]
-    percent: Option<String>,
-    /// Only packets to or from CIDR[:PORT]: 10.0.0.5:5432, [2001:db8::/32]:443, :443.
-    #[arg(long, visible_alias = "to", value_name = "PEER")]
-    peer: Option<String>,
-    /// egress (what the target sends), ingress or both [default: egress].
-    #[arg(long, value_name = "WAY")]
-    direction: Option<String>,
+    packets: Packets,
+    /// Tell the sender: its call returns EPERM (egress only).
+    #[arg(long)]
+    local_error: bool,
 }
 
-impl Drop {
-    /// What was asked, checked.
-    pub(super) fn spec(&self) -> Result<FaultSpec, Error> {
-        let percent = self.common.percent(self.percent.as_deref(), "a drop needs a frequency")?;
-        let direction = value("--direction", self.direction.as_deref())?.unwrap_or_default();
-        let peer = value("--peer", self.peer.as_deref())?;
-        self.common.spec(FaultKind::Drop { percent, direction }, peer)
+impl Ask for Drop {
+    fn spec(&self) -> Result<FaultSpec, Error> {
+        let local_error = self.local_error;
+        self.packets.spec("drop", |draw, direction| FaultKind::Drop { draw, direction, local_error })
     }
 }

@@ -1,6 +1,9 @@
 //! How a fault ended: in words, with the proof of clean, and as an exit code.
 
-use super::text::{count, span_ms, things};
+use super::{
+    achieved,
+    text::{count, span_ms, things},
+};
 use crate::{
     api::types::{CleanDoc, EndKind, FaultDoc, RecoveryDoc},
     error::Error,
@@ -10,7 +13,7 @@ use crate::{
 pub(super) fn lines(fault: &FaultDoc) -> Vec<String> {
     let acted = if fault.spec.shadow { fault.counters.shadow } else { fault.counters.acted };
     let matched = fault.counters.matched;
-    let rate = fault.rate.map_or_else(String::new, |rate| format!(" ({:.2} %)", rate.achieved));
+    let rate = achieved::rate(fault).map_or_else(String::new, |rate| format!(" ({rate})"));
     let what = things(fault, 2);
     let mut lines = vec![format!(
         "{} ENDED: {}. It {} on {} of {} matching {what}{rate}.",
@@ -104,10 +107,12 @@ pub(super) fn judge(fault: &FaultDoc) -> Result<(), Error> {
         Some(EndKind::Expired) if fault.counters.acted + fault.counters.shadow > 0 => Ok(()),
         Some(EndKind::Expired) => {
             let (matched, what) = (fault.counters.matched, things(fault, fault.counters.matched));
+            let found = fault.nothing_matched.as_ref().map(|nothing| nothing.why.as_str());
             Err(Error::nothing_hit(format!("{id} acted on nothing: {} {what} matched", count(matched))).hint(
-                match matched {
-                    0 => "did the target talk to that peer, or open that path, in this time? injector flows shows it",
-                    _ => "too few for this share: run it longer, or with a higher one",
+                match (found, matched) {
+                    (Some(why), _) => why,
+                    (None, 0) => "did the target talk to that peer, or open that path, in this time? injector flows shows it",
+                    (None, _) => "too few for this share: run it longer, or with a higher one",
                 },
             ))
         }

@@ -2,10 +2,13 @@
 
 use clap::Args;
 
-use super::ask::{Common, needed, value};
+use super::{
+    ask::{Common, needed, value},
+    faults::Ask,
+};
 use crate::{
     error::Error,
-    spec::{FaultKind, FaultSpec},
+    spec::{FaultKind, FaultSpec, Match},
 };
 
 /// Make a target's system calls return an error.
@@ -27,9 +30,8 @@ pub(super) struct Fail {
     path: Option<String>,
 }
 
-impl Fail {
-    /// What was asked, checked.
-    pub(super) fn spec(&self) -> Result<FaultSpec, Error> {
+impl Ask for Fail {
+    fn spec(&self) -> Result<FaultSpec, Error> {
         let syscall = needed(
             "SYSCALL",
             self.syscall.as_deref(),
@@ -39,6 +41,6 @@ impl Fail {
         let errno = needed("--errno", self.errno.as_deref(), "a fail needs an errno", "--errno EIO")?;
         let percent = self.common.percent(self.percent.as_deref(), "a fail needs a frequency")?;
         let path = value("--path", self.path.as_deref())?;
-        self.common.spec(FaultKind::Fail { syscall, errno, percent, path }, None)
+        self.common.spec(FaultKind::Fail { syscall, errno, percent, path }, Match::default())
     }
 }

@@ -22,7 +22,8 @@ use crate::{
 /// Show flows: packets, retransmits, RTT and injected faults per peer.
 #[derive(Debug, Args)]
 pub(super) struct Flows {
-    /// Whose: cgroup:/PATH or unit:NAME; repeat it for several [default: all that is watched].
+    /// Whose: cgroup:/PATH, unit:NAME, container:ID_OR_NAME, pod:NAMESPACE/NAME or pid:N; repeat it for several
+    /// [default: all that is watched].
     #[arg(long = "target", value_name = "TARGET")]
     targets: Vec<String>,
     /// Once a second until Ctrl-C.

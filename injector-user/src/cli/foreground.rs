@@ -64,11 +64,12 @@ fn show(line: &str, fault: &Doc<FaultDoc>, before: Option<&Doc<FaultDoc>>, json:
     match fault.body.state {
         State::Ended => ending::lines(&fault.body).iter().try_for_each(|line| out::say(line)),
         _ if before.is_none() => Ok(()),
-        _ => out::say(&text::second(&fault.body, before.map(|before| before.body.control_verdict.as_str()))),
+        _ => out::say(&text::second(&fault.body, before.map(|before| &before.body))),
     }
 }
 
-async fn next(lines: &mut Lines) -> Result<(String, Doc<FaultDoc>), Error> {
+/// The next document, as text and as a fault.
+pub(super) async fn next(lines: &mut Lines) -> Result<(String, Doc<FaultDoc>), Error> {
     let hung_up = || Error::unreachable("the daemon hung up");
     let text = lines.next().await?.ok_or_else(hung_up)?;
     let fault = serde_json::from_str(&text)
@@ -76,7 +77,8 @@ async fn next(lines: &mut Lines) -> Result<(String, Doc<FaultDoc>), Error> {
     Ok((text, fault))
 }
 
-fn lost(error: Error, seen: Option<&Doc<FaultDoc>>) -> Error {
+/// Without the daemon, `seen` ends by itself: that is said.
+pub(super) fn lost(error: Error, seen: Option<&Doc<FaultDoc>>) -> Error {
     match seen {
         Some(fault) if error.kind == Kind::Unreachable => {
             let id = &fault.body.id;
@@ -88,7 +90,8 @@ fn lost(error: Error, seen: Option<&Doc<FaultDoc>>) -> Error {
     }
 }
 
-async fn end(client: &Client, id: &str) -> Result<Doc<FaultDoc>, Error> {
+/// Ends a fault; answers when nothing of it is left.
+pub(super) async fn end(client: &Client, id: &str) -> Result<Doc<FaultDoc>, Error> {
     client.patience(DRAIN).delete(&format!("/v1/faults/{}", encoded(id))).await
 }
 
@@ -107,16 +110,19 @@ async fn interrupted(client: &Client, seen: Option<&Doc<FaultDoc>>, json: bool) 
     Err(Error::interrupted(format!("{id} was stopped by a signal")).into())
 }
 
-struct Signals([Signal; 3]);
+/// The signals that end a command.
+pub(super) struct Signals([Signal; 3]);
 
 impl Signals {
-    fn new() -> Result<Self, Error> {
+    /// From here on they are waited for.
+    pub(super) fn new() -> Result<Self, Error> {
         let of =
             |kind| signal(kind).map_err(|error| Error::failed(format!("can't wait for signals: {error}")));
         Ok(Self([of(SignalKind::interrupt())?, of(SignalKind::terminate())?, of(SignalKind::hangup())?]))
     }
 
-    async fn any(&mut self) {
+    /// The next one.
+    pub(super) async fn any(&mut self) {
         let [int, term, hup] = &mut self.0;
         tokio::select! { _ = int.recv() => (), _ = term.recv() => (), _ = hup.recv() => () }
     }

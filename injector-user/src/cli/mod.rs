@@ -1,33 +1,51 @@
 //! The command line: one file per verb. Every ending is an exit code of DESIGN.md section 5, and every error a
 //! kind, a message and a hint; with `--json` it is JSON on stderr.
 
+mod achieved;
 mod args;
 mod arm;
 mod ask;
 mod audit;
+mod blackhole;
 mod clean;
 mod context;
+mod corrupt;
 mod daemon;
 mod delay;
+mod dns;
 mod doctor;
+mod draw;
 mod drop;
+mod duplicate;
 mod ending;
 mod fail;
+mod faults;
 mod flows;
 mod foreground;
+mod garble;
 mod halt;
 mod limits;
 mod local;
+mod matching;
 mod out;
+mod packets;
+mod partition;
 mod plan;
+mod profile;
 mod proof;
+mod rate;
+mod refuse;
+mod reorder;
+mod reset;
 mod run;
 mod status;
 mod stop;
 mod table;
 mod text;
+mod together;
 mod usage;
 mod when;
+mod whom;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -80,10 +98,9 @@ fn dispatch(verb: Verb, context: &Context) -> Outcome {
     match verb {
         Verb::Daemon => daemon::run(context),
         Verb::Doctor => doctor::run(context),
-        Verb::Drop(run) => run::run(&run.ask.spec()?, &run.how, context),
-        Verb::Delay(run) => run::run(&run.ask.spec()?, &run.how, context),
-        Verb::Fail(run) => run::run(&run.ask.spec()?, &run.how, context),
+        Verb::Fault(verb) => verb.run(context),
         Verb::Plan(args) => plan::run(&args, context),
+        Verb::Profile(args) => profile::run(&args, context),
         Verb::Status(args) => status::run(&args, context),
         Verb::Stop(args) => stop::run(&args, context),
         Verb::Halt(args) => halt::run(&args, context),

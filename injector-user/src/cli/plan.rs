@@ -1,12 +1,10 @@
 //! `injector plan`, and `--dry-run`.
 
-use clap::{Args, Subcommand};
+use clap::Args;
 
 use super::{
     context::{Context, block_on},
-    delay::Delay,
-    drop::Drop,
-    fail::Fail,
+    faults::FaultAsk,
     out::{self, Outcome},
     table::Table,
     text,
@@ -20,36 +18,25 @@ use crate::{
 #[derive(Debug, Args)]
 pub(super) struct Plan {
     #[command(subcommand)]
-    fault: Fault,
-}
-
-#[derive(Debug, Subcommand)]
-enum Fault {
-    /// Lose a share of a target's packets.
-    Drop(Drop),
-    /// Send a target's packets later.
-    Delay(Delay),
-    /// Make a target's system calls return an error.
-    Fail(Fail),
+    fault: FaultAsk,
 }
 
 /// Runs the verb.
 pub(super) fn run(plan: &Plan, context: &Context) -> Outcome {
-    let spec = match &plan.fault {
-        Fault::Drop(ask) => ask.spec()?,
-        Fault::Delay(ask) => ask.spec()?,
-        Fault::Fail(ask) => ask.spec()?,
-    };
-    show(&spec, context)
+    show(&plan.fault.spec()?, context)
 }
 
 /// Asks for the plan of a fault and prints it.
 pub(super) fn show(spec: &FaultSpec, context: &Context) -> Outcome {
-    let plan: Doc<PlanDoc> = block_on(context.client()?.post("/v1/plan", spec))??;
+    print(&block_on(context.client()?.post("/v1/plan", spec))??, context)
+}
+
+/// Prints a plan.
+pub(super) fn print(plan: &Doc<PlanDoc>, context: &Context) -> Outcome {
     if context.json {
-        return out::document(&plan);
+        return out::document(plan);
     }
-    lines(&plan).iter().try_for_each(|line| out::say(line))
+    lines(plan).iter().try_for_each(|line| out::say(line))
 }
 
 fn lines(plan: &Doc<PlanDoc>) -> Vec<String> {
@@ -57,12 +44,7 @@ fn lines(plan: &Doc<PlanDoc>) -> Vec<String> {
     let mut lines = vec![format!("PLAN for {node}: {}", plan.summary)];
     lines.push(format!("for: {}, then it ends by itself", text::span_ms(plan.ttl_ms)));
     let touched = plan.cgroups.iter().filter(|cgroup| cgroup.skipped.is_none()).count() as u64;
-    lines.push(format!(
-        "touches: {}, {}, {}",
-        text::counted(touched, "cgroup", "cgroups"),
-        text::counted(plan.processes.len() as u64, "process", "processes"),
-        text::counted(plan.flows, "flow", "flows")
-    ));
+    lines.push(format!("touches: {}", text::whom(touched, plan.processes.len() as u64, plan.flows)));
     lines.extend(
         plan.traffic_share_percent
             .map(|share| format!("share: {share} % of the node's TCP traffic in the last minute")),
@@ -76,6 +58,8 @@ fn lines(plan: &Doc<PlanDoc>) -> Vec<String> {
             plan.processes.iter().map(|process| format!("{} ({})", process.name, process.pid)).collect();
         lines.push(format!("processes: {}", names.join(", ")));
     }
+    lines.extend(plan.names.iter().map(|name| format!("name: {name}")));
+    lines.extend(plan.order.iter().map(|one| format!("order: {one}")));
     lines.extend(plan.rung.iter().map(|rung| format!("way: {rung}")));
     let mut limits = Table::new(&["LIMIT", "ASKED", "ALLOWED"]);
     plan.limits

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::{
+    achieved,
     context::{Context, block_on},
     ending,
     out::{self, Outcome},
@@ -70,14 +71,18 @@ fn all(status: &Doc<StatusDoc>) -> Vec<String> {
             fault.summary.clone(),
             text::count(fault.counters.matched),
             text::count(fault.counters.acted + fault.counters.shadow),
-            text::rate(fault),
+            achieved::rate(fault).unwrap_or_else(|| "-".to_owned()),
             when::clock(ends),
         ]);
     }
     lines.extend(status.pending.iter().map(|pending| match &pending.approved_by {
         None => format!(
-            "{} WAITS for a second person: {}, asked for by {}: injector approve {}",
-            pending.id, pending.summary, pending.by, pending.id
+            "{} WAITS for a second person: {} (targets: {}), asked for by {}: injector approve {}",
+            pending.id,
+            pending.summary,
+            pending.targets.join(", "),
+            pending.by,
+            pending.id
         ),
         Some(who) => format!("{} was approved by {who}: injector arm {}", pending.id, pending.id),
     }));
@@ -86,6 +91,13 @@ fn all(status: &Doc<StatusDoc>) -> Vec<String> {
     } else {
         lines.extend(table.lines());
     }
+    lines.extend(
+        status
+            .faults
+            .iter()
+            .filter(|fault| fault.state != State::Ended)
+            .filter_map(|fault| achieved::nothing(fault).map(|nothing| format!("{}: {nothing}", fault.id))),
+    );
     lines.push(match status.attached.as_slice() {
         [] => "in the kernel: nothing of ours".to_owned(),
         attached => format!("in the kernel: {}", attached.join(", ")),
@@ -109,7 +121,6 @@ fn all(status: &Doc<StatusDoc>) -> Vec<String> {
 }
 
 fn one(fault: &FaultDoc) -> Vec<String> {
-    let counters = &fault.counters;
     let name = fault.name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
     let mut lines = vec![
         format!("{}{name} {}: {}", fault.id, state(fault), fault.summary),
@@ -118,47 +129,13 @@ fn one(fault: &FaultDoc) -> Vec<String> {
             when::clock(&fault.started),
             when::clock(fault.ended.as_ref().unwrap_or(&fault.ends))
         ),
-        format!(
-            "  touches {}, {}, {}",
-            text::counted(fault.cgroups, "cgroup", "cgroups"),
-            text::counted(fault.processes, "process", "processes"),
-            text::counted(fault.flows, "flow", "flows")
-        ),
+        format!("  touches {}", text::whom(fault.cgroups, fault.processes, fault.flows)),
     ];
     lines.push(format!("  asked for by {}", fault.by));
     lines.extend(fault.spec.hypothesis.iter().map(|text| format!("  hypothesis: {text}")));
     lines.extend(fault.spec.ticket.iter().map(|text| format!("  ticket: {text}")));
     lines.extend(fault.rung.iter().map(|rung| format!("  way: {rung}")));
-    let what = text::things(fault, 2);
-    lines.push(format!(
-        "  {what} matched {}, acted on {}",
-        text::count(counters.matched),
-        text::count(counters.acted)
-    ));
-    lines.push(format!("  rate {}", text::rate(fault)));
-    if fault.spec.fault.is_network() {
-        lines.push(format!(
-            "  on the wire {} of {} segments, {}",
-            text::count(counters.acted_wire),
-            text::count(counters.matched_wire),
-            text::bytes(counters.acted_bytes)
-        ));
-    }
-    let passed = [
-        (counters.passed_chance, "by chance"),
-        (counters.passed_deadline, "after its time"),
-        (counters.passed_budget, "after its budget"),
-        (counters.passed_rate, "over this second's budget"),
-        (counters.shadow, "as a shadow"),
-        (counters.passed_protected, "protected"),
-        (counters.unreadable, "with an unreadable path"),
-        (counters.other_call, "from another call"),
-    ];
-    let passed: Vec<String> =
-        passed.iter().filter(|(n, _)| *n > 0).map(|(n, why)| format!("{} {why}", text::count(*n))).collect();
-    if !passed.is_empty() {
-        lines.push(format!("  let through: {}", passed.join(", ")));
-    }
+    lines.extend(achieved::lines(fault));
     let mut table = Table::new(&["  GROUP", "SAMPLES", "p50", "p90", "p99", "SEGMENTS", "RETRANSMITS"]);
     for (group, signals) in [("  target", &fault.target), ("  control", &fault.control)] {
         table.row([
@@ -172,6 +149,7 @@ fn one(fault: &FaultDoc) -> Vec<String> {
         ]);
     }
     lines.extend(table.lines());
+    lines.extend(fault.notes.iter().map(|note| format!("  note: {note}")));
     lines.push(format!("  control group: {}", fault.control_verdict));
     if fault.state == State::Ended {
         lines.extend(ending::lines(fault));

@@ -1,10 +1,9 @@
 //! Numbers with units, and the lines of a fault.
 
-use super::when;
+use super::{achieved, when};
 use crate::{
-    api::types::{Doc, FaultDoc, State},
+    api::types::{Doc, FaultDoc, Fidelity, State},
     session,
-    spec::FaultKind,
 };
 
 /// `4,210`.
@@ -59,22 +58,24 @@ pub(super) fn bytes(bytes: u64) -> String {
     }
 }
 
+/// `1 cgroup, 4 processes, 37 flows`; without the flows where they say nothing.
+pub(super) fn whom(cgroups: u64, processes: u64, flows: Option<u64>) -> String {
+    let mut parts = vec![counted(cgroups, "cgroup", "cgroups"), counted(processes, "process", "processes")];
+    parts.extend(flows.map(|flows| counted(flows, "flow", "flows")));
+    parts.join(", ")
+}
+
 /// What is armed, where, whom it touches, when it ends and how to stop it.
 pub(super) fn first_line(fault: &Doc<FaultDoc>, detached: bool) -> String {
     let (node, fault) = (&fault.node, &fault.body);
     let id = &fault.id;
-    let mut whom =
-        vec![counted(fault.cgroups, "cgroup", "cgroups"), counted(fault.processes, "process", "processes")];
-    if !matches!(fault.spec.fault, FaultKind::Fail { .. }) {
-        whom.push(counted(fault.flows, "flow", "flows"));
-    }
     let stop = if detached { "" } else { "Ctrl-C | " };
     format!(
         "{id} {} on {node} ({}): {} ({}). Ends {}. Stop: {stop}injector stop {id} | injector halt",
         if fault.state == State::Shadow { "SHADOW" } else { "ARMED" },
         kernel(),
         fault.summary,
-        whom.join(", "),
+        whom(fault.cgroups, fault.processes, fault.flows),
         when::clock(&fault.ends)
     )
 }
@@ -89,38 +90,37 @@ fn kernel() -> String {
     }
 }
 
-/// `5.06 % (4.43 to 5.76)`; `-` where there is no rate.
-pub(super) fn rate(fault: &FaultDoc) -> String {
-    fault.rate.map_or_else(
-        || "-".to_owned(),
-        |rate| format!("{:.2} % ({:.2} to {:.2})", rate.achieved, rate.low, rate.high),
-    )
-}
-
-/// The line of a second. The control group's verdict is said when it changes.
-pub(super) fn second(fault: &FaultDoc, verdict_before: Option<&str>) -> String {
+/// The line of a second. What is said in words (the control group's verdict, and why nothing matches) is said when it
+/// changes.
+pub(super) fn second(fault: &FaultDoc, before: Option<&FaultDoc>) -> String {
     let counters = &fault.counters;
     let mut line = format!(
         "  matched {:>9}  acted {:>8}",
         count(counters.matched),
         count(counters.acted + counters.shadow)
     );
-    if let Some(asked) = fault.spec.fault.percent() {
-        line += &format!("  rate {} of {asked}", rate(fault));
-        if fault.spec.ramp.is_some() {
-            line += &format!(", now {} %", fault.percent_now.unwrap_or_default());
-        }
+    // Of all that match: there is nothing to say, unless it is not so.
+    let all = fault.spec.fault.percent().is_none() && fault.achieved.verdict != Some(Fidelity::Off);
+    if let Some(rate) = achieved::rate(fault).filter(|_| !all) {
+        line += &format!(" ({rate})");
     }
     if fault.spec.fault.is_network() {
         line += &format!(
-            "  p99 target {} control {}",
+            "{}  p99 target {} control {}",
+            achieved::delay(fault),
             micros(fault.target.rtt_p99_us),
             micros(fault.control.rtt_p99_us)
         );
     }
     line += &format!("  {} left", span_ms(fault.left_ms));
-    if verdict_before != Some(fault.control_verdict.as_str()) && fault.control_verdict != "ok" {
+    if before.map(|before| &before.control_verdict) != Some(&fault.control_verdict)
+        && fault.control_verdict != "ok"
+    {
         line += &format!("  control {}", fault.control_verdict);
+    }
+    let why = |fault: &FaultDoc| fault.nothing_matched.as_ref().map(|nothing| nothing.why.clone());
+    if let Some(nothing) = achieved::nothing(fault).filter(|_| before.and_then(why) != why(fault)) {
+        line += &format!("  {nothing}");
     }
     line
 }
@@ -139,5 +139,11 @@ mod tests {
         assert_eq!([512, 1_500_000, 2_000].map(bytes), ["512 B", "1.5 MB", "2.0 kB"]);
         assert_eq!([12, 1_560].map(span_ms), ["12 ms", "1.5 s"]);
         assert_eq!(counted(1, "process", "processes"), "1 process");
+    }
+
+    #[test]
+    fn flows_that_cannot_be_counted_are_not_0() {
+        assert_eq!(whom(1, 4, Some(0)), "1 cgroup, 4 processes, 0 flows");
+        assert_eq!(whom(1, 4, None), "1 cgroup, 4 processes");
     }
 }

@@ -51,3 +51,46 @@ impl CgroupLinks {
         self.links.keys()
     }
 }
+
+/// A program on all cgroups that faults ask for, as often as they do.
+#[derive(Debug)]
+pub struct Wanted {
+    wanted: Vec<String>,
+    links: CgroupLinks,
+}
+
+impl Wanted {
+    /// None yet.
+    pub fn new(program: &'static str, side: CgroupSkbAttachType) -> Self {
+        Self { wanted: Vec::new(), links: CgroupLinks::new(program, side) }
+    }
+
+    /// One more fault wants it on this cgroup.
+    ///
+    /// # Errors
+    /// The kernel refused; nothing is wanted then.
+    pub fn add(&mut self, object: &mut Object, root: &Path, cgroup: &str) -> Result<()> {
+        self.wanted.push(cgroup.to_owned());
+        let result = self.links.follow(object, root, &self.wanted);
+        if result.is_err() {
+            self.wanted.pop();
+        }
+        result
+    }
+
+    /// One fault wants it no more.
+    ///
+    /// # Errors
+    /// As for [`CgroupLinks::follow`].
+    pub fn remove(&mut self, object: &mut Object, root: &Path, cgroup: &str) -> Result<()> {
+        if let Some(at) = self.wanted.iter().position(|path| path == cgroup) {
+            self.wanted.remove(at);
+        }
+        self.links.follow(object, root, &self.wanted)
+    }
+
+    /// Where it is attached.
+    pub fn paths(&self) -> impl Iterator<Item = &String> {
+        self.links.paths()
+    }
+}

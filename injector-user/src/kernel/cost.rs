@@ -9,8 +9,14 @@ use injector_ebpf::names;
 use super::object::Object;
 
 /// The programs that judge packets and calls.
-const PROGRAMS: [&str; 5] =
-    [names::EGRESS_DROP, names::INGRESS_DROP, names::DELAY, names::OPEN_LSM, names::OPEN_KPROBE];
+const PROGRAMS: [&str; 6] = [
+    names::EGRESS,
+    names::INGRESS,
+    names::INGRESS_DROP,
+    names::EGRESS_DROP,
+    names::OPEN_LSM,
+    names::OPEN_KPROBE,
+];
 /// One call in so many begins a measurement, the next one ends it.
 const EVERY: u32 = 10;
 

@@ -14,9 +14,9 @@ use super::{
     net::{self, Leftover, LeftoverKind, Netns, Rtnl},
     object::Object,
     query,
-    real::{DELAY_PRIO, DROP_PRIO},
+    real::{DEVICE_PRIO, MAIN_PRIO, device_name},
 };
-use crate::plan::Step;
+use crate::plan::{Side, Step};
 
 /// What carries a tag of ours, by namespace: each is asked once.
 type Inventories = BTreeMap<u64, Vec<Leftover>>;
@@ -28,8 +28,9 @@ pub(super) struct Look<'a> {
     pub tcx: bool,
     pub cgroup_root: &'a Path,
     pub netns: &'a BTreeMap<u64, Netns>,
-    /// Where the ingress program is attached: topmost cgroups.
-    pub ingress: Vec<String>,
+    /// Where the loss programs are attached, on the way in and out: topmost cgroups.
+    pub lose_in: Vec<String>,
+    pub lose_out: Vec<String>,
 }
 
 impl Look<'_> {
@@ -39,20 +40,29 @@ impl Look<'_> {
         let mut inventories = Inventories::new();
         for step in steps {
             let there = match step {
-                Step::DropEgress { netns, index, .. } if self.tcx => self.tcx(*netns, *index)?,
-                Step::DropEgress { netns, index, .. } => {
-                    self.filter(&mut inventories, *netns, *index, DROP_PRIO)?
+                Step::Egress { netns, index, .. } => {
+                    self.hook(&mut inventories, *netns, *index, Side::Egress)?
                 }
-                Step::DelayFilter { netns, index, slot, .. } => {
-                    self.filter(&mut inventories, *netns, *index, DELAY_PRIO + *slot as u16)?
+                Step::Ingress { netns, index, .. } => {
+                    self.hook(&mut inventories, *netns, *index, Side::Ingress)?
                 }
-                Step::DelayDevice { netns, slot, .. } => {
-                    let name = net::device_name(self.instance, u16::try_from(*slot).unwrap_or(u16::MAX));
+                Step::Redirect { netns, index, slot, side, .. } => {
+                    self.filter(&mut inventories, *netns, *index, *side, DEVICE_PRIO + *slot as u16)?
+                }
+                Step::Device { netns, slot, side, .. } => {
+                    let name = device_name(self.instance, *slot, *side);
                     self.tagged(&mut inventories, *netns, |item| {
                         matches!(item.kind, LeftoverKind::Device { .. }) && item.link == name
                     })?
                 }
-                Step::DropIngress { cgroup } => self.ingress(cgroup)?,
+                Step::CgroupIngress { cgroup } => {
+                    let tops = self.lose_in.clone();
+                    self.cgroup(cgroup, &tops, names::INGRESS_DROP, query::CGROUP_INGRESS)?
+                }
+                Step::CgroupEgress { cgroup } => {
+                    let tops = self.lose_out.clone();
+                    self.cgroup(cgroup, &tops, names::EGRESS_DROP, query::CGROUP_EGRESS)?
+                }
                 // Links of these kinds cannot be detached by anybody but their holder.
                 Step::Open { .. } => true,
             };
@@ -64,30 +74,43 @@ impl Look<'_> {
     }
 
     /// An interface or a namespace that is gone took what hung on it along: that is no drift, and no harm.
-    fn tcx(&mut self, netns: u64, index: u32) -> Result<bool> {
+    fn hook(&mut self, inventories: &mut Inventories, netns: u64, index: u32, side: Side) -> Result<bool> {
+        if !self.tcx {
+            return self.filter(inventories, netns, index, side, MAIN_PRIO);
+        }
         let Some(ns) = self.netns.get(&netns) else { return Ok(true) };
-        let ours = self.object.classifier(names::EGRESS_DROP)?.info()?.id();
-        Ok(ns.run(|| query::programs(index, query::TCX_EGRESS)).map_or(true, |ids| ids.contains(&ours)))
+        let (program, attached) = match side {
+            Side::Egress => (names::EGRESS, query::TCX_EGRESS),
+            Side::Ingress => (names::INGRESS, query::TCX_INGRESS),
+        };
+        let ours = self.object.classifier(program)?.info()?.id();
+        Ok(ns.run(|| query::programs(index, attached)).map_or(true, |ids| ids.contains(&ours)))
     }
 
-    fn ingress(&mut self, cgroup: &str) -> Result<bool> {
+    fn cgroup(&mut self, cgroup: &str, tops: &[String], program: &str, attached: u32) -> Result<bool> {
         let below = |top: &String| {
             cgroup.strip_prefix(top.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        let Some(top) = self.ingress.iter().find(|top| below(top)) else { return Ok(false) };
+        let Some(top) = tops.iter().find(|top| below(top)) else { return Ok(false) };
         let Ok(directory) = File::open(self.cgroup_root.join(top.trim_start_matches('/'))) else {
             return Ok(true);
         };
-        let program: &mut aya::programs::CgroupSkb =
-            self.object.program(names::INGRESS_DROP)?.0.try_into()?;
+        let program: &mut aya::programs::CgroupSkb = self.object.program(program)?.0.try_into()?;
         let ours = program.info()?.id();
         let fd = u32::try_from(directory.as_raw_fd())?;
-        Ok(query::programs(fd, query::CGROUP_INGRESS)?.contains(&ours))
+        Ok(query::programs(fd, attached)?.contains(&ours))
     }
 
     /// Whether a filter is there, or went with its interface.
-    fn filter(&self, inventories: &mut Inventories, netns: u64, index: u32, prio: u16) -> Result<bool> {
-        if self.tagged(inventories, netns, |item| is_filter(item, index, prio))? {
+    fn filter(
+        &self,
+        inventories: &mut Inventories,
+        netns: u64,
+        index: u32,
+        side: Side,
+        prio: u16,
+    ) -> Result<bool> {
+        if self.tagged(inventories, netns, |item| is_filter(item, index, side, prio))? {
             return Ok(true);
         }
         let Some(ns) = self.netns.get(&netns) else { return Ok(true) };
@@ -109,6 +132,7 @@ impl Look<'_> {
     }
 }
 
-fn is_filter(item: &Leftover, index: u32, wanted: u16) -> bool {
-    item.index == index && matches!(item.kind, LeftoverKind::Filter { prio, .. } if prio == wanted)
+fn is_filter(item: &Leftover, index: u32, way: Side, wanted: u16) -> bool {
+    item.index == index
+        && matches!(item.kind, LeftoverKind::Filter { side, prio, .. } if prio == wanted && side == way)
 }

@@ -11,14 +11,17 @@ use anyhow::{Result, bail};
 use injector_ebpf::{
     flow::{Aggregate, FlowStats},
     hist::BUCKETS,
-    rule::{CgroupEntry, GateStats, Rule, RuleStats},
+    rule::{CgroupEntry, Delays, GateStats, Rule, RuleStats},
 };
 
-use super::{Held, Kernel, net::SockInfo};
+use super::{
+    Held, Kernel,
+    net::{Rewritten, SockInfo},
+};
 use crate::{
     limits::{Budget, Protection},
     observe::Snapshot,
-    plan::{Capabilities, Site, Step},
+    plan::{Addresses, Capabilities, Side, Site, Step},
 };
 
 /// What a test sees and sets.
@@ -28,6 +31,10 @@ pub struct State {
     pub calls: Vec<String>,
     /// Rules that are set.
     pub rules: BTreeMap<u32, Rule>,
+    /// Whom they mean.
+    pub addresses: BTreeMap<u32, Addresses>,
+    /// What [`Kernel::delays`] answers.
+    pub delays: Delays,
     /// The cgroups that were made known.
     pub cgroups: BTreeMap<u64, CgroupEntry>,
     /// What [`Kernel::stats`] answers.
@@ -58,8 +65,16 @@ pub struct State {
     pub failing: BTreeSet<&'static str>,
     /// What [`Kernel::protect`] was last told.
     pub protection: Protection,
-    /// What [`Kernel::clsact`] answers.
-    pub clsact: Vec<(u64, u32)>,
+    /// What [`Kernel::sites`] answers.
+    pub sites: Vec<Site>,
+    /// What [`Kernel::foreign`] answers for every interface.
+    pub foreign: Vec<String>,
+    /// What [`Kernel::sockets`] answers.
+    pub sockets: Vec<SockInfo>,
+    /// What [`Kernel::rewritten`] answers.
+    pub rewritten: Vec<Rewritten>,
+    /// What [`Kernel::lacking_clsact`] answers.
+    pub lacking_clsact: Vec<(u64, u32)>,
 }
 
 /// See the module.
@@ -77,12 +92,16 @@ impl Default for Fake {
                 tcx: true,
                 drop: Ok(()),
                 delay: Ok(()),
+                rate: Ok(()),
+                flow_rate: Ok(()),
                 lsm: Ok(()),
                 kprobe: Ok(()),
             },
             state: Arc::new(Mutex::new(State {
                 calls: Vec::new(),
                 rules: BTreeMap::new(),
+                addresses: BTreeMap::new(),
+                delays: Delays::ZERO,
                 cgroups: BTreeMap::new(),
                 stats: RuleStats::ZERO,
                 held: Held::default(),
@@ -98,7 +117,11 @@ impl Default for Fake {
                 steps: Vec::new(),
                 failing: BTreeSet::new(),
                 protection: Protection::default(),
-                clsact: Vec::new(),
+                sites: vec![Site { netns: 1, links: vec![(1, "lo".into()), (2, "eth0".into())] }],
+                foreign: Vec::new(),
+                sockets: Vec::new(),
+                rewritten: Vec::new(),
+                lacking_clsact: Vec::new(),
             })),
         }
     }
@@ -141,7 +164,13 @@ impl Kernel for Fake {
     }
 
     fn sites(&mut self, _pids: &[u32]) -> Result<Vec<Site>> {
-        Ok(vec![Site { netns: 1, links: vec![(1, "lo".into()), (2, "eth0".into())] }])
+        self.may("sites")?;
+        Ok(self.with(|state| state.sites.clone()))
+    }
+
+    fn foreign(&mut self, _netns: u64, _index: u32, _side: Side) -> Result<Vec<String>> {
+        self.may("foreign")?;
+        Ok(self.with(|state| state.foreign.clone()))
     }
 
     fn apply(&mut self, step: &Step) -> Result<()> {
@@ -168,6 +197,16 @@ impl Kernel for Fake {
 
     fn held(&mut self, _step: &Step) -> Result<Held> {
         Ok(self.with(|state| state.held))
+    }
+
+    fn set_addresses(&mut self, slot: u32, addresses: &Addresses) -> Result<()> {
+        self.may("set_addresses")?;
+        self.with(|state| state.addresses.insert(slot, addresses.clone()));
+        Ok(())
+    }
+
+    fn delays(&mut self, _slot: u32) -> Result<Delays> {
+        Ok(self.with(|state| state.delays))
     }
 
     fn set_rule(&mut self, slot: u32, rule: &Rule) -> Result<()> {
@@ -281,11 +320,17 @@ impl Kernel for Fake {
     }
 
     fn sockets(&mut self, _pids: &[u32]) -> Result<Vec<SockInfo>> {
-        Ok(Vec::new())
+        self.may("sockets")?;
+        Ok(self.with(|state| state.sockets.clone()))
     }
 
-    fn clsact(&self) -> Vec<(u64, u32)> {
-        self.with(|state| state.clsact.clone())
+    fn rewritten(&mut self, _pids: &[u32]) -> Result<Vec<Rewritten>> {
+        self.may("rewritten")?;
+        Ok(self.with(|state| state.rewritten.clone()))
+    }
+
+    fn lacking_clsact(&mut self, _steps: &[Step]) -> Result<Vec<(u64, u32)>> {
+        Ok(self.with(|state| state.lacking_clsact.clone()))
     }
 
     fn flush_log(&mut self) {}

@@ -20,15 +20,15 @@ use std::{collections::BTreeMap, time::Duration};
 use anyhow::Result;
 use injector_ebpf::{
     flow::Aggregate,
-    rule::{CgroupEntry, Rule, RuleStats},
+    rule::{CgroupEntry, Delays, Rule, RuleStats},
 };
 
 use crate::{
     limits::{Budget, Protection},
     observe::Snapshot,
-    plan::{Capabilities, Site, Step},
+    plan::{Addresses, Capabilities, Side, Site, Step},
 };
-use net::SockInfo;
+use net::{Rewritten, SockInfo};
 
 /// What a delay device still holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,11 +52,19 @@ pub trait Kernel: Send {
     /// The kernel refused.
     fn prepare(&mut self, harm: bool) -> Result<()>;
 
-    /// The network namespaces of these processes with their interfaces; ours if there is no process.
+    /// The network namespaces of these processes with their interfaces; ours if no process is given, none if all of
+    /// them have ended meanwhile.
     ///
     /// # Errors
     /// A namespace cannot be opened or listed.
     fn sites(&mut self, pids: &[u32]) -> Result<Vec<Site>>;
+
+    /// What others have on this side of an interface that is asked before our clsact filters, in that order; see
+    /// [`net::Rtnl::foreign`]. The namespace is one of [`Kernel::sites`].
+    ///
+    /// # Errors
+    /// The kernel refused to list it.
+    fn foreign(&mut self, netns: u64, index: u32, side: Side) -> Result<Vec<String>>;
 
     /// Does one step. On error nothing of it is left.
     ///
@@ -75,6 +83,13 @@ pub trait Kernel: Send {
     /// # Errors
     /// The device cannot be asked. Gone is no error: it holds nothing.
     fn held(&mut self, step: &Step) -> Result<Held>;
+
+    /// Whom a rule means by address and name; again while it is set, when names have other addresses. Before
+    /// [`Kernel::set_rule`].
+    ///
+    /// # Errors
+    /// The kernel refused, or all rules together name too many networks.
+    fn set_addresses(&mut self, slot: u32, addresses: &Addresses) -> Result<()>;
 
     /// Writes a rule and zeroes its counters.
     ///
@@ -157,6 +172,12 @@ pub trait Kernel: Send {
     /// The kernel refused.
     fn stats(&mut self, slot: u32) -> Result<RuleStats>;
 
+    /// How long packets were in a rule's device.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn delays(&mut self, slot: u32) -> Result<Delays>;
+
     /// The control group's sums (index 0) and the rules' (1 + slot).
     ///
     /// # Errors
@@ -200,8 +221,18 @@ pub trait Kernel: Send {
     /// The kernel refused.
     fn sockets(&mut self, pids: &[u32]) -> Result<Vec<SockInfo>>;
 
-    /// clsact qdiscs that we made: (inode of the namespace, interface).
-    fn clsact(&self) -> Vec<(u64, u32)>;
+    /// Connections in the namespaces of these processes whose destination is rewritten there; see [`net::rewritten`].
+    ///
+    /// # Errors
+    /// A namespace cannot be entered.
+    fn rewritten(&mut self, pids: &[u32]) -> Result<Vec<Rewritten>>;
+
+    /// Where these steps will make a clsact qdisc: (inode of the namespace, interface). It goes to the journal first:
+    /// nobody else can tell afterwards whose an empty one is.
+    ///
+    /// # Errors
+    /// The qdiscs could not be listed.
+    fn lacking_clsact(&mut self, steps: &[Step]) -> Result<Vec<(u64, u32)>>;
 
     /// Writes what the programs have said into our own log.
     fn flush_log(&mut self);

@@ -65,6 +65,7 @@ impl Object {
             (offsets::SEGS_OUT, "tcp_sock", "segs_out"),
             (offsets::WMEM, "sock", "sk_wmem_queued"),
             (offsets::SNDBUF, "sock", "sk_sndbuf"),
+            (offsets::SK_UID, "sock", "sk_uid"),
             (offsets::FAMILY, "sock", "__sk_common.skc_family"),
             (offsets::DPORT, "sock", "__sk_common.skc_dport"),
             (offsets::DADDR, "sock", "__sk_common.skc_daddr"),
@@ -164,12 +165,12 @@ impl Object {
         Ok(PerCpuHashMap::try_from(self.map(name)?)?)
     }
 
-    /// The trie of protected addresses.
+    /// A trie.
     ///
     /// # Errors
     /// As for [`Object::array`].
-    pub fn addresses(&mut self) -> Result<LpmTrie<&mut MapData, [u32; 4], u8>> {
-        Ok(LpmTrie::try_from(self.map(names::ADDRESSES)?)?)
+    pub fn trie<K: Pod, V: Pod>(&mut self, name: &str) -> Result<LpmTrie<&mut MapData, K, V>> {
+        Ok(LpmTrie::try_from(self.map(name)?)?)
     }
 
     /// The file descriptor of a map.
@@ -294,7 +295,7 @@ impl Object {
     /// # Errors
     /// The kernel refused the write.
     pub fn protect_address(&mut self, words: [u32; 4], prefix: u32) -> Result<()> {
-        Ok(self.addresses()?.insert(&lpm_trie::Key::new(prefix, words), 1, 0)?)
+        Ok(self.trie::<[u32; 4], u8>(names::ADDRESSES)?.insert(&lpm_trie::Key::new(prefix, words), 1, 0)?)
     }
 }
 

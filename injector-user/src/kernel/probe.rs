@@ -7,12 +7,12 @@ use injector_ebpf::names;
 use nix::sched::{CloneFlags, unshare};
 
 use super::{
-    net::{BpfFilter, FilterAction, Netem, Netns, Rtnl, Side},
+    net::{BpfFilter, FilterAction, Netns, Rtnl},
     object::Object,
 };
 use crate::{
     api::types::{DoctorDoc, ProbeDoc},
-    plan::Capabilities,
+    plan::{Capabilities, Netem, Shape, Side},
 };
 
 /// The functions behind open, openat, openat2 and creat.
@@ -34,6 +34,8 @@ pub fn capabilities() -> Capabilities {
                 tcx: false,
                 drop: Err(why.clone()),
                 delay: Err(why.clone()),
+                rate: Err(why.clone()),
+                flow_rate: Err(why.clone()),
                 lsm: Err(why.clone()),
                 kprobe: Err(why),
             };
@@ -44,6 +46,8 @@ pub fn capabilities() -> Capabilities {
         tcx,
         drop: text(if tcx { Ok(()) } else { in_fresh_netns(&mut object, clsact) }),
         delay: text(in_fresh_netns(&mut object, delay)),
+        rate: text(in_fresh_netns(&mut object, rate)),
+        flow_rate: text(in_fresh_netns(&mut object, flow_rate)),
         lsm: text(lsm(&mut object)),
         kprobe: text(kprobe(&mut object)),
     }
@@ -63,17 +67,18 @@ pub fn document(found: &Capabilities) -> DoctorDoc {
         why: result.as_ref().err().cloned().unwrap_or_else(|| yes.to_owned()),
     };
     let how = if found.tcx { "tcx link" } else { "clsact filter" };
+    let device = |what: &str, qdisc: &str, result: &Result<(), String>| {
+        let how = format!("clsact filter, mirred, own ifb with {qdisc}");
+        probe(what, &how, result, "device, qdisc and filter were made in a namespace of our own")
+    };
     DoctorDoc {
         kernel: crate::session::kernel_release(),
         probes: vec![
             probe("loss at egress", how, &found.drop, "a no-op program was loaded and attached"),
             probe("loss at ingress", "cgroup_skb link", &found.drop, "cgroup_skb is older than tc's hooks"),
-            probe(
-                "delay",
-                "clsact filter, mirred, own ifb with netem",
-                &found.delay,
-                "device, qdisc and filter were made in a namespace of our own",
-            ),
+            device("delay", "netem", &found.delay),
+            device("rate", "tbf", &found.rate),
+            device("rate per flow", "fq", &found.flow_rate),
             probe(
                 "fail open",
                 "kprobe override",
@@ -123,11 +128,24 @@ fn clsact(object: &mut Object, ns: &Netns) -> Result<()> {
 }
 
 fn delay(object: &mut Object, ns: &Netns) -> Result<()> {
+    let latency = std::time::Duration::from_millis(1);
+    device(object, ns, &Shape::Netem(Netem { latency, ..Netem::default() }), "netem (module sch_netem)")
+}
+
+fn rate(object: &mut Object, ns: &Netns) -> Result<()> {
+    let shape = Shape::Rate { bytes_per_second: 1_000_000, burst: 66_000, queue: 66_000 };
+    device(object, ns, &shape, "tbf (module sch_tbf)")
+}
+
+fn flow_rate(object: &mut Object, ns: &Netns) -> Result<()> {
+    let shape = Shape::FlowRate { bytes_per_second: 1_000_000, queue_packets: 100 };
+    device(object, ns, &shape, "fq (module sch_fq)")
+}
+
+fn device(object: &mut Object, ns: &Netns, shape: &Shape, qdisc: &'static str) -> Result<()> {
     let mut rtnl = Rtnl::open(ns)?;
     let device = rtnl.add_ifb("injprobe", "probe").context("ifb")?;
-    let millisecond = std::time::Duration::from_millis(1);
-    let netem = Netem { latency: millisecond, jitter: std::time::Duration::ZERO, limit_packets: 10 };
-    rtnl.set_netem(device, &netem).context("netem")?;
+    rtnl.set_shape(device, shape).context(qdisc)?;
     filter(object, &mut rtnl, FilterAction::RedirectTo(device)).context("clsact and mirred")
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Budgets, HostLimits, Identity, Mode, Protect, Requirement, Right, Roles, Soft, When};
 use crate::error::Error;
-use crate::spec::{AbortCondition, Percent, Span};
+use crate::spec::{AbortCondition, Bytes, Percent, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,9 @@ pub struct Limits {
     /// The longest delay of one packet, jitter included. 2 s.
     #[schemars(schema_with = "super::schema::span")]
     pub max_delay: Span,
+    /// The most kernel memory that the packets which one fault holds back may occupy. 64MiB.
+    #[schemars(schema_with = "super::schema::bytes")]
+    pub delay_memory: Bytes,
     /// The most faults armed at once on the node, 1 to 16. 4.
     #[schemars(range(min = 1, max = 16))]
     pub max_faults: u32,
@@ -80,6 +83,7 @@ impl Default for Limits {
             max_ttl: Span::from_secs(300),
             max_percent: Percent::whole(20),
             max_delay: Span::from_secs(2),
+            delay_memory: Bytes::mebibytes(64),
             max_faults: 4,
             max_targets: 16,
             max_cgroups: 256,

@@ -8,9 +8,6 @@ use ipnet::IpNet;
 use std::fmt;
 use std::str::FromStr;
 
-/// PID_MAX_LIMIT of linux/threads.h on 64 bits.
-const MOST_PIDS: u32 = 4 * 1024 * 1024;
-
 /// IFNAMSIZ of linux/if.h, without its final 0.
 const LONGEST_INTERFACE: usize = 15;
 
@@ -44,16 +41,12 @@ impl FromStr for Protect {
             Err(Error::usage(format!("`{}` is not {what}", value.escape_debug())).hint(hint))
         };
         match text.split_once(':') {
-            Some(("cgroup" | "unit", _)) => text.parse().map(Protect::Target),
+            Some(("cgroup" | "unit" | "pid", _)) => target(text),
             Some(("user", _)) => text.parse().map(Protect::User),
             Some(("address", net)) => network(net).map(Protect::Address),
             Some(("port", port)) => match port.parse() {
                 Ok(port) if port > 0 => Ok(Protect::Port(port)),
                 _ => wrong("a port", port, "a port is a number from 1 to 65535"),
-            },
-            Some(("pid", pid)) => match pid.parse() {
-                Ok(pid) if (1..=MOST_PIDS).contains(&pid) => Ok(Protect::Pid(pid)),
-                _ => wrong("a pid", pid, "a pid is a number from 1 to 4194304"),
             },
             Some(("interface", name)) if is_interface(name) => Ok(Protect::Interface(name.to_owned())),
             Some(("interface", name)) => {
@@ -65,6 +58,19 @@ impl FromStr for Protect {
             }
             _ => Err(Error::usage(format!("`{}` can't be protected", text.escape_debug())).hint(FORMS)),
         }
+    }
+}
+
+/// A protected path is compared with cgroups that come later, too: it must be one path.
+fn target(text: &str) -> Result<Protect, Error> {
+    match text.parse()? {
+        TargetSpec::Cgroups(pattern) => {
+            Err(Error::usage(format!("the pattern `{}` can't be protected", pattern.escape_debug()))
+                .hint("write each cgroup, or the one above them: all below it is protected too"))
+        }
+        // The process itself, and not only where it is now.
+        TargetSpec::Pid(pid) => Ok(Protect::Pid(pid)),
+        target => Ok(Protect::Target(target)),
     }
 }
 

@@ -83,6 +83,8 @@ impl Protection {
             Protect::Target(TargetSpec::Unit(name)) => {
                 self.units.entry(name.clone()).or_insert_with(why);
             }
+            // The list's reader takes no other targets: they would have to be found again for each new cgroup.
+            Protect::Target(_) => {}
             Protect::Port(port) => {
                 self.ports.entry(*port).or_insert_with(why);
             }

@@ -24,6 +24,15 @@ pub(super) fn optional_span(generator: &mut SchemaGenerator) -> Schema {
     or_null(span(generator))
 }
 
+/// A number of bytes, as [`Bytes`](crate::spec::Bytes) reads it.
+pub(super) fn bytes(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "pattern": "^[0-9]+([KMGkmg][Ii])?[Bb]$",
+        "examples": ["64MiB", "512KiB"],
+    })
+}
+
 /// A share, as [`Percent`](crate::spec::Percent) reads it.
 pub(super) fn percent(_: &mut SchemaGenerator) -> Schema {
     json_schema!({

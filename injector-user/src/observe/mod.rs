@@ -1,7 +1,9 @@
 //! What was seen: raw numbers first, everything shown is derived from them by pure functions, so that stream,
 //! Prometheus, TUI and report cannot disagree.
 
+mod achieved;
 mod address;
+mod delay;
 mod dependencies;
 mod flows;
 mod guard;
@@ -17,14 +19,16 @@ mod snapshot;
 #[cfg(test)]
 mod samples;
 
+pub use achieved::achieved;
 pub use address::{endpoint, ip, protocol};
+pub use delay::{achieved_delay, asked_delay};
 pub use dependencies::dependency_of;
 pub use flows::flows_doc;
 pub use guard::{Guard, HURT_WINDOWS, MIN_SAMPLES, Verdict};
 pub use history::{History, Sums};
 pub use lost::lost_doc;
 pub use quantile::{Quantiles, quantile, quantiles, total};
-pub use rate::{rate, wilson};
+pub use rate::wilson;
 pub use recent::Recent;
 pub use recovery::Recovery;
 pub use signals::{ZERO, difference, signals, signals_between, sum};

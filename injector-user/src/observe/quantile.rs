@@ -48,7 +48,7 @@ pub fn quantiles<C: Copy + Into<u64>>(buckets: &[C]) -> Quantiles {
 }
 
 /// The middle of a bucket in whole microseconds; exact below 16 us.
-fn middle(bucket: usize) -> u64 {
+pub(super) fn middle(bucket: usize) -> u64 {
     u64::from(lower(bucket)).midpoint(u64::from(lower(bucket + 1)) - 1)
 }
 

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::families::{Families, set_quantiles};
-use crate::api::types::{FaultDoc, SignalsDoc, State};
+use crate::api::types::{FaultDoc, Fidelity, SignalsDoc, State};
 
 /// Ended faults that keep their series, so that a scrape still sees their last numbers.
 const ENDED_SHOWN: usize = 20;
@@ -14,6 +14,7 @@ pub fn add(page: &Families, faults: &[FaultDoc]) -> Result<()> {
     let shown: Vec<&FaultDoc> = live.into_iter().chain(ended.into_iter().take(ENDED_SHOWN)).collect();
     states(page, &shown)?;
     counters(page, &shown)?;
+    achieved(page, &shown)?;
     signals(page, &shown)
 }
 
@@ -46,7 +47,13 @@ fn counters(page: &Families, faults: &[&FaultDoc]) -> Result<()> {
         "injector_fault_acted_wire_packets_total",
         "Packets on the wire, or calls, that were faulted.",
     )?;
+    let matched_bytes =
+        family("injector_fault_matched_bytes_total", "Bytes of the packets that the fault means.")?;
     let bytes = family("injector_fault_acted_bytes_total", "Bytes of the faulted packets.")?;
+    let failed = family(
+        "injector_fault_failed_total",
+        "Packets (skbs) that were selected, and whose form could not be answered or changed.",
+    )?;
     let queue =
         family("injector_fault_tail_drops_total", "Packets that the delay device lost: its queue was full.")?;
     let drain =
@@ -63,7 +70,9 @@ fn counters(page: &Families, faults: &[&FaultDoc]) -> Result<()> {
             (&acted, c.acted),
             (&matched_wire, c.matched_wire),
             (&acted_wire, c.acted_wire),
+            (&matched_bytes, fault.achieved.matched.bytes.unwrap_or_default()),
             (&bytes, c.acted_bytes),
+            (&failed, fault.achieved.failed.skbs),
             (&queue, c.tail_drops),
             (&drain, c.lost_in_drain),
         ] {
@@ -80,6 +89,57 @@ fn counters(page: &Families, faults: &[&FaultDoc]) -> Result<()> {
             ("other_call", c.other_call),
         ] {
             passed.with_label_values(&[id, kind, reason]).inc_by(n);
+        }
+    }
+    Ok(())
+}
+
+/// The achieved delay beside the asked one; of the rate, what the counters do not say.
+fn achieved(page: &Families, faults: &[&FaultDoc]) -> Result<()> {
+    let (two, with_q) = (["id", "kind"], ["id", "kind", "q"]);
+    let asked_rate = page.gauge(
+        "injector_fault_asked_ratio",
+        "The share of the matching packets or calls that was asked for, 0 to 1.",
+        &two,
+    )?;
+    let off = page.gauge(
+        "injector_fault_rate_off",
+        "1 while the achieved share is further from the asked one than chance explains; absent while it is not judged.",
+        &two,
+    )?;
+    let nothing = page.gauge(
+        "injector_fault_nothing_matched",
+        "1 while nothing that it may act on has matched for 5 s or longer.",
+        &two,
+    )?;
+    let asked = page.gauge(
+        "injector_fault_asked_delay_seconds",
+        "How long packets are to be held, by quantile q.",
+        &with_q,
+    )?;
+    let held = page.gauge(
+        "injector_fault_delay_seconds",
+        "How long packets were held since the fault was armed, measured on them at egress, by quantile q.",
+        &with_q,
+    )?;
+    let samples =
+        page.counter("injector_fault_delay_samples_total", "Held packets that were measured.", &two)?;
+    for fault in faults {
+        let (labels, doc) = ([fault.id.as_str(), fault.spec.fault.verb()], &fault.achieved);
+        if let Some(percent) = doc.asked_percent {
+            asked_rate.with_label_values(&labels).set(percent / 100.0);
+        }
+        if let Some(verdict) = doc.verdict.filter(|verdict| *verdict != Fidelity::TooFew) {
+            off.with_label_values(&labels).set(f64::from(u8::from(verdict == Fidelity::Off)));
+        }
+        nothing.with_label_values(&labels).set(f64::from(u8::from(fault.nothing_matched.is_some())));
+        let Some(delay) = &doc.delay else { continue };
+        if let Some(told) = delay.asked {
+            set_quantiles(&asked, &labels, [Some(told.p50_us), None, Some(told.p99_us)]);
+        }
+        if let Some(found) = delay.achieved {
+            set_quantiles(&held, &labels, [found.p50_us, found.p90_us, found.p99_us]);
+            samples.with_label_values(&labels).inc_by(found.samples);
         }
     }
     Ok(())

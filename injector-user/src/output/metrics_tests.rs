@@ -41,6 +41,14 @@ fn the_page_says_what_the_documents_say() {
         r#"injector_fault_acted_wire_packets_total{id="drop-1",kind="drop"} 60"#,
         r#"injector_fault_passed_total{id="drop-1",kind="drop",reason="chance"} 949"#,
         r#"injector_fault_rtt_seconds{group="target",id="drop-1",kind="drop",q="0.99"} 0.009"#,
+        r#"injector_fault_matched_bytes_total{id="drop-1",kind="drop"} 90000"#,
+        r#"injector_fault_failed_total{id="drop-1",kind="drop"} 2"#,
+        r#"injector_fault_asked_ratio{id="drop-1",kind="drop"} 0.05"#,
+        r#"injector_fault_rate_off{id="drop-1",kind="drop"} 0"#,
+        r#"injector_fault_nothing_matched{id="drop-1",kind="drop"} 0"#,
+        r#"injector_fault_asked_delay_seconds{id="drop-1",kind="drop",q="0.99"} 0.08"#,
+        r#"injector_fault_delay_seconds{id="drop-1",kind="drop",q="0.5"} 0.08007"#,
+        r#"injector_fault_delay_samples_total{id="drop-1",kind="drop"} 51"#,
         r#"injector_halted 1"#,
         r#"injector_disarmed 0"#,
         r#"injector_faults_ended_total{reason="budget"} 3"#,
@@ -51,6 +59,7 @@ fn the_page_says_what_the_documents_say() {
         has(&page, line);
     }
     assert!(page.contains(r#"injector_daemon_build_info{kernel="6.12",node="web-14""#));
+    assert!(!page.contains(r#"injector_fault_delay_seconds{id="drop-1",kind="drop",q="0.99"}"#), "too few");
     assert!(!page.contains(r#"group="control",id="drop-1",kind="drop",q="#), "no samples, no quantile");
 }
 

@@ -8,4 +8,4 @@ pub mod http;
 pub mod metrics;
 
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;

@@ -1,7 +1,10 @@
 //! Made-up documents for the tests of this room.
 
 use crate::{
-    api::types::{CountersDoc, DependencyDoc, FaultDoc, SignalsDoc, State},
+    api::types::{
+        AchievedDelayDoc, AchievedDoc, AmountDoc, AskedDelayDoc, CountersDoc, DelayDoc, DependencyDoc,
+        FaultDoc, Fidelity, SignalsDoc, State,
+    },
     spec::FaultSpec,
 };
 
@@ -24,7 +27,7 @@ pub fn fault(id: &str) -> FaultDoc {
         spec: FaultSpec::from_json(spec).unwrap(),
         cgroups: 1,
         processes: 2,
-        flows: 3,
+        flows: Some(3),
         started: "2026-01-01T00:00:00Z".to_owned(),
         ends: "2026-01-01T00:00:30Z".to_owned(),
         left_ms: 12_500,
@@ -39,13 +42,33 @@ pub fn fault(id: &str) -> FaultDoc {
             passed_chance: 949,
             ..Default::default()
         },
-        rate: None,
+        achieved: AchievedDoc {
+            failed: AmountDoc { skbs: 2, ..AmountDoc::default() },
+            matched: AmountDoc { skbs: 1000, wire: Some(1100), bytes: Some(90_000) },
+            rate_percent: Some(5.1),
+            asked_percent: Some(5.0),
+            verdict: Some(Fidelity::Within),
+            delay: Some(DelayDoc {
+                asked: Some(AskedDelayDoc { by_us: 80_000, jitter_us: 0, p50_us: 80_000, p99_us: 80_000 }),
+                achieved: Some(AchievedDelayDoc {
+                    samples: 51,
+                    mean_us: Some(80_100),
+                    p50_us: Some(80_070),
+                    p90_us: Some(80_200),
+                    p99_us: None,
+                }),
+                why: None,
+            }),
+            ..AchievedDoc::default()
+        },
+        nothing_matched: None,
         target,
         control: SignalsDoc::default(),
         control_verdict: "ok".to_owned(),
         clean: None,
         percent_now: Some(5.0),
         by: "root".to_owned(),
+        notes: Vec::new(),
         recovery: None,
     }
 }

@@ -1,18 +1,15 @@
 //! From what was asked and allowed to rules and steps. Pure.
 
-use std::{net::IpAddr, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
-use injector_ebpf::rule::{
-    HOOK_DELAY, HOOK_DROP_EGRESS, HOOK_DROP_INGRESS, HOOK_OPEN_KPROBE, HOOK_OPEN_LSM, MAX_PATH, RULE_SHADOW,
-    Rule,
-};
+use injector_ebpf::rule::{HOOK_OPEN_KPROBE, HOOK_OPEN_LSM, MAX_PATH, RULE_SHADOW, Rule};
 use ipnet::IpNet;
 
-use super::{Capabilities, Rung, Site, Step, describe};
+use super::{Addresses, Capabilities, Rung, Shape, Site, Step, describe, draw, network, notes};
 use crate::{
     error::Error,
     limits::{self, Allowed, Budget, Limits, NodeFacts, Protection},
-    spec::{Direction, FaultKind, FaultSpec, Peer, Percent},
+    spec::{FaultKind, FaultSpec},
     target::{Process, Target},
 };
 
@@ -31,6 +28,8 @@ pub struct Facts<'a> {
     pub capabilities: &'a Capabilities,
     /// Where the targets' sockets are.
     pub sites: &'a [Site],
+    /// The addresses of host names.
+    pub names: &'a BTreeMap<String, Vec<IpAddr>>,
 }
 
 /// A checked request. There is no other way to get one than [`make`].
@@ -41,6 +40,9 @@ pub struct Plan {
     pub(super) processes: Vec<Process>,
     pub(super) roots: Vec<String>,
     pub(super) rule: Rule,
+    pub(super) addresses: Addresses,
+    /// What the fault's own devices do, if it has any.
+    pub(super) shape: Option<Shape>,
     pub(super) steps: Vec<Step>,
     pub(super) rung: Option<(Rung, String)>,
     pub(super) warnings: Vec<String>,
@@ -73,6 +75,10 @@ impl Plan {
     pub fn rule(&self) -> &Rule {
         &self.rule
     }
+    /// Whom the rule means, by address and name.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
     /// What is attached, in order.
     pub fn steps(&self) -> &[Step] {
         &self.steps
@@ -93,6 +99,10 @@ impl Plan {
     pub fn made_real(&mut self) {
         self.spec.shadow = false;
         self.rule.flags &= !RULE_SHADOW;
+    }
+    /// Its names have other addresses now, and the kernel knows.
+    pub fn readdressed(&mut self, addresses: Addresses) {
+        self.addresses = addresses;
     }
     /// How the syscall fails, and why this way.
     pub fn rung(&self) -> Option<&(Rung, String)> {
@@ -126,61 +136,35 @@ pub fn make(spec: &FaultSpec, slot: u32, facts: &Facts<'_>) -> Result<Plan, Erro
         processes,
         roots,
         rule: Rule { flags: if spec.shadow { RULE_SHADOW } else { 0 }, ..Rule::FREE },
+        addresses: Addresses::default(),
+        shape: None,
         steps: Vec::new(),
         rung: None,
         warnings: facts.targets.iter().flat_map(|t| t.notes.clone()).collect(),
         leaves_behind: Vec::new(),
         share: facts.node.traffic_share,
     };
-    if let Some(peer) = &spec.peer {
-        compile_peer(peer, &mut plan.rule);
-    }
-    match &spec.fault {
-        FaultKind::Drop { percent, direction } => {
-            plan.rule.threshold = begin(spec, *percent).threshold();
-            compile_drop(&mut plan, *direction, facts)?;
-        }
-        FaultKind::Delay { by, jitter } => {
-            facts.capabilities.delay.as_ref().map_err(|why| incapable("delay packets", why))?;
-            plan.rule.threshold = injector_ebpf::rule::ALWAYS;
-            plan.rule.hook = HOOK_DELAY;
-            let (latency, jitter) = (by.duration(), jitter.map(|j| j.duration()).unwrap_or_default());
-            for site in facts.sites {
-                if !links(site, facts).any(|_| true) {
-                    continue;
-                }
-                plan.steps.push(Step::DelayDevice { netns: site.netns, slot, latency, jitter });
-                for (index, link) in links(site, facts) {
-                    plan.steps.push(Step::DelayFilter {
-                        netns: site.netns,
-                        index: *index,
-                        link: link.clone(),
-                        slot,
-                    });
-                }
+    if let FaultKind::Fail { errno, percent, path, .. } = &spec.fault {
+        plan.rule.draw = draw::share(spec, *percent);
+        plan.rule.errno = -errno.number();
+        if let Some(path) = path {
+            let bytes = path.as_str().as_bytes();
+            if bytes.len() >= MAX_PATH {
+                return Err(Error::usage(format!("the path has {} bytes", bytes.len()))
+                    .hint(format!("at most {} are possible", MAX_PATH - 1)));
             }
-            if !jitter.is_zero() {
-                plan.warnings.push("jitter reorders packets, as netem does: TCP sees duplicate ACKs".into());
-            }
+            plan.rule.path[..bytes.len()].copy_from_slice(bytes);
+            plan.rule.path_len = bytes.len() as u32;
         }
-        FaultKind::Fail { errno, percent, path, .. } => {
-            plan.rule.threshold = begin(spec, *percent).threshold();
-            plan.rule.errno = -errno.number();
-            if let Some(path) = path {
-                let bytes = path.as_str().as_bytes();
-                if bytes.len() >= MAX_PATH {
-                    return Err(Error::usage(format!("the path has {} bytes", bytes.len()))
-                        .hint(format!("at most {} are possible", MAX_PATH - 1)));
-                }
-                plan.rule.path[..bytes.len()].copy_from_slice(bytes);
-                plan.rule.path_len = bytes.len() as u32;
-            }
-            compile_open(&mut plan, path.is_some(), facts.capabilities)?;
-        }
+        compile_open(&mut plan, path.is_some(), facts.capabilities)?;
+    } else {
+        network::compile(&mut plan, slot, facts)?;
+        plan.warnings.extend(notes::warnings(spec).into_iter().map(str::to_owned));
+        plan.leaves_behind.extend(notes::leaves_behind(&spec.fault).map(str::to_owned));
     }
     let clsact = |step: &Step| match step {
-        Step::DelayFilter { .. } => true,
-        Step::DropEgress { .. } => !facts.capabilities.tcx,
+        Step::Redirect { .. } => true,
+        Step::Egress { .. } | Step::Ingress { .. } => !facts.capabilities.tcx,
         _ => false,
     };
     if plan.steps.iter().any(clsact) {
@@ -201,37 +185,8 @@ pub fn make(spec: &FaultSpec, slot: u32, facts: &Facts<'_>) -> Result<Plan, Erro
     Ok(plan)
 }
 
-/// The share to begin with: a ramp's first one.
-fn begin(spec: &FaultSpec, percent: Percent) -> Percent {
-    spec.ramp.map_or(percent, |ramp| ramp.from)
-}
-
-/// The interfaces of a namespace that may be touched.
-fn links<'a>(site: &'a Site, facts: &'a Facts<'_>) -> impl Iterator<Item = &'a (u32, String)> {
-    site.links.iter().filter(|(_, link)| facts.protection.why_interface(link).is_none())
-}
-
-fn incapable(what: &str, why: &str) -> Error {
+pub(super) fn incapable(what: &str, why: &str) -> Error {
     Error::failed(format!("this kernel cannot {what}: {why}")).hint("injector doctor says what it can do")
-}
-
-fn compile_drop(plan: &mut Plan, direction: Direction, facts: &Facts<'_>) -> Result<(), Error> {
-    facts.capabilities.drop.as_ref().map_err(|why| incapable("drop packets", why))?;
-    if matches!(direction, Direction::Egress | Direction::Both) {
-        plan.rule.hook |= HOOK_DROP_EGRESS;
-        for site in facts.sites {
-            for (index, link) in links(site, facts) {
-                plan.steps.push(Step::DropEgress { netns: site.netns, index: *index, link: link.clone() });
-            }
-        }
-    }
-    if matches!(direction, Direction::Ingress | Direction::Both) {
-        plan.rule.hook |= HOOK_DROP_INGRESS;
-        for cgroup in &plan.roots {
-            plan.steps.push(Step::DropIngress { cgroup: cgroup.clone() });
-        }
-    }
-    Ok(())
 }
 
 /// The rung: with a path the LSM hook, because it sees the resolved one; else the syscall itself.
@@ -264,19 +219,6 @@ fn compile_open(plan: &mut Plan, by_path: bool, kernel: &Capabilities) -> Result
     plan.steps.push(Step::Open { rung });
     plan.rung = Some((rung, why.to_owned()));
     Ok(())
-}
-
-/// Four big-endian words; IPv4 is mapped into `::ffff:0:0/96`.
-fn compile_peer(peer: &Peer, rule: &mut Rule) {
-    rule.port = peer.port.map_or(0, u32::from);
-    if let Some(net) = &peer.net {
-        let (address, prefix) = words(net);
-        rule.peer = address;
-        for (index, word) in rule.mask.iter_mut().enumerate() {
-            let bits = prefix.saturating_sub(32 * index as u32).min(32);
-            *word = u32::MAX.checked_shl(32 - bits).unwrap_or(0).to_be();
-        }
-    }
 }
 
 /// An address range as the kernel side compares it: words and prefix length of 0..=128.

@@ -1,14 +1,25 @@
 //! A plan in words.
 
-use super::{Plan, Rung, Site, Step};
+use super::{Plan, Rung, Site, Step, words};
 use crate::{
     api::types::{CgroupDoc, LimitDoc, PlanDoc, ProcessDoc, StepDoc},
     limits::Consulted,
-    spec::{FaultKind, TargetSpec},
+    spec::TargetSpec,
 };
 
 const CLSACT_UNDO: &str =
     "the filter is deleted, and inert without the daemon; a clsact qdisc that we made goes with the daemon";
+
+const LINK_UNDO: &str = "the link goes with its descriptor";
+
+/// The main program on an interface.
+fn hook(link: &str, way: &str, netns: u64, tcx: bool) -> (String, String) {
+    if tcx {
+        (format!("tcx link on {link} ({way}), netns {netns}"), LINK_UNDO.to_owned())
+    } else {
+        (format!("clsact filter on {link} ({way}), netns {netns}"), CLSACT_UNDO.to_owned())
+    }
+}
 
 /// What a person should know when the target's sockets are in several namespaces, or nowhere.
 pub(super) fn warn_of_elsewhere(plan: &mut Plan, sites: &[Site]) {
@@ -27,23 +38,9 @@ impl From<&Consulted> for LimitDoc {
 }
 
 impl Plan {
-    /// `5 % egress loss`, `80ms +- 20ms delay`, `EIO for 10 % of open below /var/lib/app`.
+    /// `5 % egress loss`, `80ms +- 20ms egress delay to 10.0.0.5:5432`, `EIO for 10 % of open below /var/lib/app`.
     pub fn what(&self) -> String {
-        let peer = self.spec.peer.as_ref().map(|peer| format!(" to {peer}")).unwrap_or_default();
-        match &self.spec.fault {
-            FaultKind::Drop { percent, direction } => {
-                let peer = self.spec.peer.as_ref().map(|peer| format!(", peer {peer}")).unwrap_or_default();
-                format!("{} % {direction} loss{peer}", percent.as_f64())
-            }
-            FaultKind::Delay { by, jitter } => {
-                let jitter = jitter.map(|jitter| format!(" +- {jitter}")).unwrap_or_default();
-                format!("{by}{jitter} egress delay{peer}")
-            }
-            FaultKind::Fail { syscall, errno, percent, path } => {
-                let below = path.as_ref().map(|path| format!(" below {}", path.as_str())).unwrap_or_default();
-                format!("{errno} for {} % of {syscall}{below}", percent.as_f64())
-            }
-        }
+        words::what(&self.spec)
     }
 
     /// The targets' names.
@@ -54,7 +51,11 @@ impl Plan {
             .iter()
             .map(|target| match target {
                 TargetSpec::Unit(name) => name.clone(),
-                TargetSpec::Cgroup(path) => path.clone(),
+                TargetSpec::Cgroup(path) | TargetSpec::Cgroups(path) => path.clone(),
+                // A bare id, name or number would not say what it is.
+                other @ (TargetSpec::Container(_) | TargetSpec::Pod(_) | TargetSpec::Pid(_)) => {
+                    other.to_string()
+                }
             })
             .collect();
         names.join(", ")
@@ -65,8 +66,8 @@ impl Plan {
         format!("{}, {}", self.what(), self.whom())
     }
 
-    /// The document; `flows` is what matches now.
-    pub fn doc(&self, flows: u64, tcx: bool) -> PlanDoc {
+    /// The document; `flows` is what matches now, if that can be counted.
+    pub fn doc(&self, flows: Option<u64>, tcx: bool) -> PlanDoc {
         let allowed = &self.allowed;
         let cgroups = allowed
             .cgroups
@@ -94,6 +95,8 @@ impl Plan {
             elsewhere: 0,
             worst_case: Vec::new(),
             needs_approval: allowed.needs_approval.iter().map(LimitDoc::from).collect(),
+            names: Vec::new(),
+            order: Vec::new(),
             blocked: None,
             steps: self.steps.iter().map(|step| step.doc(tcx)).collect(),
             rung: self.rung.as_ref().map(|(rung, why)| format!("{rung}: {why}")),
@@ -107,30 +110,25 @@ impl Step {
     /// What it does and how it is undone, in words.
     pub fn doc(&self, tcx: bool) -> StepDoc {
         let (does, undo) = match self {
-            Self::DropEgress { netns, link, .. } if tcx => (
-                format!("tcx link on {link} (egress), netns {netns}"),
-                "the link goes with its descriptor".to_owned(),
-            ),
-            Self::DropEgress { netns, link, .. } => {
-                (format!("clsact filter on {link} (egress), netns {netns}"), CLSACT_UNDO.to_owned())
+            Self::Egress { netns, link, .. } => hook(link, "egress", *netns, tcx),
+            Self::Ingress { netns, link, .. } => hook(link, "ingress", *netns, tcx),
+            Self::CgroupIngress { cgroup } => {
+                (format!("cgroup_skb link on {cgroup} (ingress)"), LINK_UNDO.to_owned())
             }
-            Self::DropIngress { cgroup } => (
-                format!("cgroup_skb link on {cgroup} (ingress)"),
-                "the link goes with its descriptor".to_owned(),
-            ),
-            Self::DelayDevice { netns, latency, jitter, .. } => (
-                format!("our own ifb with netem {latency:?} +- {jitter:?}, netns {netns}"),
+            Self::CgroupEgress { cgroup } => {
+                (format!("cgroup_skb link on {cgroup} (egress)"), LINK_UNDO.to_owned())
+            }
+            Self::Device { netns, side, shape, .. } => (
+                format!("our own ifb with {shape}, for {side}, netns {netns}"),
                 "deleted when it holds no packet, or after the longest delay + 1 s".to_owned(),
             ),
-            Self::DelayFilter { netns, link, .. } => (
+            Self::Redirect { netns, link, side, .. } => (
                 format!(
-                    "clsact filter with mirred on {link} (egress), netns {netns}; its root qdisc is not touched"
+                    "clsact filter with mirred on {link} ({side}), netns {netns}; its root qdisc is not touched"
                 ),
                 CLSACT_UNDO.to_owned(),
             ),
-            Self::Open { rung: Rung::Lsm } => {
-                ("LSM hook file_open".to_owned(), "the link goes with its descriptor".to_owned())
-            }
+            Self::Open { rung: Rung::Lsm } => ("LSM hook file_open".to_owned(), LINK_UNDO.to_owned()),
             Self::Open { rung: Rung::Kprobe } => (
                 "kprobes on open, openat, openat2, creat".to_owned(),
                 "the links go with their descriptors".to_owned(),

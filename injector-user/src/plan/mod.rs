@@ -2,12 +2,28 @@
 //!
 //! A [`Plan`] is made by [`make`] only, so that nothing unchecked can reach the kernel.
 
+mod addresses;
 mod compile;
 mod describe;
+mod draw;
+mod interfaces;
+mod meant;
+mod network;
+mod notes;
+mod shape;
+mod shaping;
 mod step;
+mod table;
+mod words;
 
+pub use addresses::Addresses;
 pub use compile::{Facts, Plan, make, words};
+pub use network::addresses;
+pub use shape::{Netem, Shape, Side};
 pub use step::{Capabilities, Rung, Site, Step};
+pub use table::Table;
 
+#[cfg(test)]
+mod network_tests;
 #[cfg(test)]
 mod tests;

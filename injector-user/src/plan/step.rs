@@ -1,8 +1,10 @@
 //! What can be done to the kernel. Each step is undone by the kernel room from the same data.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use super::{Shape, Side};
 
 /// How a syscall is made to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,10 +34,29 @@ pub struct Capabilities {
     pub drop: Result<(), String>,
     /// Our device with netem behind a mirred action.
     pub delay: Result<(), String>,
+    /// The same with tbf.
+    pub rate: Result<(), String>,
+    /// The same with fq.
+    pub flow_rate: Result<(), String>,
     /// BPF LSM.
     pub lsm: Result<(), String>,
     /// kprobe override.
     pub kprobe: Result<(), String>,
+}
+
+impl Capabilities {
+    /// Whether a device can do this: in words for an error (`this kernel cannot ...`), and why it can't.
+    ///
+    /// # Errors
+    /// The words, and what the kernel said.
+    pub fn device(&self, shape: &Shape) -> Result<(), (&'static str, &str)> {
+        let (what, found) = match shape {
+            Shape::Netem(_) => ("delay packets", &self.delay),
+            Shape::Rate { .. } => ("limit a rate", &self.rate),
+            Shape::FlowRate { .. } => ("limit a rate per flow", &self.flow_rate),
+        };
+        found.as_ref().copied().map_err(|why| (what, why.as_str()))
+    }
 }
 
 /// A network namespace in which the target has sockets, and the interfaces in it.
@@ -51,8 +72,41 @@ pub struct Site {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "step")]
 pub enum Step {
-    /// The loss program on one interface.
-    DropEgress {
+    /// A device of ours with a qdisc.
+    Device {
+        /// Inode of the namespace.
+        netns: u64,
+        /// The rule it is for.
+        slot: u32,
+        /// Which way its packets go.
+        side: Side,
+        /// What it does to them.
+        shape: Shape,
+    },
+    /// The filter that sends selected packets to that device.
+    Redirect {
+        /// Inode of the namespace.
+        netns: u64,
+        /// Interface.
+        index: u32,
+        /// Its name.
+        link: String,
+        /// The rule it is for.
+        slot: u32,
+        /// Which way its packets go.
+        side: Side,
+    },
+    /// The program that decides over packets on their way out of one interface.
+    Egress {
+        /// Inode of the namespace.
+        netns: u64,
+        /// Interface.
+        index: u32,
+        /// Its name.
+        link: String,
+    },
+    /// The program that decides over packets on their way in by one interface.
+    Ingress {
         /// Inode of the namespace.
         netns: u64,
         /// Interface.
@@ -61,31 +115,14 @@ pub enum Step {
         link: String,
     },
     /// The loss program on one cgroup.
-    DropIngress {
+    CgroupIngress {
         /// Path below the cgroup2 root.
         cgroup: String,
     },
-    /// A device of ours with netem.
-    DelayDevice {
-        /// Inode of the namespace.
-        netns: u64,
-        /// The rule it is for.
-        slot: u32,
-        /// Constant part.
-        latency: Duration,
-        /// Uniform in `latency` +- this.
-        jitter: Duration,
-    },
-    /// The filter that sends selected packets to that device.
-    DelayFilter {
-        /// Inode of the namespace.
-        netns: u64,
-        /// Interface.
-        index: u32,
-        /// Its name.
-        link: String,
-        /// The rule it is for.
-        slot: u32,
+    /// The loss program on one cgroup that tells the sender.
+    CgroupEgress {
+        /// Path below the cgroup2 root.
+        cgroup: String,
     },
     /// The program on the open family.
     Open {

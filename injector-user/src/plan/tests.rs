@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use injector_ebpf::rule::{
-    ALWAYS, HOOK_DELAY, HOOK_DROP_EGRESS, HOOK_DROP_INGRESS, HOOK_OPEN_KPROBE, HOOK_OPEN_LSM,
+use injector_ebpf::{
+    draw::ALWAYS,
+    means::{PROTO_TCP, PROTO_UDP, Ports},
+    rule::{ACT_DEVICE, HOOK_CGROUP_INGRESS, HOOK_EGRESS, HOOK_OPEN_KPROBE, HOOK_OPEN_LSM, RULE_PEERS},
 };
 
 use super::*;
@@ -14,7 +16,15 @@ use crate::{
 };
 
 fn able() -> Capabilities {
-    Capabilities { tcx: true, drop: Ok(()), delay: Ok(()), lsm: Ok(()), kprobe: Ok(()) }
+    Capabilities {
+        tcx: true,
+        drop: Ok(()),
+        delay: Ok(()),
+        rate: Ok(()),
+        flow_rate: Ok(()),
+        lsm: Ok(()),
+        kprobe: Ok(()),
+    }
 }
 
 fn plan(json: &str, kernel: &Capabilities) -> Result<Plan, crate::error::Error> {
@@ -39,8 +49,14 @@ fn plan(json: &str, kernel: &Capabilities) -> Result<Plan, crate::error::Error> 
             node: &NodeFacts::quiet(),
             capabilities: kernel,
             sites: &sites,
+            names: &BTreeMap::new(),
         },
     )
+}
+
+/// By a kernel that can do everything, on a node with the built-in limits.
+pub(super) fn planned(json: &str) -> Result<Plan, crate::error::Error> {
+    plan(json, &able())
 }
 
 #[test]
@@ -50,23 +66,37 @@ fn a_drop_in_both_directions_attaches_to_links_and_cgroup() {
         &able(),
     )
     .unwrap();
-    assert_eq!(plan.rule().hook, HOOK_DROP_EGRESS | HOOK_DROP_INGRESS);
-    assert_eq!(plan.rule().threshold, 214_748_365);
-    assert_eq!(plan.rule().port, 5432);
-    assert_eq!(plan.rule().mask, [!0, !0, !0, 0xff00_0000_u32.to_be()]);
-    assert_eq!(plan.rule().peer[3].to_ne_bytes(), [10, 0, 0, 0]);
+    assert_eq!(plan.rule().hook, HOOK_EGRESS | HOOK_CGROUP_INGRESS);
+    assert_eq!(plan.rule().draw.threshold, 214_748_365);
+    assert_eq!(plan.rule().means.peer, Ports { low: 5432, high: 5432 });
+    assert_eq!(plan.rule().flags, RULE_PEERS);
+    assert_eq!(plan.addresses().peers, ["10.0.0.0/8".parse().unwrap()]);
     assert_eq!(plan.steps().len(), 3);
-    assert_eq!(plan.steps()[2], Step::DropIngress { cgroup: "/app".into() });
+    assert_eq!(plan.steps()[2], Step::CgroupIngress { cgroup: "/app".into() });
     assert_eq!(plan.summary(), "5 % both loss, peer 10.0.0.0/8:5432, /app");
 }
 
 #[test]
 fn a_delay_makes_its_device_before_its_filters() {
     let plan = plan(r#"{"kind":"delay","by":"80ms","targets":["cgroup:/app"]}"#, &able()).unwrap();
-    assert_eq!(plan.rule().hook, HOOK_DELAY);
-    assert_eq!(plan.rule().threshold, ALWAYS);
-    assert!(matches!(plan.steps()[0], Step::DelayDevice { slot: 3, .. }));
-    assert!(plan.steps()[1..].iter().all(|step| matches!(step, Step::DelayFilter { slot: 3, .. })));
+    assert_eq!((plan.rule().hook, plan.rule().act), (HOOK_EGRESS, ACT_DEVICE));
+    assert_eq!(plan.rule().draw.threshold, ALWAYS);
+    assert!(matches!(plan.steps()[0], Step::Device { slot: 3, side: Side::Egress, .. }));
+    assert!(plan.steps()[1..3].iter().all(|step| matches!(step, Step::Redirect { slot: 3, .. })));
+    assert!(plan.steps()[3..].iter().all(|step| matches!(step, Step::Egress { .. })));
+}
+
+#[test]
+fn questions_over_tcp_are_meant_where_no_name_must_be_read() {
+    let protocols = |rest: &str| {
+        let json = format!(r#"{{"kind":"dns","percent":5,"targets":["cgroup:/app"],{rest}}}"#);
+        plan(&json, &able()).unwrap().rule().means.protocols
+    };
+    assert_eq!(protocols(r#""names":"*","answer":"lost""#), PROTO_TCP | PROTO_UDP);
+    assert_eq!(protocols(r#""names":"*","answer":"delayed","by":"1s""#), PROTO_TCP | PROTO_UDP);
+    assert_eq!(protocols(r#""names":"*","answer":"lost","protocol":"udp""#), PROTO_UDP);
+    assert_eq!(protocols(r#""names":"*","answer":"nxdomain""#), PROTO_UDP);
+    assert_eq!(protocols(r#""names":"a.example","answer":"lost""#), PROTO_UDP);
 }
 
 #[test]
@@ -91,4 +121,16 @@ fn a_kernel_that_cannot_is_an_error_that_says_why() {
     let kernel = Capabilities { delay: Err("no netem".into()), ..able() };
     let error = plan(r#"{"kind":"delay","by":"80ms","targets":["cgroup:/app"]}"#, &kernel).unwrap_err();
     assert!(error.to_string().contains("no netem"));
+    let shared = r#"{"kind":"rate","rate":"1mbit","targets":["cgroup:/app"]}"#;
+    let per_flow = r#"{"kind":"rate","rate":"1mbit","per_flow":true,"targets":["cgroup:/app"]}"#;
+    let no_netem = [shared, per_flow].map(|json| plan(json, &kernel).is_ok());
+    assert_eq!(no_netem, [true, true], "a rate needs no netem");
+    let kernel = Capabilities { rate: Err("no tbf".into()), ..able() };
+    let error = plan(shared, &kernel).unwrap_err().to_string();
+    assert!(error.contains("cannot limit a rate: no tbf"), "{error}");
+    plan(per_flow, &kernel).unwrap();
+    let kernel = Capabilities { flow_rate: Err("no fq".into()), ..able() };
+    let error = plan(per_flow, &kernel).unwrap_err().to_string();
+    assert!(error.contains("cannot limit a rate per flow: no fq"), "{error}");
+    plan(shared, &kernel).unwrap();
 }

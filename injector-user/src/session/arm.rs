@@ -13,7 +13,8 @@ use super::{
     handle::Who,
     instance::random,
     journal::Entry,
-    pending::Pending,
+    names::Found,
+    pending::{Asked, Pending},
     planning::For,
 };
 use crate::{
@@ -29,6 +30,8 @@ use crate::{
 const LETTERS: &[u8] = b"23456789abcdefghjkmnpqrstuvwxyz";
 
 impl Engine {
+    /// The lowest place that is free: rules are asked in the order of their places, so a fault may be asked before one
+    /// that is older, where another one has ended.
     pub(super) fn free_slot(&self) -> Result<u32, Error> {
         (0..injector_ebpf::rule::MAX_RULES as u32)
             .find(|slot| !self.faults.iter().any(|fault| fault.slot == *slot))
@@ -67,20 +70,27 @@ impl Engine {
     }
 
     /// Makes it happen, or changes nothing.
-    pub(super) fn start(&mut self, spec: &FaultSpec, who: &Who) -> Result<FaultDoc, Error> {
-        let result = self.may_begin(spec.shadow).and_then(|()| self.try_start(spec, who, None));
-        self.tell(&result, if spec.shadow { Action::Shadow } else { Action::Arm }, who);
+    pub(super) fn start(&mut self, spec: &FaultSpec, names: &Found, who: &Who) -> Result<FaultDoc, Error> {
+        let result = self.may_begin(spec.shadow).and_then(|()| self.try_start(spec, names, who, None));
+        self.tell(&result, Action::begins(spec.shadow), who);
         result
+    }
+
+    /// Whether a start could be asked for, whatever its names mean.
+    pub(super) fn may_start(&mut self, shadow: bool, who: &Who) -> Result<(), Error> {
+        self.may_begin(shadow).inspect_err(|error| self.tell_refused(error, Action::begins(shadow), who))
     }
 
     fn tell(&mut self, result: &Result<FaultDoc, Error>, action: Action, who: &Who) {
         match result {
             Ok(doc) => info!("{who} armed {}: {}", doc.id, doc.summary),
-            Err(error) => {
-                info!("{who} was refused: {error}");
-                self.record(&Decision::refused(action, who, error));
-            }
+            Err(error) => self.tell_refused(error, action, who),
         }
+    }
+
+    fn tell_refused(&mut self, error: &Error, action: Action, who: &Who) {
+        info!("{who} was refused: {error}");
+        self.record(&Decision::refused(action, who, error));
     }
 
     /// Makes a shadow real, or arms what a second person has approved.
@@ -93,16 +103,14 @@ impl Engine {
     fn try_arm(&mut self, id: &str, who: &Who) -> Result<FaultDoc, Error> {
         // First: it may end faults, and what is found before it may be another one after it.
         self.may_begin(false)?;
-        if let Some(pending) = self.pending.take(id) {
+        if let Some(pending) = self.pending.approved(id) {
             let pending = pending?;
-            let result = match self.shadow(&pending.id) {
+            let doc = match self.shadow(&pending.id) {
                 Some(index) => self.make_real(index, who, Some(&pending)),
-                None => self.try_start(&pending.spec, who, Some(&pending)),
-            };
-            if result.is_err() {
-                self.pending.put_back(pending);
-            }
-            return result;
+                None => self.try_start(&pending.asked.spec, &pending.asked.names, who, Some(&pending)),
+            }?;
+            self.pending.withdraw(&pending.id);
+            return Ok(doc);
         }
         let id = self.find(id)?.id;
         let Some(index) = self.shadow(&id) else {
@@ -121,7 +129,8 @@ impl Engine {
     fn make_real(&mut self, index: usize, who: &Who, approved: Option<&Pending>) -> Result<FaultDoc, Error> {
         let (plan, _) = self.plan_for(For::Arming(index))?;
         let id = self.faults[index].id.clone();
-        self.approved(&plan, &id, who, approved)?;
+        let names = self.faults[index].named.clone();
+        self.approved(&plan, &names, &id, who, approved)?;
         self.audit.record(&begins(Action::Arm, &plan, &id, who, approved))?;
         let sums = self.sums();
         self.refresh(index);
@@ -142,6 +151,7 @@ impl Engine {
         fault.before = sums.map_or(ZERO, |sums| self.history.window(&sums, &fault.cgroups));
         (fault.target_before, fault.control_before) = (fault.target_now, fault.control_now);
         fault.begun = self.policy.begins_again(fault.begun);
+        fault.nothing = None;
         Ok(fault.doc(fault.state()))
     }
 
@@ -161,50 +171,59 @@ impl Engine {
         may_arm(&self.policy.limits, shadow)
     }
 
-    /// What exceeds a soft limit waits for a second person.
+    /// What exceeds a soft limit waits for a second person. Whatever was approved is for the targets that this one saw.
     fn approved(
         &mut self,
         plan: &Plan,
+        names: &Found,
         id: &str,
         who: &Who,
         approved: Option<&Pending>,
     ) -> Result<(), Error> {
+        if let Some(pending) = approved
+            && let Err(error) = pending.still_means(plan.roots())
+        {
+            self.pending.withdraw(id);
+            return Err(error);
+        }
         let over = &plan.allowed().needs_approval;
         if over.is_empty() || approved.is_some_and(|pending| pending.covers(over)) {
             return Ok(());
         }
         let spec = FaultSpec { shadow: false, ..plan.spec().clone() };
-        Err(self.pending.add(id.to_owned(), &spec, who, plan.summary(), over))
+        let asked =
+            Asked { spec, names: names.clone(), summary: plan.summary(), roots: plan.roots().to_vec() };
+        Err(self.pending.add(id.to_owned(), asked, who, over))
     }
 
     /// `approved` is the request that a second person agreed to, if it is one.
     fn try_start(
         &mut self,
         spec: &FaultSpec,
+        names: &Found,
         who: &Who,
         approved: Option<&Pending>,
     ) -> Result<FaultDoc, Error> {
-        let (plan, flows) = self.plan_for(For::New(spec))?;
+        let (plan, flows) = self.plan_for(For::New(spec, names))?;
         let id = match approved {
             Some(pending) => pending.id.clone(),
             None => self.new_id(spec)?,
         };
         if !spec.shadow {
-            self.approved(&plan, &id, who, approved)?;
+            self.approved(&plan, names, &id, who, approved)?;
         }
         let slot = self.free_slot()?;
         self.settle()?;
         info!("{who} (pid {}) asks for {id}: {}", who.pid, plan.summary());
         // Nothing is done that cannot be recorded.
-        let action = if spec.shadow { Action::Shadow } else { Action::Arm };
-        self.audit.record(&begins(action, &plan, &id, who, approved))?;
+        self.audit.record(&begins(Action::begins(spec.shadow), &plan, &id, who, approved))?;
         self.journal
             .write(&Entry::Begin { id: id.clone(), steps: plan.steps().to_vec(), at: now() })
             .map_err(|error| failed(error).hint("nothing is armed that cannot be journalled"))?;
         if !spec.shadow && !self.faults.iter().any(Fault::acts) {
             self.guard.arm();
         }
-        let fault = match self.make(id.clone(), slot, plan, flows, who) {
+        let fault = match self.make(id.clone(), slot, plan, (flows, names.clone()), who) {
             Ok(fault) => fault,
             Err(error) => {
                 let _logged = self.journal.write(&Entry::End { id, at: now() });
@@ -214,7 +233,12 @@ impl Engine {
                 return Err(failed(error));
             }
         };
+        for name in names.keys() {
+            // They have just been found: that one of them is silent would be news for this fault.
+            self.names.resolves(name);
+        }
         self.faults.push(fault);
+        self.follow_nat(self.faults.len() - 1);
         // The rule means nobody until its cgroups are known: this arms it.
         self.publish();
         let index = self.faults.len() - 1;

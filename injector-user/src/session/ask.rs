@@ -21,7 +21,7 @@ impl Engine {
         let mut roots = Vec::new();
         let mut new = false;
         for spec in targets {
-            roots.push(target::resolve(&self.host, &spec)?.path);
+            roots.extend(target::resolve(&self.host, &spec)?.into_iter().map(|found| found.path));
             let until = Instant::now() + WATCH_ON;
             match self.watch_until.iter_mut().find(|(known, _)| *known == spec) {
                 Some((_, at)) => *at = until,

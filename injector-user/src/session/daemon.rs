@@ -81,8 +81,23 @@ pub fn run(config: Config) -> Result<(), Error> {
     served
 }
 
-#[tokio::main(worker_threads = 2)]
-async fn serve(config: &Config, handle: Handle, tag: &str) -> Result<(), Error> {
+/// How many names are looked up at once: a resolver that hangs holds a thread for each.
+const LOOK_UPS: usize = 32;
+
+fn serve(config: &Config, handle: Handle, tag: &str) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(LOOK_UPS)
+        .enable_all()
+        .build()
+        .map_err(failed)?;
+    let served = runtime.block_on(served(config, handle, tag));
+    // A resolver that hangs does not keep the daemon from ending.
+    runtime.shutdown_background();
+    served
+}
+
+async fn served(config: &Config, handle: Handle, tag: &str) -> Result<(), Error> {
     let result = async {
         let server = Server::bind(config)?;
         let (stop, stopped) = tokio::sync::watch::channel(false);

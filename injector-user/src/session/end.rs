@@ -51,7 +51,13 @@ impl Engine {
             }
             fault.stats = stats;
         }
-        let steps = fault.plan.steps().iter().rev().filter(|step| !matches!(step, Step::DelayDevice { .. }));
+        if fault.asked_delay.is_some()
+            && let Ok(delays) = self.kernel.delays(fault.slot)
+        {
+            // What is still held is not measured: the program that does it goes now.
+            fault.delays = delays;
+        }
+        let steps = fault.plan.steps().iter().rev().filter(|step| !matches!(step, Step::Device { .. }));
         clean.left.extend(undo(self.kernel.as_mut(), steps));
         info!("{} ended: {reason}", fault.id);
         fault.end = Some(End {

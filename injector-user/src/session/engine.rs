@@ -14,9 +14,10 @@ use super::{
     audit::{Action, Actor, Audit, Decision},
     fault::Fault,
     halt::HaltFile,
-    handle::{Command, Request, Who},
+    handle::{Command, Request, Who, Wish},
     journal::{Entry, Journal},
     ledger::Ledger,
+    names::Names,
     notify,
     pending::Waiting,
     policy::Policy,
@@ -72,6 +73,8 @@ pub struct Engine {
     pub(super) ledger: Ledger,
     pub(super) guard: Guard,
     pub(super) history: History,
+    /// The host names that faults have as peers: who looks them up again, and when.
+    pub(super) names: Names,
     pub(super) waiters: Waiters,
     pub(super) watch_until: Vec<(TargetSpec, Instant)>,
     pub(super) node_refusals: u64,
@@ -117,6 +120,7 @@ impl Engine {
             ledger: Ledger::open(&settings.state_dir),
             guard: Guard::new(),
             history: History::default(),
+            names: Names::default(),
             waiters: Waiters::default(),
             watch_until: Vec::new(),
             node_refusals: 0,
@@ -182,8 +186,10 @@ impl Engine {
     fn command(&mut self, command: Command, who: &Who) {
         // Whoever asked may be gone: then nobody hears the answer, and that is fine.
         match command {
-            Command::Plan(spec, reply) => _ = reply.send(self.plan_doc(&spec)),
-            Command::Start(spec, reply) => _ = reply.send(self.start(&spec, who)),
+            Command::May(Wish::Plan, reply) => _ = reply.send(Ok(())),
+            Command::May(Wish::Start { shadow }, reply) => _ = reply.send(self.may_start(shadow, who)),
+            Command::Plan(spec, names, reply) => _ = reply.send(self.plan_doc(&spec, &names)),
+            Command::Start(spec, names, reply) => _ = reply.send(self.start(&spec, &names, who)),
             Command::Arm(id, reply) => _ = reply.send(self.arm(&id, who)),
             Command::Approve(id, reply) => _ = reply.send(self.approve(&id, who)),
             Command::Fault(id, reply) => _ = reply.send(self.find(&id)),
@@ -244,6 +250,9 @@ impl Engine {
             self.next_rescan = now + RESCAN;
             self.rescan();
         }
+        self.watch_names();
+        self.follow_rewritten(now);
+        self.look_for_matches(now);
         if now >= self.next_second {
             self.next_second = now + Duration::from_secs(1);
             self.judge_second();

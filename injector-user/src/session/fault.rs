@@ -1,16 +1,23 @@
 //! One fault, from the moment it is armed until nothing of it is left.
 
-use std::time::{Duration, Instant, SystemTime};
-
-use injector_ebpf::{
-    flow::Aggregate,
-    rule::{ALWAYS, RULE_SHADOW, Rule, RuleStats},
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    time::{Duration, Instant, SystemTime},
 };
 
-use super::halt::stamp;
+use injector_ebpf::{
+    draw::{ALWAYS, DRAW_CHANCE},
+    flow::Aggregate,
+    rule::{Delays, RULE_SHADOW, Rule, RuleStats},
+};
+
+use tracing::warn;
+
+use super::{halt::stamp, nothing::Nothing, rewritten::Wire};
 use crate::{
-    api::types::{CleanDoc, CountersDoc, EndKind, FaultDoc, State},
-    observe::{Recent, rate, signals_between},
+    api::types::{AchievedDoc, CleanDoc, CountersDoc, DelayDoc, EndKind, FaultDoc, State},
+    observe::{Recent, achieved, achieved_delay, signals_between},
     plan::{Plan, Step},
 };
 
@@ -66,8 +73,12 @@ pub struct Fault {
     pub cgroups: Vec<u64>,
     /// See above.
     pub processes: u64,
-    /// Sockets that matched when it was armed.
-    pub flows: u64,
+    /// The processes, at the last look.
+    pub pids: Vec<u32>,
+    /// What came later and could not be attached: it is not tried again.
+    pub unattached: Vec<Step>,
+    /// Sockets that matched when it was armed, if that can be counted.
+    pub flows: Option<u64>,
     /// The target's sums when it was armed.
     pub target_before: Aggregate,
     /// The control group's.
@@ -78,18 +89,33 @@ pub struct Fault {
     pub control_now: Aggregate,
     /// What the kernel counted, at the last look; final once it has ended.
     pub stats: RuleStats,
+    /// How long its device held packets, as far as the kernel measured it, at the last look.
+    pub delays: Delays,
+    /// How long it was to hold them; `None` if it holds none.
+    pub asked_delay: Option<DelayDoc>,
+    /// Set while it has matched nothing for a while.
+    pub nothing: Option<Nothing>,
     /// What the delay device lost because it was full.
     pub tail_drops: u64,
     /// What it still held when it had to go.
     pub lost_in_drain: u64,
     /// What the guard says.
     pub control_verdict: String,
+    /// Its host names, with the addresses that the kernel has for them.
+    pub named: BTreeMap<String, Vec<IpAddr>>,
+    /// What NAT does to its peers.
+    pub wire: Wire,
+    /// What a person should know of its life, oldest first.
+    pub notes: Vec<String>,
     /// Since when there has been no cgroup of the target left.
     pub lost_since: Option<Instant>,
 }
 
 /// 9999-12-31T23:59:59Z, the last second that RFC 3339 can write, since 1970.
 const NEVER: Duration = Duration::from_secs(253_402_300_799);
+
+/// More are not kept: a name may have other addresses every ten seconds, for days.
+const MOST_NOTES: usize = 32;
 
 /// Time since boot, suspended time included.
 pub fn since_boot() -> Duration {
@@ -147,12 +173,44 @@ impl Fault {
 
     /// The steps that hold packets.
     pub fn devices(&self) -> impl Iterator<Item = &Step> {
-        self.plan.steps().iter().filter(|step| matches!(step, Step::DelayDevice { .. }))
+        self.plan.steps().iter().filter(|step| matches!(step, Step::Device { .. }))
+    }
+
+    /// Whether this step, or one that it hangs on, could not be attached when it came later.
+    pub fn is_given_up(&self, step: &Step) -> bool {
+        self.unattached.iter().any(|failed| step.place() == failed.place() || step.hangs_on(failed))
+    }
+
+    /// The same for what goes on: it is said once in its life.
+    pub fn note_once(&mut self, text: String) {
+        if !self.notes.contains(&text) {
+            self.note(text);
+        }
+    }
+
+    /// Something that a person should know: in the log and in its document, unless that is what was said last.
+    pub fn note(&mut self, text: String) {
+        if self.notes.last() == Some(&text) {
+            return;
+        }
+        warn!("{}: {text}", self.id);
+        if self.notes.len() >= MOST_NOTES {
+            self.notes.remove(0);
+        }
+        self.notes.push(text);
     }
 
     /// The longest that a packet can be held.
     pub fn longest_delay(&self) -> Duration {
-        self.plan.spec().fault.longest_delay().map(|span| span.duration()).unwrap_or_default()
+        self.plan.spec().longest_delay().map(|span| span.duration()).unwrap_or_default()
+    }
+
+    /// What came of it, beside what was asked.
+    fn achieved(&self) -> AchievedDoc {
+        let spec = self.plan.spec();
+        let delay = self.asked_delay.clone();
+        let delay = delay.map(|asked| achieved_delay(asked, spec.fault.direction(), &self.delays));
+        AchievedDoc { delay, ..achieved(spec, &self.stats) }
     }
 
     /// The document; `state` is the caller's, who knows whether anything is left.
@@ -160,7 +218,8 @@ impl Fault {
         let left = if self.lives() { self.ends.saturating_sub(since_boot()) } else { Duration::ZERO };
         let ends = (self.started + self.plan.ttl()).min(SystemTime::UNIX_EPOCH + NEVER);
         let stats = &self.stats;
-        let asked = self.plan.spec().fault.percent().map(|percent| percent.as_f64());
+        // Other draws have no threshold, or one that never changes.
+        let chance = self.plan.spec().fault.percent().filter(|_| self.rule.draw.kind == DRAW_CHANCE);
         FaultDoc {
             id: self.id.clone(),
             name: self.plan.spec().name.as_ref().map(|name| name.as_str().to_owned()),
@@ -195,9 +254,11 @@ impl Fault {
                 tail_drops: self.tail_drops,
                 lost_in_drain: self.lost_in_drain,
             },
-            rate: asked.and_then(|asked| rate(asked, stats.acted + stats.shadow, drawn(stats))),
-            percent_now: asked.map(|_| percent_of(self.rule.threshold)),
+            achieved: self.achieved(),
+            nothing_matched: self.nothing_matched(),
+            percent_now: chance.map(|_| percent_of(self.rule.draw.threshold)),
             by: self.by.clone(),
+            notes: self.notes.clone(),
             recovery: None,
             target: signals_between(&self.target_before, &self.target_now),
             control: signals_between(&self.control_before, &self.control_now),
@@ -205,11 +266,6 @@ impl Fault {
             clean: self.end.as_ref().filter(|_| state == State::Ended).map(|end| end.clean.clone()),
         }
     }
-}
-
-/// Of the matches, those for which the dice were thrown.
-fn drawn(stats: &RuleStats) -> u64 {
-    stats.acted + stats.shadow + stats.passed_chance
 }
 
 /// The share that a threshold stands for, rounded to the smallest step there is.

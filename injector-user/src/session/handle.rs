@@ -5,7 +5,10 @@ use std::sync::mpsc::Sender;
 
 use tokio::sync::oneshot;
 
-use super::audit::Action;
+use super::{
+    audit::Action,
+    names::{Found, look_up_all, named},
+};
 use crate::{
     api::types::{CertificateDoc, DoctorDoc, FaultDoc, FlowsDoc, LimitsDoc, PendingDoc, PlanDoc, StatusDoc},
     error::Error,
@@ -41,13 +44,27 @@ impl std::fmt::Display for Who {
 /// Where an answer goes.
 pub type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
+/// What a request is for whose host names have yet to be looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// A [`Command::Plan`].
+    Plan,
+    /// A [`Command::Start`].
+    Start {
+        /// Of a shadow.
+        shadow: bool,
+    },
+}
+
 /// What the engine is asked to do.
 #[derive(Debug)]
 pub enum Command {
-    /// What would happen?
-    Plan(FaultSpec, Reply<PlanDoc>),
-    /// Make it happen.
-    Start(FaultSpec, Reply<FaultDoc>),
+    /// May it be asked at all? So that nobody has names looked up who could do nothing with the answer.
+    May(Wish, Reply<()>),
+    /// What would happen? With what the host names of the request mean.
+    Plan(FaultSpec, Found, Reply<PlanDoc>),
+    /// Make it happen. With what the host names of the request mean.
+    Start(FaultSpec, Found, Reply<FaultDoc>),
     /// Make a shadow real, or arm what was approved.
     Arm(String, Reply<FaultDoc>),
     /// A second person agrees to what exceeds a soft limit.
@@ -83,7 +100,8 @@ impl Command {
     pub fn right(&self) -> Option<Right> {
         Some(match self {
             Self::Shutdown(_) => return None,
-            Self::Plan(..) => Right::Plan,
+            Self::Plan(..) | Self::May(Wish::Plan, _) => Right::Plan,
+            Self::May(Wish::Start { .. }, _) => Right::Inject,
             Self::Start(..) | Self::Arm(..) | Self::Approve(..) => Right::Inject,
             Self::Fault(..)
             | Self::Status(..)
@@ -102,9 +120,10 @@ impl Command {
             Self::Plan(..) | Self::Flows(..) | Self::Status(_) | Self::Fault(..) | Self::Doctor(_) => {
                 Action::Plan
             }
-            Self::Limits(_) | Self::Certificate(_) => Action::Plan,
-            Self::Start(spec, _) if spec.shadow => Action::Shadow,
-            Self::Start(..) | Self::Arm(..) => Action::Arm,
+            Self::Limits(_) | Self::Certificate(_) | Self::May(Wish::Plan, _) => Action::Plan,
+            Self::May(Wish::Start { shadow }, _) => Action::begins(*shadow),
+            Self::Start(spec, ..) => Action::begins(spec.shadow),
+            Self::Arm(..) => Action::Arm,
             Self::Approve(..) => Action::Approve,
             Self::Stop(..) | Self::StopAll(_) => Action::Stop,
             Self::Halt(..) => Action::Halt,
@@ -118,8 +137,9 @@ impl Command {
     pub fn refuse(self, error: Error) {
         // Whoever asked may be gone: then nobody hears the answer, and that is fine.
         match self {
-            Self::Plan(_, reply) => _ = reply.send(Err(error)),
-            Self::Start(_, reply) => _ = reply.send(Err(error)),
+            Self::May(_, reply) => _ = reply.send(Err(error)),
+            Self::Plan(.., reply) => _ = reply.send(Err(error)),
+            Self::Start(.., reply) => _ = reply.send(Err(error)),
             Self::Arm(_, reply) => _ = reply.send(Err(error)),
             Self::Approve(_, reply) => _ = reply.send(Err(error)),
             Self::Fault(_, reply) => _ = reply.send(Err(error)),
@@ -166,19 +186,28 @@ impl Handle {
     }
 
     async fn ask<T>(&self, make: impl FnOnce(Reply<T>) -> Command) -> Result<T, Error> {
-        let gone = || Error::unreachable("the daemon is ending").hint("start it again: injector daemon");
         let (reply, answer) = oneshot::channel();
         let request = Request { who: self.who.clone(), command: make(reply) };
         self.requests.send(request).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 
+    /// Looks up the names of a request here, where it may take its time: only if whoever asks may ask.
+    async fn names(&self, spec: &FaultSpec, wish: Wish) -> Result<Found, Error> {
+        if named(&spec.matching).is_empty() {
+            return Ok(Found::new());
+        }
+        self.ask(|reply| Command::May(wish, reply)).await?;
+        look_up_all(&spec.matching).await
+    }
+
     /// See [`Command::Plan`].
     ///
     /// # Errors
-    /// What is wrong with the request, or the limit that it exceeds.
+    /// What is wrong with the request, a name that does not resolve, or the limit that it exceeds.
     pub async fn plan(&self, spec: FaultSpec) -> Result<PlanDoc, Error> {
-        self.ask(|reply| Command::Plan(spec, reply)).await
+        let names = self.names(&spec, Wish::Plan).await?;
+        self.ask(|reply| Command::Plan(spec, names, reply)).await
     }
 
     /// See [`Command::Start`].
@@ -186,7 +215,8 @@ impl Handle {
     /// # Errors
     /// As for [`Handle::plan`], and what the kernel refused; nothing is left behind then.
     pub async fn start(&self, spec: FaultSpec) -> Result<FaultDoc, Error> {
-        self.ask(|reply| Command::Start(spec, reply)).await
+        let names = self.names(&spec, Wish::Start { shadow: spec.shadow }).await?;
+        self.ask(|reply| Command::Start(spec, names, reply)).await
     }
 
     /// See [`Command::Arm`].
@@ -300,4 +330,8 @@ impl Handle {
     pub async fn shutdown(&self) -> Result<(), Error> {
         self.ask(Command::Shutdown).await
     }
+}
+
+fn gone() -> Error {
+    Error::unreachable("the daemon is ending").hint("start it again: injector daemon")
 }

@@ -13,9 +13,10 @@ use crate::{
     api::types::EndKind,
     limits::host_verdict,
     observe::{Verdict, quantile, total},
+    plan::Step,
     spec::{AbortCondition, GroupMeasured, Measured},
 };
-use injector_ebpf::{flow::Aggregate, rule::Rule};
+use injector_ebpf::{draw::Draw, flow::Aggregate, rule::Rule};
 
 impl Engine {
     /// Every tick: time and budgets, abort conditions, ramps.
@@ -47,6 +48,11 @@ impl Engine {
         match self.kernel.stats(fault.slot) {
             Ok(stats) => fault.stats = stats,
             Err(error) => warn!("{}: its counters cannot be read: {error:#}", fault.id),
+        }
+        if fault.asked_delay.is_some()
+            && let Ok(delays) = self.kernel.delays(fault.slot)
+        {
+            fault.delays = delays;
         }
         if let (Ok(target), Ok(control)) = (self.kernel.aggregate(1 + fault.slot), self.kernel.aggregate(0)) {
             fault.target_now = target;
@@ -85,10 +91,10 @@ impl Engine {
         }
         fault.held += TICK;
         let threshold = ramp.at(fault.held).threshold();
-        if threshold == fault.rule.threshold {
+        if threshold == fault.rule.draw.threshold {
             return;
         }
-        let rule = Rule { threshold, ..fault.rule };
+        let rule = Rule { draw: Draw { threshold, ..fault.rule.draw }, ..fault.rule };
         match self.kernel.change_rule(fault.slot, &rule) {
             Ok(()) => fault.rule = rule,
             Err(error) => warn!("{}: its share cannot be raised: {error:#}", fault.id),
@@ -141,7 +147,7 @@ impl Engine {
         }
     }
 
-    /// A delay device that loses packets does more than was asked.
+    /// A device that loses packets does more than was asked, unless it limits a rate.
     fn watch_devices(&mut self) {
         for index in 0..self.faults.len() {
             let devices: Vec<_> = self.faults[index].devices().cloned().collect();
@@ -150,9 +156,11 @@ impl Engine {
             }
             let lost: u64 =
                 devices.iter().filter_map(|step| self.kernel.held(step).ok()).map(|h| h.tail_drops).sum();
+            let loses =
+                devices.iter().any(|step| matches!(step, Step::Device { shape, .. } if shape.limits_rate()));
             let fault = &mut self.faults[index];
             fault.tail_drops = lost;
-            if lost * 1000 > fault.stats.acted {
+            if !loses && lost * 1000 > fault.stats.acted {
                 let why = format!("the delay device's queue was full: {lost} packets were lost");
                 self.end(index, EndKind::Aborted, &why);
             }

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use injector_ebpf::{flow::Aggregate, rule::RuleStats};
+use injector_ebpf::{
+    flow::Aggregate,
+    rule::{Delays, RuleStats},
+};
 use tracing::warn;
 
 use super::{
@@ -10,38 +13,37 @@ use super::{
     fault::{Fault, since_boot},
     handle::Who,
     journal::Entry,
+    names::Found,
+    rewritten::Wire,
 };
 use crate::{
     kernel::Kernel,
-    observe::{Recent, ZERO},
+    observe::{Recent, ZERO, asked_delay},
     plan::{Plan, Step},
 };
 
 impl Engine {
-    /// Attaches and arms it; on an error nothing of it is left.
+    /// Attaches and arms it; on an error nothing of it is left. `flows` match now, and its host names mean `named`.
     pub(super) fn make(
         &mut self,
         id: String,
         slot: u32,
         plan: Plan,
-        flows: u64,
+        (flows, named): (Option<u64>, Found),
         who: &Who,
     ) -> anyhow::Result<Fault> {
         let before = (self.kernel.aggregate(1 + slot)?, self.kernel.aggregate(0)?);
         // Attaching can take most of a lease, and others live on it.
         self.beat();
-        let applied = self.apply(&plan, slot);
-        // Also of what failed: a qdisc may have been made.
-        let made = self.kernel.clsact();
-        let journalled = if made.is_empty() { Ok(()) } else { self.journal.write(&Entry::Clsact { made }) };
-        applied?;
-        if let Err(error) = journalled {
-            let freed = self.kernel.free_rule(slot);
-            undo(self.kernel.as_mut(), plan.steps().iter().rev());
-            freed?;
-            return Err(error);
-        }
-        Ok(self.new_fault(id, slot, plan, flows, who, before))
+        self.clsact_comes(plan.steps())?;
+        self.apply(&plan, slot)?;
+        Ok(self.new_fault(id, slot, plan, (flows, named), who, before))
+    }
+
+    /// Whoever cleans up must know which qdiscs are ours before they are there.
+    pub(super) fn clsact_comes(&mut self, steps: &[Step]) -> anyhow::Result<()> {
+        let made = self.kernel.lacking_clsact(steps)?;
+        if made.is_empty() { Ok(()) } else { self.journal.write(&Entry::Clsact { made }) }
     }
 
     fn new_fault(
@@ -49,7 +51,7 @@ impl Engine {
         id: String,
         slot: u32,
         plan: Plan,
-        flows: u64,
+        (flows, named): (Option<u64>, Found),
         who: &Who,
         (target, control): (Aggregate, Aggregate),
     ) -> Fault {
@@ -70,16 +72,24 @@ impl Engine {
             control_recent: Recent::default(),
             cgroups,
             processes: plan.processes().len() as u64,
+            pids: plan.processes().iter().map(|process| process.pid).collect(),
+            unattached: Vec::new(),
             flows,
             target_before: target,
             control_before: control,
             target_now: target,
             control_now: control,
             stats: RuleStats::ZERO,
+            delays: Delays::ZERO,
+            asked_delay: asked_delay(plan.steps()),
+            nothing: None,
             tail_drops: 0,
             lost_in_drain: 0,
             control_verdict: "not judged: armed just now".into(),
             lost_since: None,
+            wire: Wire::default(),
+            named,
+            notes: Vec::new(),
             plan,
         }
     }
@@ -89,17 +99,20 @@ impl Engine {
         let mut done: Vec<&Step> = Vec::new();
         let mut result = Ok(());
         for step in plan.steps() {
+            super::failpoint::die(&self.settings.state_dir, done.len());
             result = self.kernel.apply(step);
             if result.is_err() {
                 break;
             }
             done.push(step);
         }
+        super::failpoint::die(&self.settings.state_dir, done.len());
         let result = result
             .and_then(|()| self.kernel.set_budget(slot, plan.budget()))
             // Attaching can take longer than a lease: the gate opens when all of it is there.
             .and_then(|()| if first { self.kernel.lease(self.settings.lease) } else { Ok(()) })
             .and_then(|()| self.kernel.deadline(slot, plan.ttl()).map(|_| ()))
+            .and_then(|()| self.kernel.set_addresses(slot, plan.addresses()))
             .and_then(|()| self.kernel.set_rule(slot, plan.rule()));
         if result.is_err() {
             // Whatever the kernel took of it before it refused.

@@ -3,6 +3,7 @@
 mod arm;
 mod ask;
 pub mod audit;
+mod beside;
 mod confine;
 pub mod daemon;
 mod decide;
@@ -11,6 +12,7 @@ mod end;
 mod engine;
 mod failpoint;
 mod fault;
+mod follow;
 mod halt;
 mod handle;
 pub mod instance;
@@ -19,11 +21,14 @@ mod judge;
 mod ledger;
 mod lever;
 mod make;
+mod names;
+mod nothing;
 pub mod notify;
 mod pending;
 mod planning;
 mod policy;
 mod recovering;
+mod rewritten;
 mod sweep;
 mod waiters;
 pub mod watcher;
@@ -34,7 +39,7 @@ mod tests;
 
 pub use audit::Audit;
 pub use engine::{Engine, Settings};
-pub use handle::{Command, Handle, Reply, Request, Who};
+pub use handle::{Command, Handle, Reply, Request, Who, Wish};
 pub use journal::Journal;
 
 /// The kernel's release, as `uname -r` prints it.

@@ -1,8 +1,14 @@
 //! Requests that exceed a soft limit: each waits for a second person.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
-use super::handle::Who;
+use super::{
+    handle::Who,
+    names::{Found, update},
+};
 use crate::{
     api::types::{LimitDoc, PendingDoc},
     error::Error,
@@ -15,16 +21,28 @@ const PATIENCE: Duration = Duration::from_secs(15 * 60);
 /// The most that wait at once.
 const MOST: usize = 16;
 
+/// What somebody asked for, as it was understood then.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// What was asked.
+    pub spec: FaultSpec,
+    /// What its host names mean; brought up to date while it waits.
+    pub names: Found,
+    /// One line: what, whom.
+    pub summary: String,
+    /// The cgroups that its targets meant.
+    pub roots: Vec<String>,
+}
+
 /// One request.
 #[derive(Debug, Clone)]
 pub struct Pending {
     /// Short word.
     pub id: String,
     /// What was asked.
-    pub spec: FaultSpec,
+    pub asked: Asked,
     /// Who asked.
     pub by: Who,
-    summary: String,
     since: String,
     at: Instant,
     exceeds: Vec<LimitDoc>,
@@ -49,10 +67,29 @@ impl Pending {
             })
     }
 
+    /// Are its targets what the second person saw? A pid, a pattern or a container's name may be something else by now.
+    ///
+    /// # Errors
+    /// They are not: it must be asked for again.
+    pub fn still_means(&self, roots: &[String]) -> Result<(), Error> {
+        let set = |roots: &[String]| roots.iter().cloned().collect::<BTreeSet<_>>();
+        if set(&self.asked.roots) == set(roots) {
+            return Ok(());
+        }
+        let (then, now) = (self.asked.roots.join(", "), roots.join(", "));
+        Err(Error::refused(format!(
+            "{} was asked for and approved for {then}; its targets are {now} now",
+            self.id
+        ))
+        .hint("ask again: that approval is for other targets")
+        .limit("soft", now, then))
+    }
+
     fn doc(&self) -> PendingDoc {
         PendingDoc {
             id: self.id.clone(),
-            summary: self.summary.clone(),
+            summary: self.asked.summary.clone(),
+            targets: self.asked.roots.clone(),
             by: self.by.to_string(),
             since: self.since.clone(),
             exceeds: self.exceeds.clone(),
@@ -68,16 +105,10 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// Remembers a request and says how it can go on.
-    pub fn add(
-        &mut self,
-        id: String,
-        spec: &FaultSpec,
-        by: &Who,
-        summary: String,
-        over: &[Consulted],
-    ) -> Error {
+    /// Remembers a request, in the place of one with this id, and says how it can go on.
+    pub fn add(&mut self, id: String, asked: Asked, by: &Who, over: &[Consulted]) -> Error {
         self.forget();
+        self.withdraw(&id);
         if self.all.len() >= MOST {
             self.all.remove(0);
         }
@@ -96,9 +127,8 @@ impl Waiting {
         };
         self.all.push(Pending {
             id,
-            spec: spec.clone(),
+            asked,
             by: by.clone(),
-            summary,
             since: super::halt::now(),
             at: Instant::now(),
             exceeds,
@@ -137,37 +167,43 @@ impl Waiting {
         Ok(pending.doc())
     }
 
-    /// It could not be armed: it waits on, unless it was asked for anew.
-    pub fn put_back(&mut self, pending: Pending) {
-        if !self.has(&pending.id) {
-            self.all.push(pending);
-        }
-    }
-
-    /// What it was for has ended.
+    /// It was armed, or cannot be any more: what it was for has ended, or is something else.
     pub fn withdraw(&mut self, id: &str) {
         self.all.retain(|pending| pending.id != id);
     }
 
-    /// Takes an approved request out, to be armed.
+    /// A request that is to be armed; it waits on until it is withdrawn.
     ///
     /// # Errors
     /// It has not been approved.
-    pub fn take(&mut self, id: &str) -> Option<Result<Pending, Error>> {
+    pub fn approved(&mut self, id: &str) -> Option<Result<Pending, Error>> {
         self.forget();
-        let at = self.all.iter().position(|pending| pending.id == id)?;
-        if self.all[at].approved.is_none() {
+        let pending = self.all.iter().find(|pending| pending.id == id)?;
+        if pending.approved.is_none() {
             return Some(Err(Error::refused(format!("{id} has not been approved yet"))
                 .hint(format!("another person: injector approve {id}"))
                 .limit("soft", "no approval", "a second person's approval")));
         }
-        Some(Ok(self.all.remove(at)))
+        Some(Ok(pending.clone()))
     }
 
     /// The documents.
     pub fn docs(&mut self) -> Vec<PendingDoc> {
         self.forget();
         self.all.iter().map(Pending::doc).collect()
+    }
+
+    /// The host names of what is asked for.
+    pub fn names(&self) -> impl Iterator<Item = &String> {
+        let waiting = self.all.iter().filter(|pending| pending.at.elapsed() < PATIENCE);
+        waiting.flat_map(|pending| pending.asked.names.keys())
+    }
+
+    /// What some of them mean now.
+    pub fn follow_names(&mut self, found: &Found) {
+        for pending in &mut self.all {
+            update(&mut pending.asked.names, found);
+        }
     }
 
     /// Is the name taken?
@@ -190,9 +226,10 @@ mod tests {
         let spec = FaultSpec::from_json(br#"{"kind":"drop","percent":5,"targets":["cgroup:/a"]}"#).unwrap();
         let over = Consulted { limit: "soft.percent", asked: "5%".into(), allowed: "1%".into() };
         let mut waiting = Waiting::default();
-        let error = waiting.add("drop-1".into(), &spec, &who(0, Some(1000)), "s".into(), &[over]);
+        let asked = Asked { spec, names: Found::new(), summary: "s".into(), roots: vec!["/a".into()] };
+        let error = waiting.add("drop-1".into(), asked, &who(0, Some(1000)), &[over]);
         assert!(error.hint.unwrap().contains("injector approve drop-1"));
-        assert!(waiting.take("drop-1").unwrap().is_err(), "not yet approved");
+        assert!(waiting.approved("drop-1").unwrap().is_err(), "not yet approved");
         for (no, word) in [
             (who(0, None), "login uid"),
             (who(0, Some(1000)), "somebody else"),
@@ -204,7 +241,8 @@ mod tests {
         assert!(waiting.approve("drop-2", &who(0, Some(1001))).is_err());
         waiting.approve("drop-1", &who(0, Some(1001))).unwrap();
         assert_eq!(waiting.docs().len(), 1);
-        assert_eq!(waiting.take("drop-1").unwrap().unwrap().id, "drop-1");
-        assert!(waiting.take("drop-1").is_none(), "once");
+        assert_eq!(waiting.approved("drop-1").unwrap().unwrap().id, "drop-1");
+        waiting.withdraw("drop-1");
+        assert!(waiting.approved("drop-1").is_none(), "once");
     }
 }

@@ -2,22 +2,27 @@
 
 use std::{collections::BTreeSet, fs};
 
-use super::{arm::failed, engine::Engine, policy::Known};
+use super::{
+    arm::failed,
+    engine::Engine,
+    names::{Found, list},
+    policy::Known,
+};
 use crate::{
     api::types::PlanDoc,
     error::Error,
     kernel::net::SockInfo,
     limits::{Budget, may_arm},
     plan::{self, Facts, Plan},
-    spec::{FaultSpec, Span},
+    spec::{FaultSpec, Span, TargetSpec},
     target::{self, Target},
 };
 
 /// What a plan is made for.
 #[derive(Clone, Copy)]
 pub(super) enum For<'a> {
-    /// A fault that is not there yet.
-    New(&'a FaultSpec),
+    /// A fault that is not there yet, and what its host names mean.
+    New(&'a FaultSpec, &'a Found),
     /// The shadow at this place, which is to act.
     Arming(usize),
     /// The fault at this place, under limits that are new.
@@ -25,13 +30,13 @@ pub(super) enum For<'a> {
 }
 
 impl Engine {
-    /// A checked plan, and how many sockets match now.
+    /// A checked plan, and how many sockets match now, where that can be counted.
     ///
     /// A fault that is there does not count beside itself, lives as long as it does, and is judged by the time at which
     /// it began. How often faults begin is no question for one that only goes on.
-    pub(super) fn plan_for(&mut self, what: For<'_>) -> Result<(Plan, u64), Error> {
+    pub(super) fn plan_for(&mut self, what: For<'_>) -> Result<(Plan, Option<u64>), Error> {
         let (spec, there) = match what {
-            For::New(spec) => (spec.clone(), None),
+            For::New(spec, _) => (spec.clone(), None),
             For::Arming(index) | For::Keeping(index) => {
                 let fault = &self.faults[index];
                 let ttl = Span::from_micros(u64::try_from(fault.plan.ttl().as_micros()).unwrap_or(u64::MAX));
@@ -39,7 +44,10 @@ impl Engine {
                 (FaultSpec { shadow, ttl: Some(ttl), ..fault.plan.spec().clone() }, Some(index))
             }
         };
-        let targets = self.resolve(&spec)?;
+        let targets = match there {
+            Some(index) => self.attached(index)?,
+            None => self.resolve(&spec)?,
+        };
         let pids = pids(&targets);
         self.protect(&pids).map_err(failed)?;
         let sites =
@@ -50,6 +58,11 @@ impl Engine {
         };
         let share = self.share(&targets);
         let there = there.map(|index| &self.faults[index]);
+        let names = match what {
+            For::New(_, names) => names,
+            // What the kernel has for it.
+            For::Arming(index) | For::Keeping(index) => &self.faults[index].named,
+        };
         let mut node = self.policy.node(
             Known {
                 armed: self.faults.iter().filter(|fault| fault.lives() && fault.slot != slot).count(),
@@ -72,22 +85,36 @@ impl Engine {
                 node: &node,
                 capabilities: self.kernel.capabilities(),
                 sites: &sites,
+                names,
             },
         )?;
         if let Some(fault) = there {
             within(plan.budget(), fault.plan.budget())?;
         }
-        let flows = if spec.fault.is_network() {
+        let flows = if plan.means_sockets() {
             let sockets = self.kernel.sockets(&pids).map_err(failed)?;
-            sockets.iter().filter(|socket| matches(socket, &plan)).count() as u64
+            Some(sockets.iter().filter(|socket| matches(socket, &plan)).count() as u64)
         } else {
-            0
+            None
         };
         Ok((plan, flows))
     }
 
     fn resolve(&self, spec: &FaultSpec) -> Result<Vec<Target>, Error> {
-        spec.targets.iter().map(|spec| target::resolve(&self.host, spec)).collect()
+        let found = spec.targets.iter().map(|spec| target::resolve(&self.host, spec));
+        Ok(found.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    }
+
+    /// What a fault that is there is attached to. Its targets' names may mean something else by now: a process has moved
+    /// or ended, a pattern matches more. A cgroup that has vanished is left out if there are others.
+    pub(super) fn attached(&self, index: usize) -> Result<Vec<Target>, Error> {
+        let roots = self.faults[index].plan.roots().iter();
+        let found = roots.map(|root| target::resolve(&self.host, &TargetSpec::Cgroup(root.clone())));
+        let (there, gone): (Vec<_>, Vec<_>) = found.partition(Result::is_ok);
+        match gone.into_iter().find_map(Result::err) {
+            Some(error) if there.is_empty() => Err(error),
+            _ => Ok(there.into_iter().flatten().flatten().collect()),
+        }
     }
 
     /// The targets' share of the node's TCP traffic in the last minute, in 0..=1.
@@ -99,8 +126,8 @@ impl Engine {
     }
 
     /// What `injector plan` shows: also what could not be armed at this moment.
-    pub(super) fn plan_doc(&mut self, spec: &FaultSpec) -> Result<PlanDoc, Error> {
-        let (plan, flows) = self.plan_for(For::New(spec))?;
+    pub(super) fn plan_doc(&mut self, spec: &FaultSpec, names: &Found) -> Result<PlanDoc, Error> {
+        let (plan, flows) = self.plan_for(For::New(spec, names))?;
         let targets = self.resolve(spec)?;
         let elsewhere = if spec.fault.is_network() { self.elsewhere(&targets, &plan)? } else { 0 };
         let share = self.share(&targets);
@@ -113,6 +140,10 @@ impl Engine {
                  inherited, or passed on): their packets are not hit"
             ));
         }
+        doc.names = names.iter().map(|(name, means)| format!("{name} is {}", list(means))).collect();
+        doc.order = self.order(&plan, self.free_slot()?);
+        doc.warnings.extend(self.neighbours(&plan));
+        doc.warnings.extend(self.rewritten_in_words(&plan, &pids(&targets)));
         doc.worst_case = self.worst_case(&plan);
         let blocked = self
             .refuse_halted()
@@ -189,25 +220,24 @@ fn within(now: &Budget, given: &Budget) -> Result<(), Error> {
     Ok(())
 }
 
-fn pids(targets: &[Target]) -> Vec<u32> {
+pub(super) fn pids(targets: &[Target]) -> Vec<u32> {
     targets.iter().flat_map(|t| t.processes.iter().map(|p| p.pid)).collect()
 }
 
 /// Inodes of the sockets in a directory like /proc/PID/fd; none if the process is gone.
 fn socket_inodes(directory: &std::path::Path) -> Vec<u64> {
     let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
-    entries
-        .flatten()
-        .filter_map(|entry| fs::read_link(entry.path()).ok())
-        .filter_map(|link| link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok())
-        .collect()
+    entries.flatten().filter_map(|entry| socket_inode(&entry.path())).collect()
+}
+
+/// The inode of the socket that a descriptor in /proc is; `None`: it is none, or closed by now.
+pub(super) fn socket_inode(descriptor: &std::path::Path) -> Option<u64> {
+    let link = fs::read_link(descriptor).ok()?;
+    link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
 }
 
 /// Does the plan mean this socket's packets?
 fn matches(socket: &SockInfo, plan: &Plan) -> bool {
     let ours = socket.cgroup_id.is_some_and(|id| plan.allowed().cgroups.iter().any(|cgroup| cgroup.id == id));
-    ours && plan.spec().peer.as_ref().is_none_or(|peer| {
-        peer.net.as_ref().is_none_or(|net| net.contains(&socket.remote.ip()))
-            && peer.port.is_none_or(|port| port == socket.remote.port())
-    })
+    ours && plan.means(socket.proto.into(), socket.local.port(), socket.remote)
 }

@@ -19,18 +19,17 @@ impl Engine {
         }
         let now = Instant::now();
         for fault in self.faults.iter_mut().filter(|fault| fault.end.is_none()) {
-            let (mut ids, mut processes) = (Vec::new(), 0);
+            let (mut ids, mut pids) = (Vec::new(), Vec::new());
             for root in fault.plan.roots() {
                 for cgroup in target::subtree(&self.host, root).unwrap_or_default() {
                     if self.protection.why_protected(&cgroup.path).is_none() {
-                        processes +=
-                            target::pids(&self.host, &cgroup.path).map_or(0, |pids| pids.len() as u64);
+                        pids.extend(target::pids(&self.host, &cgroup.path).unwrap_or_default());
                         ids.push(cgroup.id);
                     }
                 }
             }
             fault.lost_since = if ids.is_empty() { fault.lost_since.or(Some(now)) } else { None };
-            (fault.cgroups, fault.processes) = (ids, processes);
+            (fault.cgroups, fault.processes, fault.pids) = (ids, pids.len() as u64, pids);
         }
         self.end_where(
             |fault| fault.lost_since.is_some(),
@@ -38,6 +37,7 @@ impl Engine {
             "no cgroup of the target is left",
         );
         self.end_grown();
+        self.follow_interfaces();
         self.publish();
     }
 
@@ -91,8 +91,8 @@ impl Engine {
         let now = Instant::now();
         self.watch_until.retain(|(_, until)| *until > now);
         let specs = self.settings.watch.iter().chain(self.watch_until.iter().map(|(spec, _)| spec));
-        let mut roots: Vec<String> =
-            specs.filter_map(|spec| target::resolve(&self.host, spec).ok()).map(|found| found.path).collect();
+        let found = specs.filter_map(|spec| target::resolve(&self.host, spec).ok()).flatten();
+        let mut roots: Vec<String> = found.map(|found| found.path).collect();
         let live = self.faults.iter().filter(|fault| fault.lives());
         roots.extend(live.flat_map(|fault| fault.plan.roots().iter().cloned()));
         roots
@@ -103,8 +103,9 @@ impl Engine {
         let list = self.policy.limits.protect.clone();
         let mut protection = Protection::gather(&self.host, std::process::id(), &list)?;
         let mut seen = BTreeSet::new();
-        let touched = self.faults.iter().flat_map(|fault| fault.plan.processes()).map(|process| process.pid);
-        for pid in touched.chain(also.iter().copied()) {
+        let armed = self.faults.iter().flat_map(|fault| fault.plan.processes()).map(|process| process.pid);
+        let now = self.faults.iter().flat_map(|fault| fault.pids.iter().copied());
+        for pid in armed.chain(now).chain(also.iter().copied()) {
             // Every namespace may have a gateway of its own; a process that ended has none any more.
             if target::netns_inode(&self.host, pid).is_some_and(|inode| seen.insert(inode)) {
                 let _gone = protection.add_gateways(&self.host, Some(pid));

@@ -3,6 +3,10 @@
 use super::*;
 use std::str::FromStr;
 
+mod amounts;
+mod faults;
+mod packets;
+
 #[track_caller]
 fn says<T: FromStr<Err = crate::error::Error> + std::fmt::Debug>(text: &str, message: &str) {
     let error = text.parse::<T>().unwrap_err();
@@ -73,45 +77,6 @@ fn spans() {
     assert!(shows::<Span>("0ms", "0s").is_zero());
     let error = serde_json::from_str::<Span>("30").unwrap_err().to_string();
     assert!(error.starts_with("`30` has no unit"), "{error}");
-}
-
-#[test]
-fn peers() {
-    const FORMS: &str = "(write CIDR[:PORT], such as 10.0.0.5:5432, 10.0.0.0/8, [2001:db8::/32]:443 or :443)";
-    const NAMES: &str =
-        "(names are not looked up; write an address or CIDR such as 10.0.0.0/8 or 2001:db8::/32)";
-    says::<Peer>(
-        "10.0.0.5/8",
-        "`10.0.0.5/8` has host bits set (write 10.0.0.0/8 for the network or 10.0.0.5 for the host)",
-    );
-    says::<Peer>(
-        "[2001:db8::1/32]:443",
-        "`2001:db8::1/32` has host bits set (write 2001:db8::/32 for the network or 2001:db8::1 for the host)",
-    );
-    for port in ["0", "65536", "", "-1", "+80", "http"] {
-        let message = format!("`{port}` is not a port (a port is a number from 1 to 65535)");
-        says::<Peer>(&format!("10.0.0.5:{port}"), &message);
-    }
-    says::<Peer>("10.0.0.0/33", "/33 is too long a prefix for `10.0.0.0` (it is 0 to 32)");
-    says::<Peer>("::/999", "/999 is too long a prefix for `::` (it is 0 to 128)");
-    says::<Peer>("5432", "`5432` is not a peer (a port alone is written :5432)");
-    says::<Peer>("db.example:5432", &format!("`db.example` is not an address or network {NAMES}"));
-    says::<Peer>("10.0.0.0/", &format!("`10.0.0.0/` is not an address or network {NAMES}"));
-    says::<Peer>("", &format!("`` is not an address or network {NAMES}"));
-    says::<Peer>("[2001:db8::1", &format!("`[2001:db8::1` is not a peer {FORMS}"));
-    says::<Peer>("[10.0.0.1]:80", &format!("`[10.0.0.1]:80` is not a peer {FORMS}"));
-    says::<Peer>("[::1]80", &format!("`[::1]80` is not a peer {FORMS}"));
-    says::<Peer>("::ffff:10.0.0.1", "`::ffff:10.0.0.1` is IPv4 on the wire (write 10.0.0.1)");
-
-    let peer = shows::<Peer>("10.0.0.0/8:5432", "10.0.0.0/8:5432");
-    assert_eq!((peer.net.unwrap().to_string().as_str(), peer.port), ("10.0.0.0/8", Some(5432)));
-    assert_eq!(shows::<Peer>(":443", ":443"), Peer { net: None, port: Some(443) });
-    shows::<Peer>("10.0.0.5/32", "10.0.0.5");
-    shows::<Peer>("[2001:DB8::/32]:443", "[2001:db8::/32]:443");
-    shows::<Peer>("2001:db8::1", "2001:db8::1");
-    shows::<Peer>("[2001:db8::1]", "2001:db8::1");
-    shows::<Peer>("0.0.0.0/0", "0.0.0.0/0");
-    shows::<Peer>("::/0", "::/0");
 }
 
 #[test]
@@ -204,14 +169,20 @@ fn paths() {
 
 #[test]
 fn targets() {
-    for text in ["nginx", "container:4f2a", "pod:x", "cgroup", ":"] {
+    for text in ["nginx", "Container:4f2a", "pods:x", "cgroup", ":"] {
         says::<TargetSpec>(
             text,
             &format!(
-                "`{text}` is not a target (write cgroup:/PATH or unit:NAME, such as unit:nginx.service)"
+                "`{text}` is not a target (write cgroup:/PATH, unit:NAME, container:ID_OR_NAME, \
+                 pod:NAMESPACE/NAME or pid:NUMBER, such as unit:nginx.service)"
             ),
         );
     }
+    says::<TargetSpec>(
+        "cgroup:/a/**/b",
+        "the cgroup `/a/**/b` holds `**` \
+         (a `*` stands for letters of one name; what is below a match belongs to it anyway)",
+    );
     says::<TargetSpec>(
         "cgroup:app.slice",
         "the cgroup `app.slice` is not absolute (start it with a slash, as in /app.slice)",
@@ -233,6 +204,56 @@ fn targets() {
             ),
         );
     }
+    for name in ["", "/web", "-web", ".web", "a b", "a/b", "..", "é", &"x".repeat(256)] {
+        says::<TargetSpec>(
+            &format!("container:{name}"),
+            &format!(
+                "`{name}` is not a container's id or name (write it as `docker ps`, `podman ps` or `crictl ps` \
+                 shows it, such as container:4f2a8b)"
+            ),
+        );
+    }
+    for uid in
+        ["", "web", "4f2a", "0a1B2c3d-0000-1111-2222-333344445555", "0a1b2c3d-0000-1111-2222-33334444555"]
+    {
+        says::<TargetSpec>(
+            &format!("pod:{uid}"),
+            &format!(
+                "`{uid}` is neither a pod's NAMESPACE/NAME nor its uid \
+                 (write the namespace too, such as pod:default/web-0)"
+            ),
+        );
+    }
+    let long = format!("default/{}", "x".repeat(254));
+    for name in ["/", "default/", "/web", "Default/web", "a.b/web", "default/web_0", "a/../b", "a/b/c", &long]
+    {
+        says::<TargetSpec>(
+            &format!("pod:{name}"),
+            &format!(
+                "`{name}` is not a pod's name \
+                 (write it as `kubectl get pods -A` shows it, such as pod:default/web-0)"
+            ),
+        );
+    }
+    for pid in ["", "0", "-1", "+7", "4194305", "1.5", "self"] {
+        says::<TargetSpec>(
+            &format!("pid:{pid}"),
+            &format!("`{pid}` is not a pid (a pid is a number from 1 to 4194304)"),
+        );
+    }
+    shows::<TargetSpec>("pid:0042", "pid:42");
+    shows::<TargetSpec>("container:web_1.a-b", "container:web_1.a-b");
+    shows::<TargetSpec>("pod:kube-system/etcd.node-1", "pod:kube-system/etcd.node-1");
+    shows::<TargetSpec>("pod:8daa50c3a64c9ff60bb9eab7b44b56fd", "pod:8daa50c3a64c9ff60bb9eab7b44b56fd");
+    let pod = shows::<TargetSpec>(
+        "pod:0a1b2c3d-0000-1111-2222-333344445555",
+        "pod:0a1b2c3d-0000-1111-2222-333344445555",
+    );
+    assert_eq!(pod, TargetSpec::Pod(PodName::Uid("0a1b2c3d-0000-1111-2222-333344445555".into())));
+    assert_eq!(
+        shows::<TargetSpec>("cgroup:/a.slice/b-?.*/", "cgroup:/a.slice/b-?.*"),
+        TargetSpec::Cgroups("/a.slice/b-?.*".into())
+    );
     shows::<TargetSpec>("unit:nginx", "unit:nginx.service");
     shows::<TargetSpec>("unit:app@1.2", "unit:app@1.2.service");
     shows::<TargetSpec>("unit:user-0.slice", "unit:user-0.slice");
@@ -255,70 +276,4 @@ fn names_and_directions() {
     );
     assert_eq!(Direction::default(), shows("egress", "egress"));
     assert!(Direction::Both.egress() && Direction::Both.ingress() && !Direction::Egress.ingress());
-}
-
-#[test]
-fn faults() {
-    for (json, message) in [
-        (r#"{"kind":"drop","targets":["unit:a"]}"#, "a drop needs `percent` (nothing defaults to 100 %"),
-        (r#"{"kind":"drop","percent":5}"#, "a drop needs a target (such as unit:nginx.service)"),
-        (r#"{"kind":"drop","percent":150,"targets":["unit:a"]}"#, "150 % is more than all"),
-        (
-            r#"{"kind":"drop","percent":5,"targets":["unit:a"],"errno":"EIO"}"#,
-            "`errno` does not belong to a drop (a drop has percent, direction)",
-        ),
-        (r#"{"kind":"drop","percent":5,"targets":["unit:a"],"colour":1}"#, "unknown field `colour`"),
-        (r#"{"kind":"drop","percent":5,"targets":["unit:a"],"for":30}"#, "`30` has no unit"),
-        (r#"{"kind":"drop","percent":5,"targets":["unit:a"],"for":"0s"}"#, "a fault of 0s would never act"),
-        (r#"{"kind":"drop","percent":5,"targets":["unit:a"],"budget":0}"#, "a budget of 0 would never act"),
-        (
-            r#"{"kind":"drop","percent":5,"targets":["unit:a"],"peer":"10.0.0.5/8"}"#,
-            "`10.0.0.5/8` has host bits set",
-        ),
-        (r#"{"kind":"drop","percent":5,"percent":6,"targets":["unit:a"]}"#, "duplicate field `percent`"),
-        (r#"{"kind":"delay","targets":["unit:a"]}"#, "a delay needs `by` (how much later: such as 80ms)"),
-        (r#"{"kind":"delay","by":"0ms","targets":["unit:a"]}"#, "a delay by 0s changes nothing"),
-        (
-            r#"{"kind":"delay","by":"80ms","jitter":"81ms","targets":["unit:a"]}"#,
-            "the jitter 81ms is more than the delay 80ms (a packet can't leave early: write at most 80ms)",
-        ),
-        (
-            r#"{"kind":"delay","by":"80ms","percent":5,"targets":["unit:a"]}"#,
-            "`percent` does not belong to a delay (a delay has by, jitter)",
-        ),
-        (r#"{"kind":"fail","targets":["unit:a"]}"#, "a fail needs `syscall`"),
-        (r#"{"kind":"fail","syscall":"open","percent":5,"targets":["unit:a"]}"#, "a fail needs `errno`"),
-        (
-            r#"{"kind":"fail","syscall":"open","errno":"EIO","targets":["unit:a"]}"#,
-            "a fail needs `percent` (nothing",
-        ),
-        (
-            r#"{"kind":"fail","syscall":"open","errno":"EIO","percent":5,"peer":":80","targets":["unit:a"]}"#,
-            "a peer does not belong to a fail (leave it out: system calls have no peer)",
-        ),
-        (
-            r#"{"kind":"melt","targets":["unit:a"]}"#,
-            "`melt` is not a kind of fault (write drop, delay or fail)",
-        ),
-        (r#"{"targets":["unit:a"]}"#, "a fault needs a `kind`"),
-        (r#"{"kind":"drop","#, "EOF while parsing"),
-        (r#"[]"#, "invalid length 0"),
-        ("", "EOF while parsing"),
-    ] {
-        let error = FaultSpec::from_json(json.as_bytes()).unwrap_err();
-        assert_eq!(error.kind.exit_code(), 2);
-        assert!(error.message.starts_with(&format!("the fault can't be read: {message}")), "{json}: {error}");
-    }
-}
-
-#[test]
-fn a_fault_as_json() {
-    let json = r#"{"targets":["unit:nginx.service"],"kind":"drop","percent":0.25,"direction":"egress","peer":"10.0.0.5:5432","for":"30s","budget":100}"#;
-    let spec = FaultSpec::from_json(json.as_bytes()).unwrap();
-    assert_eq!(serde_json::to_string(&spec).unwrap(), json);
-    assert_eq!((spec.fault.verb(), spec.fault.is_network()), ("drop", true));
-    assert_eq!(spec.fault.percent(), Some("0.25".parse().unwrap()));
-    let delay = br#"{"targets":["cgroup:/a"],"kind":"delay","by":"80ms","jitter":"20ms"}"#;
-    let delay = FaultSpec::from_json(delay).unwrap();
-    assert_eq!((delay.fault.percent(), delay.fault.longest_delay()), (None, Some(Span::from_millis(100))));
 }

@@ -1,78 +1,9 @@
 //! One fault, as asked.
 
 use super::raw::RawSpec;
-use super::{
-    AbortCondition, Direction, Errno, FaultName, PathPrefix, Peer, Percent, Ramp, Span, SyscallName,
-    TargetSpec, Words,
-};
+use super::{AbortCondition, FaultKind, FaultName, Match, Ramp, Span, TargetSpec, Words, sense};
 use crate::error::Error;
 use serde::{Deserialize, Serialize};
-
-/// What goes wrong, and how often or how much. In JSON its fields stand beside `"kind": "drop"`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum FaultKind {
-    /// Packets are lost, and the sender is not told.
-    Drop {
-        /// The share of the matching packets.
-        percent: Percent,
-        /// Whose packets; egress by default.
-        #[serde(default)]
-        direction: Direction,
-    },
-    /// Every matching packet that the target sends leaves later.
-    Delay {
-        /// How much later; more than 0.
-        by: Span,
-        /// Each packet's delay is uniform in `by` +- `jitter`; at most `by`.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        jitter: Option<Span>,
-    },
-    /// A system call returns an error and does nothing.
-    Fail {
-        /// Which calls.
-        syscall: SyscallName,
-        /// The error they return.
-        errno: Errno,
-        /// The share of the matching calls.
-        percent: Percent,
-        /// Only files at or below this path.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        path: Option<PathPrefix>,
-    },
-}
-
-impl FaultKind {
-    /// `drop`, `delay` or `fail`: the CLI's verb and JSON's `kind`.
-    pub const fn verb(&self) -> &'static str {
-        match self {
-            FaultKind::Drop { .. } => "drop",
-            FaultKind::Delay { .. } => "delay",
-            FaultKind::Fail { .. } => "fail",
-        }
-    }
-
-    /// Whether it acts on packets (else: on system calls).
-    pub const fn is_network(&self) -> bool {
-        matches!(self, FaultKind::Drop { .. } | FaultKind::Delay { .. })
-    }
-
-    /// The share of packets or calls; `None` for a delay, which acts on all.
-    pub const fn percent(&self) -> Option<Percent> {
-        match self {
-            FaultKind::Drop { percent, .. } | FaultKind::Fail { percent, .. } => Some(*percent),
-            FaultKind::Delay { .. } => None,
-        }
-    }
-
-    /// The longest that one packet can be held; `None` unless it is a delay.
-    pub fn longest_delay(&self) -> Option<Span> {
-        match self {
-            FaultKind::Delay { by, jitter } => Some(by.plus(jitter.unwrap_or(Span::from_micros(0)))),
-            _ => None,
-        }
-    }
-}
 
 /// One fault, as asked: the body of an API request, and what the CLI's verbs make.
 ///
@@ -89,9 +20,9 @@ pub struct FaultSpec {
     /// What goes wrong.
     #[serde(flatten)]
     pub fault: FaultKind,
-    /// Only packets to or from this peer; only for faults of the network.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub peer: Option<Peer>,
+    /// Which packets; only for faults of the network.
+    #[serde(flatten)]
+    pub matching: Match,
     /// How long, `for` in JSON; more than 0. The limits give the default.
     #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
     pub ttl: Option<Span>,
@@ -131,10 +62,6 @@ impl FaultSpec {
         if self.targets.is_empty() {
             return Err(Error::usage(format!("a {verb} needs a target")).hint("such as unit:nginx.service"));
         }
-        if self.peer.is_some() && !self.fault.is_network() {
-            return Err(Error::usage(format!("a peer does not belong to a {verb}"))
-                .hint("leave it out: system calls have no peer"));
-        }
         if self.ttl.is_some_and(Span::is_zero) {
             return Err(Error::usage("a fault of 0s would never act").hint("write a duration such as 30s"));
         }
@@ -144,10 +71,10 @@ impl FaultSpec {
             );
         }
         if let Some(ramp) = &self.ramp {
-            match self.fault.percent() {
+            match self.fault.chance() {
                 None => {
-                    return Err(Error::usage(format!("a {verb} has no share to raise"))
-                        .hint("a ramp goes with drop and fail"));
+                    return Err(Error::usage(format!("this {verb} has no share to raise"))
+                        .hint("a ramp goes with a percent, and not with a delay"));
                 }
                 Some(percent) if percent != ramp.to => {
                     return Err(Error::usage(format!(
@@ -159,15 +86,7 @@ impl FaultSpec {
                 Some(_) => {}
             }
         }
-        if let FaultKind::Delay { by, jitter } = &self.fault {
-            if by.is_zero() {
-                return Err(Error::usage("a delay by 0s changes nothing").hint("write a delay such as 80ms"));
-            }
-            if let Some(jitter) = jitter.filter(|jitter| jitter > by) {
-                return Err(Error::usage(format!("the jitter {jitter} is more than the delay {by}"))
-                    .hint(format!("a packet can't leave early: write at most {by}")));
-            }
-        }
-        Ok(())
+        sense::kind(&self.fault)?;
+        sense::packets(&self.fault, &self.matching)
     }
 }

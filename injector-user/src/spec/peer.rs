@@ -1,24 +1,25 @@
-//! With whom the target talks: `CIDR[:PORT]`.
+//! With whom the target talks: `HOST[:PORTS]`.
 
-use super::as_text;
+use super::{Host, Ports, as_text};
 use crate::error::Error;
 use ipnet::IpNet;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-/// The other end of a packet as it is on the wire at the hook: a network, a port, or both.
+/// The other end of a packet as it is on the wire at the hook: an address, ports, or both.
 ///
-/// `10.0.0.5`, `10.0.0.0/8:5432`, `2001:db8::1`, `[2001:db8::/32]:443`, `:443` (any address).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// `10.0.0.5`, `10.0.0.0/8:5432`, `db.internal:5432`, `2001:db8::1`, `[2001:db8::/32]:8000-8999`, `:443` (any address).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Peer {
-    /// The network, without host bits; `None` is any IPv4 or IPv6 address.
-    pub net: Option<IpNet>,
-    /// The port, 1 to 65535; `None` is any port, and protocols without ports.
-    pub port: Option<u16>,
+    /// Whose address.
+    pub host: Host,
+    /// The ports; `None` is any port, and protocols without ports.
+    pub ports: Option<Ports>,
 }
 
-const FORMS: &str = "write CIDR[:PORT], such as 10.0.0.5:5432, 10.0.0.0/8, [2001:db8::/32]:443 or :443";
+const FORMS: &str = "write CIDR or NAME, with :PORT or :LOW-HIGH behind it or alone, such as 10.0.0.5:5432, 10.0.0.0/8, \
+                     db.internal:5432, [2001:db8::/32]:443 or :8000-8999";
 
 impl FromStr for Peer {
     type Err = Error;
@@ -27,43 +28,46 @@ impl FromStr for Peer {
         let asked = text.trim();
         let malformed =
             || Error::usage(format!("`{}` is not a peer", asked.escape_debug())).hint(FORMS.to_owned());
-        let (net, port) = if let Some(rest) = asked.strip_prefix('[') {
+        let (host, ports) = if let Some(rest) = asked.strip_prefix('[') {
             match rest.split_once(']') {
-                Some((net, "")) => (net, None),
-                Some((net, rest)) => (net, Some(rest.strip_prefix(':').ok_or_else(malformed)?)),
+                Some((host, "")) => (host, None),
+                Some((host, rest)) => (host, Some(rest.strip_prefix(':').ok_or_else(malformed)?)),
                 None => return Err(malformed()),
             }
         } else if asked.matches(':').count() > 1 {
             (asked, None)
         } else {
             match asked.split_once(':') {
-                Some((net, port)) => (net, Some(port)),
+                Some((host, ports)) => (host, Some(ports)),
                 None => (asked, None),
             }
         };
         let bracketed = asked.starts_with('[');
-        let port = port.map(parse_port).transpose()?;
-        if net.is_empty() && port.is_some() && !bracketed {
-            return Ok(Peer { net: None, port });
+        let ports = ports.map(Ports::from_str).transpose()?;
+        if host.is_empty() && ports.is_some() && !bracketed {
+            return Ok(Peer { host: Host::Any, ports });
         }
-        if asked.bytes().all(|byte| byte.is_ascii_digit()) && !asked.is_empty() {
+        if asked.is_empty() {
+            return Err(malformed());
+        }
+        if asked.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
             return Err(Error::usage(format!("`{asked}` is not a peer"))
-                .hint(format!("a port alone is written :{asked}")));
+                .hint(format!("ports alone are written :{asked}")));
         }
-        let net = network(net)?;
+        if !bracketed && is_name(host) {
+            return Ok(Peer { host: Host::Name(host.parse()?), ports });
+        }
+        let net = network(host)?;
         if bracketed && net.addr().is_ipv4() {
             return Err(malformed());
         }
-        Ok(Peer { net: Some(net), port })
+        Ok(Peer { host: Host::Net(net), ports })
     }
 }
 
-fn parse_port(text: &str) -> Result<u16, Error> {
-    match text.parse::<u16>() {
-        Ok(port) if port > 0 && text.bytes().all(|byte| byte.is_ascii_digit()) => Ok(port),
-        _ => Err(Error::usage(format!("`{}` is not a port", text.escape_debug()))
-            .hint("a port is a number from 1 to 65535")),
-    }
+/// Neither an address nor one that was meant.
+fn is_name(host: &str) -> bool {
+    !host.contains([':', '/']) && host.contains(|c: char| !c.is_ascii_digit() && c != '.')
 }
 
 /// A network without host bits, `10.0.0.0/8`, or one address.
@@ -107,12 +111,14 @@ pub(crate) fn show(net: &IpNet) -> String {
 
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.net, self.port) {
-            (Some(net), Some(port)) if net.addr().is_ipv6() => write!(f, "[{}]:{port}", show(net)),
-            (Some(net), Some(port)) => write!(f, "{}:{port}", show(net)),
-            (Some(net), None) => f.write_str(&show(net)),
-            (None, Some(port)) => write!(f, ":{port}"),
-            (None, None) => f.write_str("any"),
+        match (&self.host, self.ports) {
+            (Host::Net(net), Some(ports)) if net.addr().is_ipv6() => write!(f, "[{}]:{ports}", show(net)),
+            (Host::Net(net), Some(ports)) => write!(f, "{}:{ports}", show(net)),
+            (Host::Net(net), None) => f.write_str(&show(net)),
+            (Host::Name(name), Some(ports)) => write!(f, "{name}:{ports}"),
+            (Host::Name(name), None) => name.fmt(f),
+            (Host::Any, Some(ports)) => write!(f, ":{ports}"),
+            (Host::Any, None) => f.write_str("any"),
         }
     }
 }

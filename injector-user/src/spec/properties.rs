@@ -1,70 +1,11 @@
 //! What holds for every value: text and JSON round trips, exactness, no panic on any input.
 
+mod strategies;
+
 use super::*;
 use proptest::prelude::*;
-use std::net::IpAddr;
 use std::str::FromStr;
-
-fn percent() -> impl Strategy<Value = Percent> {
-    (1..=1_000_000u32).prop_map(|units| Percent::from_units(units).unwrap())
-}
-
-fn span() -> impl Strategy<Value = Span> {
-    prop_oneof![any::<u64>(), 1..10_000_000u64].prop_map(Span::from_micros)
-}
-
-fn address() -> impl Strategy<Value = IpAddr> {
-    let v6 = any::<u128>().prop_map(|bits| IpAddr::V6(bits.into()));
-    prop_oneof![any::<u32>().prop_map(|bits| IpAddr::V4(bits.into())), v6]
-}
-
-fn peer() -> impl Strategy<Value = Peer> {
-    let net = (address(), 0..=128u8).prop_map(|(address, prefix)| {
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        ipnet::IpNet::new(address, prefix % (most + 1)).unwrap().trunc()
-    });
-    let net = net.prop_filter("v4 in v6", |net| match net.addr() {
-        IpAddr::V6(v6) => v6.to_ipv4_mapped().is_none(),
-        IpAddr::V4(_) => true,
-    });
-    let port = proptest::option::of(1..=u16::MAX);
-    (proptest::option::of(net), port)
-        .prop_filter("something", |(net, port)| net.is_some() || port.is_some())
-        .prop_map(|(net, port)| Peer { net, port })
-}
-
-fn fault() -> impl Strategy<Value = FaultSpec> {
-    let direction = prop_oneof![Just(Direction::Egress), Just(Direction::Ingress), Just(Direction::Both)];
-    let drop = (percent(), direction).prop_map(|(percent, direction)| FaultKind::Drop { percent, direction });
-    let delay = (1..u64::MAX, proptest::option::of(any::<u64>())).prop_map(|(by, jitter)| FaultKind::Delay {
-        by: Span::from_micros(by),
-        jitter: jitter.map(|jitter| Span::from_micros(jitter % by)),
-    });
-    let fail = (percent(), 1..=133i32, any::<bool>()).prop_map(|(percent, number, path)| FaultKind::Fail {
-        syscall: SyscallName::Open,
-        errno: Errno::from_number(number).unwrap_or_else(|| "EIO".parse().unwrap()),
-        percent,
-        path: path.then(|| "/var/lib/app".parse().unwrap()),
-    });
-    let optional = (proptest::option::of(peer()), proptest::option::of(1..u64::MAX), any::<bool>());
-    (prop_oneof![drop, delay, fail], optional).prop_map(|(fault, (peer, budget, named))| FaultSpec {
-        name: named.then(|| "drop-db".parse().unwrap()),
-        targets: vec!["unit:nginx".parse().unwrap(), "cgroup:/a/b".parse().unwrap()],
-        peer: peer.filter(|_| fault.is_network()),
-        ttl: budget.map(Span::from_micros),
-        budget,
-        ramp: fault.percent().filter(|to| named && to.units() > 1).map(|to| Ramp {
-            from: Percent::from_units(1).unwrap(),
-            to,
-            over: Span::from_secs(60),
-        }),
-        fault,
-        shadow: named,
-        hypothesis: named.then(|| "p99 stays below 200 ms".parse().unwrap()),
-        ticket: None,
-        abort: if named { vec!["target.rtt_p99>250ms".parse().unwrap()] } else { vec![] },
-    })
-}
+use strategies::*;
 
 proptest! {
     #[test]
@@ -80,9 +21,19 @@ proptest! {
     }
 
     #[test]
-    fn text_reads_back(span in span(), peer in peer()) {
+    fn text_reads_back(span in span(), peer in peer(), gilbert in gilbert(), rate in bandwidth(), bytes in bytes(1)) {
         prop_assert_eq!(span.to_string().parse::<Span>().unwrap(), span);
-        prop_assert_eq!(peer.to_string().parse::<Peer>().unwrap(), peer, "{}", peer);
+        prop_assert_eq!(peer.to_string().parse::<Peer>().unwrap(), peer.clone(), "{}", peer);
+        prop_assert_eq!(gilbert.to_string().parse::<Gilbert>().unwrap(), gilbert);
+        prop_assert_eq!(rate.to_string().parse::<Bandwidth>().unwrap(), rate);
+        prop_assert_eq!(bytes.to_string().parse::<Bytes>().unwrap(), bytes);
+    }
+
+    #[test]
+    fn a_share_is_never_told_as_less_than_it_is(gilbert in gilbert(), nth in 2..=1_000_000u32) {
+        let told = Draw::Bursts(gilbert).share().fraction();
+        prop_assert!(told >= gilbert.share() - 1e-9 && told <= gilbert.share() + 2e-6, "{} {}", told, gilbert.share());
+        prop_assert!(Draw::Every(nth).share().fraction() * f64::from(nth) >= 1.0 - 1e-9);
     }
 
     #[test]
@@ -90,8 +41,7 @@ proptest! {
         prop_assert_eq!(spec.validate(), Ok(()));
         let json = serde_json::to_vec(&spec).unwrap();
         prop_assert_eq!(FaultSpec::from_json(&json).unwrap(), spec.clone());
-        let kind = serde_json::to_value(&spec.fault).unwrap();
-        prop_assert_eq!(serde_json::from_value::<FaultKind>(kind).unwrap(), spec.fault);
+        prop_assert!(spec.fault.percent() >= spec.fault.chance(), "the limits see what a ramp goes up to");
     }
 
     #[test]
@@ -112,17 +62,36 @@ proptest! {
         reads_back::<Percent>(&text)?;
         reads_back::<Span>(&text)?;
         reads_back::<Peer>(&text)?;
+        reads_back::<Gilbert>(&text)?;
+        reads_back::<Bandwidth>(&text)?;
+        reads_back::<Bytes>(&text)?;
+        reads_back::<Ports>(&text)?;
+        reads_back::<Protocol>(&text)?;
+        reads_back::<Connections>(&text)?;
+        reads_back::<Count>(&text)?;
+        reads_back::<DnsAnswer>(&text)?;
+        reads_back::<DnsPattern>(&text)?;
+        reads_back::<DnsPattern>(&format!("*.{text}"))?;
+        reads_back::<Distribution>(&text)?;
+        reads_back::<HostName>(&text)?;
+        reads_back::<InterfaceName>(&text)?;
         reads_back::<Errno>(&text)?;
         reads_back::<SyscallName>(&text)?;
         reads_back::<PathPrefix>(&text)?;
         reads_back::<PathPrefix>(&format!("/{text}"))?;
         reads_back::<TargetSpec>(&format!("unit:{text}"))?;
         reads_back::<TargetSpec>(&format!("cgroup:/{text}"))?;
+        reads_back::<TargetSpec>(&format!("cgroup:/*{text}"))?;
+        reads_back::<TargetSpec>(&format!("container:{text}"))?;
+        reads_back::<TargetSpec>(&format!("pod:{text}"))?;
+        reads_back::<TargetSpec>(&format!("pod:a/{text}"))?;
+        reads_back::<TargetSpec>(&format!("pid:{text}"))?;
         reads_back::<FaultName>(&text)?;
         reads_back::<Direction>(&text)?;
         reads_back::<AbortCondition>(&text)?;
         reads_back::<AbortCondition>(&format!("control.retransmits>{text}"))?;
         let _ = FaultSpec::from_json(text.as_bytes());
+        let _ = Profile::parse(&text);
     }
 }
 

@@ -1,9 +1,9 @@
 //! The JSON form of a fault before its keys are matched with its kind.
 
-use super::TargetSpec;
 use super::{
-    AbortCondition, Direction, Errno, FaultKind, FaultName, FaultSpec, PathPrefix, Peer, Percent, Ramp, Span,
-    SyscallName, Words,
+    AbortCondition, Bandwidth, Bytes, Connections, Count, Direction, Distribution, DnsAnswer, DnsPattern,
+    Errno, FaultName, FaultSpec, Gilbert, InterfaceName, Match, PathPrefix, Peer, Percent, Ports, Protocol,
+    Ramp, Span, SyscallName, TargetSpec, Words, list,
 };
 use crate::error::Error;
 use serde::Deserialize;
@@ -13,93 +13,104 @@ use serde::Deserialize;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawSpec {
-    name: Option<FaultName>,
+    pub(super) name: Option<FaultName>,
     #[serde(default)]
-    targets: Vec<TargetSpec>,
-    kind: Option<String>,
-    percent: Option<Percent>,
-    direction: Option<Direction>,
-    by: Option<Span>,
-    jitter: Option<Span>,
-    syscall: Option<SyscallName>,
-    errno: Option<Errno>,
-    path: Option<PathPrefix>,
-    peer: Option<Peer>,
+    pub(super) targets: Vec<TargetSpec>,
+    pub(super) kind: Option<String>,
+    pub(super) percent: Option<Percent>,
+    pub(super) flows: Option<Percent>,
+    pub(super) bursts: Option<Gilbert>,
+    pub(super) every: Option<Count>,
+    pub(super) first: Option<Count>,
+    pub(super) direction: Option<Direction>,
+    pub(super) local_error: Option<bool>,
+    pub(super) by: Option<Span>,
+    pub(super) jitter: Option<Span>,
+    pub(super) correlation: Option<Percent>,
+    pub(super) distribution: Option<Distribution>,
+    pub(super) in_order: Option<bool>,
+    pub(super) rate: Option<Bandwidth>,
+    pub(super) burst: Option<Bytes>,
+    pub(super) queue: Option<Bytes>,
+    pub(super) per_flow: Option<bool>,
+    pub(super) above: Option<Count>,
+    #[serde(default, deserialize_with = "list::deserialize")]
+    pub(super) names: Vec<DnsPattern>,
+    pub(super) answer: Option<DnsAnswer>,
+    pub(super) syscall: Option<SyscallName>,
+    pub(super) errno: Option<Errno>,
+    pub(super) path: Option<PathPrefix>,
+    #[serde(default, deserialize_with = "list::deserialize")]
+    pub(super) peer: Vec<Peer>,
+    #[serde(default, deserialize_with = "list::deserialize")]
+    pub(super) except: Vec<Peer>,
+    pub(super) local_port: Option<Ports>,
+    pub(super) protocol: Option<Protocol>,
+    pub(super) connections: Option<Connections>,
+    pub(super) interface: Option<InterfaceName>,
     #[serde(rename = "for")]
-    ttl: Option<Span>,
-    budget: Option<u64>,
-    ramp: Option<Ramp>,
+    pub(super) ttl: Option<Span>,
+    pub(super) budget: Option<u64>,
+    pub(super) ramp: Option<Ramp>,
     #[serde(default)]
-    shadow: bool,
-    hypothesis: Option<Words>,
-    ticket: Option<Words>,
+    pub(super) shadow: bool,
+    pub(super) hypothesis: Option<Words>,
+    pub(super) ticket: Option<Words>,
     #[serde(default)]
-    abort: Vec<AbortCondition>,
+    pub(super) abort: Vec<AbortCondition>,
 }
 
 impl RawSpec {
-    /// Refuses the first key that was given and is not one of `own`.
-    fn only(&self, verb: &str, own: &[&str]) -> Result<(), Error> {
-        let given = [
-            ("percent", self.percent.is_some()),
-            ("direction", self.direction.is_some()),
-            ("by", self.by.is_some()),
-            ("jitter", self.jitter.is_some()),
-            ("syscall", self.syscall.is_some()),
-            ("errno", self.errno.is_some()),
-            ("path", self.path.is_some()),
+    /// The first key that says whom a fault hits, or how it is run.
+    pub(super) fn key_of_a_run(&self) -> Option<&'static str> {
+        let keys = [
+            ("name", self.name.is_some()),
+            ("targets", !self.targets.is_empty()),
+            ("peer", !self.peer.is_empty()),
+            ("for", self.ttl.is_some()),
+            ("budget", self.budget.is_some()),
+            ("ramp", self.ramp.is_some()),
+            ("shadow", self.shadow),
+            ("hypothesis", self.hypothesis.is_some()),
+            ("ticket", self.ticket.is_some()),
+            ("abort", !self.abort.is_empty()),
         ];
-        match given.into_iter().find(|(key, given)| *given && !own.contains(key)) {
-            None => Ok(()),
-            Some((key, _)) => Err(Error::usage(format!("`{key}` does not belong to a {verb}"))
-                .hint(format!("a {verb} has {}", own.join(", ")))),
+        keys.into_iter().find(|(_, given)| *given).map(|(key, _)| key)
+    }
+
+    /// Which packets.
+    pub(super) fn matching(&mut self) -> Match {
+        Match {
+            peer: std::mem::take(&mut self.peer),
+            except: std::mem::take(&mut self.except),
+            local_port: self.local_port.take(),
+            protocol: self.protocol.take(),
+            connections: self.connections.take(),
+            interface: self.interface.take(),
         }
     }
-
-    /// The share; of a ramp, the one that it goes up to: that is what the limits must allow.
-    fn share(&self) -> Option<Percent> {
-        self.percent.or(self.ramp.map(|ramp| ramp.to))
-    }
-
-    fn kind(&self) -> Result<FaultKind, Error> {
-        let frequency = "nothing defaults to 100 %: write a percent such as 5";
-        match self.kind.as_deref() {
-            Some("drop") => {
-                self.only("drop", &["percent", "direction"])?;
-                let percent = need("drop", "percent", self.share(), frequency)?;
-                Ok(FaultKind::Drop { percent, direction: self.direction.unwrap_or_default() })
-            }
-            Some("delay") => {
-                self.only("delay", &["by", "jitter"])?;
-                let by = need("delay", "by", self.by, "how much later: such as 80ms")?;
-                Ok(FaultKind::Delay { by, jitter: self.jitter })
-            }
-            Some("fail") => {
-                self.only("fail", &["syscall", "errno", "percent", "path"])?;
-                let syscall = need("fail", "syscall", self.syscall, "which calls: open")?;
-                let errno = need("fail", "errno", self.errno, "a name such as EIO")?;
-                let percent = need("fail", "percent", self.share(), frequency)?;
-                Ok(FaultKind::Fail { syscall, errno, percent, path: self.path.clone() })
-            }
-            Some(other) => Err(Error::usage(format!("`{}` is not a kind of fault", other.escape_debug()))
-                .hint("write drop, delay or fail")),
-            None => Err(Error::usage("a fault needs a `kind`").hint("write drop, delay or fail")),
-        }
-    }
-}
-
-fn need<T>(verb: &str, key: &str, value: Option<T>, hint: &str) -> Result<T, Error> {
-    value.ok_or_else(|| Error::usage(format!("a {verb} needs `{key}`")).hint(hint))
 }
 
 impl TryFrom<RawSpec> for FaultSpec {
     type Error = Error;
 
-    fn try_from(raw: RawSpec) -> Result<Self, Error> {
-        let fault = raw.kind()?;
-        let RawSpec { name, targets, peer, ttl, budget, ramp, shadow, hypothesis, ticket, abort, .. } = raw;
-        let spec =
-            FaultSpec { name, targets, fault, peer, ttl, budget, ramp, shadow, hypothesis, ticket, abort };
+    fn try_from(mut raw: RawSpec) -> Result<Self, Error> {
+        let fault = raw.fault()?;
+        let matching = raw.matching();
+        let RawSpec { name, targets, ttl, budget, ramp, shadow, hypothesis, ticket, abort, .. } = raw;
+        let spec = FaultSpec {
+            name,
+            targets,
+            fault,
+            matching,
+            ttl,
+            budget,
+            ramp,
+            shadow,
+            hypothesis,
+            ticket,
+            abort,
+        };
         spec.validate()?;
         Ok(spec)
     }

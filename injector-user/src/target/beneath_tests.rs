@@ -63,7 +63,7 @@ fn links_are_not_followed() {
 #[test]
 fn magic_links_are_not_followed() {
     // Below /proc everything is a link of that kind: it stands for the hierarchy here.
-    let me = Host { proc: "/proc".into(), cgroup: "/proc/self".into() };
+    let me = Host { proc: "/proc".into(), cgroup: "/proc/self".into(), root: "/".into() };
     for path in ["/cwd", "/root", "/root/etc", "/fd/0", "/exe"] {
         refused(&me, path);
     }

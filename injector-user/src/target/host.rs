@@ -1,4 +1,4 @@
-//! The two directories that host facts are read from.
+//! The directories that host facts are read from.
 
 use super::CgroupRoot;
 use crate::error::Error;
@@ -12,16 +12,19 @@ pub struct Host {
     pub proc: PathBuf,
     /// The root of the cgroup v2 hierarchy, `/sys/fs/cgroup` or `/sys/fs/cgroup/unified`.
     pub cgroup: PathBuf,
+    /// The root of the file system, `/`: the state of container runtimes is below it.
+    pub root: PathBuf,
 }
 
 impl Host {
-    /// Finds both below `root`: `/` on a real host, a temporary tree in tests.
+    /// Finds them below `root`: `/` on a real host, a temporary tree in tests.
     pub fn detect(root: &Path) -> Result<Self, Error> {
         let proc = root.join("proc");
         let file = proc.join("self/mountinfo");
         let mounts = fs::read_to_string(&file).map_err(|error| unreadable(&file, &error))?;
         let point = CgroupRoot::find(&mounts)?;
-        Ok(Host { proc, cgroup: root.join(point.strip_prefix("/").unwrap_or(&point)) })
+        let cgroup = root.join(point.strip_prefix("/").unwrap_or(&point));
+        Ok(Host { proc, cgroup, root: root.to_owned() })
     }
 }
 

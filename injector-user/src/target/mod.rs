@@ -1,13 +1,19 @@
 //! Which cgroups and processes a [`TargetSpec`](crate::spec::TargetSpec) stands for on this host.
 //!
-//! Everything is read below two directories, the process file system and the cgroup v2 root, which tests replace
-//! by trees of their own. Nothing here is remembered: cgroups come and go, so ask again.
+//! Everything is read below the directories of a [`Host`], which tests replace by trees of their own. Nothing here is remembered: cgroups come and go, so ask again.
 
 mod beneath;
+mod container;
+mod glob;
 mod host;
+mod layout;
 mod mountinfo;
+mod path;
+mod pid;
+mod pod;
 mod process;
 mod resolve;
+mod state;
 mod tree;
 
 pub use beneath::open_cgroup;
@@ -19,6 +25,14 @@ pub use tree::{Cgroup, pids, subtree};
 
 #[cfg(test)]
 mod beneath_tests;
+#[cfg(test)]
+mod container_tests;
+#[cfg(test)]
+mod pattern_tests;
+#[cfg(test)]
+mod pod_tests;
+#[cfg(test)]
+mod state_tests;
 #[cfg(test)]
 pub(crate) mod testhost;
 #[cfg(test)]

@@ -40,6 +40,13 @@ impl TestHost {
         self.host.cgroup.join(path.trim_start_matches('/'))
     }
 
+    /// Makes a file of the file system, such as a runtime's, and the directories above it.
+    pub(crate) fn file(&self, path: &str, text: impl AsRef<[u8]>) {
+        let path = self.host.root.join(path.trim_start_matches('/'));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
     /// Makes a cgroup and those above it; gives its id.
     pub(crate) fn cgroup(&self, path: &str) -> u64 {
         let mut at = self.host.cgroup.clone();

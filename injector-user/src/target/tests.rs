@@ -6,12 +6,15 @@ use crate::error::Kind;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-fn ask(host: &TestHost, target: &str) -> Result<Target, crate::error::Error> {
-    resolve(&host.host, &target.parse().unwrap())
+/// The one target that is found.
+pub(super) fn ask(host: &TestHost, target: &str) -> Result<Target, crate::error::Error> {
+    let mut found = resolve(&host.host, &target.parse().unwrap())?;
+    assert_eq!(found.len(), 1);
+    Ok(found.remove(0))
 }
 
 #[track_caller]
-fn says(host: &TestHost, target: &str, kind: Kind, message: &str) {
+pub(super) fn says(host: &TestHost, target: &str, kind: Kind, message: &str) {
     let error = ask(host, target).unwrap_err();
     assert_eq!((error.kind, error.to_string().as_str()), (kind, message));
 }

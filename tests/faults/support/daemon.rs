@@ -2,12 +2,15 @@
 
 use std::{
     io::Read as _,
-    os::unix::net::UnixStream,
+    os::unix::{net::UnixStream, process::CommandExt as _},
+    path::PathBuf,
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
 use nix::{
+    mount::{MsFlags, mount},
+    sched::{CloneFlags, unshare},
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
@@ -28,8 +31,12 @@ pub fn binary() -> String {
 
 fn spawn(dir: &TempDir, ns: &Netns) -> Child {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(dir.path().join("log")).unwrap();
-    let mut child = ns
-        .command(&binary())
+    let mut command = ns.command(&binary());
+    let hosts = dir.path().join("hosts");
+    if hosts.exists() {
+        has_hosts(&mut command, hosts);
+    }
+    let mut child = command
         .args(["daemon", "--config"])
         .arg(dir.path().join("config.yaml"))
         .env("RUST_LOG", "info")
@@ -50,12 +57,26 @@ fn spawn(dir: &TempDir, ns: &Netns) -> Child {
     child
 }
 
+/// The command sees this file as /etc/hosts, by a mount in a namespace of its own that goes with it.
+fn has_hosts(command: &mut Command, hosts: PathBuf) {
+    let shown = move || {
+        let none = None::<&str>;
+        unshare(CloneFlags::CLONE_NEWNS)?;
+        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+        mount(Some(&hosts), "/etc/hosts", none, MsFlags::MS_BIND, none)?;
+        Ok(())
+    };
+    // SAFETY: plain system calls.
+    unsafe { command.pre_exec(shown) };
+}
+
 fn log_of(dir: &TempDir) -> String {
     std::fs::read_to_string(dir.path().join("log")).unwrap_or_default()
 }
 
 impl Daemon {
-    pub fn start(ns: &Netns, limits: &str) -> Self {
+    /// `limits` as in [`super::World::with`], `hosts` as in [`super::World::with_hosts`].
+    pub fn start(ns: &Netns, limits: &str, hosts: Option<&str>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name).display().to_string();
         // Tests need more than the built-in 20 % and 4 faults; what a limit does is tested with the defaults.
@@ -65,12 +86,18 @@ impl Daemon {
             limits
         };
         std::fs::write(at("limits.yaml"), limits).unwrap();
+        if let Some(hosts) = hosts {
+            std::fs::write(at("hosts"), hosts).unwrap();
+        }
+        // One's own profiles are looked for there, not in the machine's /etc.
+        std::fs::create_dir(at("profiles")).unwrap();
         std::fs::write(
             at("config.yaml"),
             format!(
-                "socket: {}\nmetrics: off\nlimits: {}\nrun_dir: {}\nstate_dir: {}\n",
+                "socket: {}\nmetrics: off\nlimits: {}\nprofiles: {}\nrun_dir: {}\nstate_dir: {}\n",
                 at("sock"),
                 at("limits.yaml"),
+                at("profiles"),
                 at("run"),
                 at("state")
             ),
@@ -151,7 +178,7 @@ impl Daemon {
     }
 
     /// A file of its own.
-    pub fn path(&self, name: &str) -> std::path::PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 

@@ -1,10 +1,14 @@
 //! A world for one test: two network namespaces joined by a veth pair, a victim and a control cgroup, and a
 //! daemon of its own. Dropping it takes everything away, also when the test fails.
 
+pub mod came;
 pub mod cgroup;
 pub mod child;
 pub mod daemon;
+pub mod dnat;
+pub mod link;
 pub mod netns;
+pub mod statistics;
 pub mod stream;
 pub mod traffic;
 
@@ -37,6 +41,15 @@ impl World {
 
     /// `limits` is the text of the limits file; empty: none.
     pub fn with(limits: &str) -> Self {
+        Self::made(limits, None)
+    }
+
+    /// Its daemon finds `hosts` (the text of the file, see hosts(5)) where others find the machine's /etc/hosts.
+    pub fn with_hosts(hosts: &str) -> Self {
+        Self::made("", Some(hosts))
+    }
+
+    fn made(limits: &str, hosts: Option<&str>) -> Self {
         let (here, there) = (Netns::new(), Netns::new());
         here.ip("link add v0 type veth peer name v1");
         here.ip(&format!("link set v1 netns {}", there.path()));
@@ -48,7 +61,7 @@ impl World {
         }
         let parent = Cgroup::new(&format!("inj-test-{}", std::process::id()));
         let (victim, control) = (parent.child("victim"), parent.child("control"));
-        let daemon = Daemon::start(&here, limits);
+        let daemon = Daemon::start(&here, limits, hosts);
         Self { daemon, victim, control, _parent: parent, here, there }
     }
 
@@ -94,8 +107,13 @@ pub fn figure(ci: u64, soak: u64, emulated: u64) -> u64 {
 
 /// Milliseconds on a clock that all processes share.
 pub fn now_ms() -> u64 {
+    now_us() / 1000
+}
+
+/// Microseconds on the same clock.
+pub fn now_us() -> u64 {
     let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).unwrap();
-    u64::try_from(now.tv_sec()).unwrap() * 1000 + u64::try_from(now.tv_nsec()).unwrap() / 1_000_000
+    u64::try_from(now.tv_sec()).unwrap() * 1_000_000 + u64::try_from(now.tv_nsec()).unwrap() / 1000
 }
 
 /// Waits up to so many seconds for something to come true.

@@ -21,6 +21,11 @@ impl Netns {
         Self { file: file.join().unwrap() }
     }
 
+    /// What setns takes.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
     /// A name for it that other processes can open.
     pub fn path(&self) -> String {
         format!("/proc/{}/fd/{}", std::process::id(), self.file.as_raw_fd())

@@ -13,14 +13,15 @@ use super::{
     cgroup::Cgroup,
     child::{Child, fork},
     netns::Netns,
+    now_us,
 };
 
 fn address(ip: &str, port: u16) -> SocketAddr {
     SocketAddr::new(ip.parse::<IpAddr>().unwrap(), port)
 }
 
-/// Sends `n` numbered datagrams of 64 bytes, `per_ms` in each millisecond. Returns how many the kernel took,
-/// and how many it refused.
+/// Sends `n` numbered and stamped datagrams of 64 bytes, `per_ms` in each millisecond. Returns how many the kernel
+/// took, and how many it refused.
 pub fn send_udp(ip: &str, port: u16, n: u64, per_ms: u64) -> (u64, u64) {
     let any = if ip.contains(':') { "[::]:0" } else { "0.0.0.0:0" };
     let socket = UdpSocket::bind(any).unwrap();
@@ -34,6 +35,7 @@ pub fn send_udp(ip: &str, port: u16, n: u64, per_ms: u64) -> (u64, u64) {
         }
         let mut datagram = [0_u8; 64];
         datagram[..8].copy_from_slice(&number.to_be_bytes());
+        datagram[8..16].copy_from_slice(&now_us().to_be_bytes());
         match socket.send(&datagram) {
             Ok(_) => sent += 1,
             Err(_) => refused += 1,
@@ -86,10 +88,20 @@ pub struct Receiver {
     done: Flag,
 }
 
+/// A datagram that came.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    pub number: u64,
+    /// Microseconds since it was sent; 0 if its sender did not stamp it.
+    pub delay: u64,
+}
+
 /// What it got.
 pub struct Received {
     /// The numbers.
     pub seen: HashSet<u64>,
+    /// What came, in the order in which it came; what came twice is in it twice.
+    pub arrivals: Vec<Arrival>,
     /// Datagrams that its socket had no room for: what is lost there would be taken for injected.
     pub no_room: u64,
 }
@@ -117,8 +129,11 @@ impl Receiver {
             socket.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
             let (mut seen, mut buffer) = (String::new(), [0_u8; 2048]);
             loop {
-                match socket.recv(&mut buffer) {
-                    Ok(8..) => _ = write!(seen, " {}", u64::from_be_bytes(buffer[..8].try_into().unwrap())),
+                let came = socket.recv(&mut buffer);
+                let word = |at: usize| u64::from_be_bytes(buffer[at..at + 8].try_into().unwrap());
+                match came {
+                    Ok(16..) => _ = write!(seen, " {} {}", word(0), now_us().saturating_sub(word(8))),
+                    Ok(8..) => _ = write!(seen, " {} 0", word(0)),
                     Ok(_) => {}
                     Err(_) if done.is_set() => return format!("{}{seen}", udp_receive_errors()),
                     Err(_) => {}
@@ -143,8 +158,11 @@ impl Receiver {
     pub fn finish(self) -> Received {
         self.done.set();
         let text = self.child.join();
-        let mut words = text.split(' ').map(|word| word.parse().unwrap());
-        Received { no_room: words.next().unwrap(), seen: words.collect() }
+        let words: Vec<u64> = text.split(' ').map(|word| word.parse().unwrap()).collect();
+        let (no_room, pairs) = words.split_first().unwrap();
+        let arrivals: Vec<Arrival> =
+            pairs.chunks_exact(2).map(|pair| Arrival { number: pair[0], delay: pair[1] }).collect();
+        Received { no_room: *no_room, seen: arrivals.iter().map(|one| one.number).collect(), arrivals }
     }
 }
 

@@ -143,11 +143,16 @@ fn of(flows: &Value, cgroup: &str, port: u16) -> Flows {
 fn injected(fault: &Value) -> String {
     let n = |name: &str| count(fault["counters"][name].as_u64().unwrap_or(0));
     let what = if fault["spec"]["kind"] == "fail" { "opens" } else { "packets" };
-    let rate = fault["rate"].as_object().map_or_else(String::new, |rate| {
-        let percent = |name: &str| rate.get(name).and_then(Value::as_f64).unwrap_or(f64::NAN);
-        let [achieved, low, high, asked] = ["achieved", "low", "high", "asked"].map(percent);
-        format!(" ({achieved:.2} %, 95 % interval {low:.2} to {high:.2}; asked {asked} %)")
-    });
+    let found = &fault["achieved"];
+    let interval = &found["interval_percent"];
+    let parts =
+        [&found["rate_percent"], &interval[0], &interval[1], &found["asked_percent"]].map(Value::as_f64);
+    let rate = match parts {
+        [Some(achieved), Some(low), Some(high), Some(asked)] => {
+            format!(" ({achieved:.2} %, 95 % interval {low:.2} to {high:.2}; asked {asked} %)")
+        }
+        _ => String::new(),
+    };
     let way = fault["rung"].as_str().map_or_else(String::new, |rung| format!("; by {rung}"));
     format!("{} of {} matching {what}{rate}, over the whole fault{way}", n("acted"), n("matched"))
 }
@@ -187,7 +192,7 @@ mod tests {
     #[test]
     fn the_achieved_rate_stands_beside_the_asked_one() {
         let fault = json!({"spec": {"kind": "drop"}, "counters": {"matched": 1044, "acted": 53},
-            "rate": {"asked": 5.0, "achieved": 5.077, "low": 3.9, "high": 6.58}});
+            "achieved": {"rate_percent": 5.077, "interval_percent": [3.9, 6.58], "asked_percent": 5.0}});
         let said = "53 of 1,044 matching packets (5.08 %, 95 % interval 3.90 to 6.58; asked 5 %), over the whole fault";
         assert_eq!(injected(&fault), said);
     }

@@ -2,6 +2,7 @@
 
 mod guest_kernels;
 mod override_kernel;
+mod suite;
 pub mod toolchain;
 
 use std::fs::{self, File};

@@ -8,6 +8,7 @@ mod build;
 mod libtest;
 mod report;
 mod run;
+mod side_by_side;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use clap::ValueEnum;
 
 use self::build::{Binary, Kind};
 use self::report::{Report, Stage};
-use crate::kernel::{Kernel, MATRIX};
+use crate::kernel::{Kernel, MATRIX, NEWEST, NEWEST_TESTS};
 use crate::{lint, setup};
 
 /// The flags of `cargo xtask test`.
@@ -30,7 +31,7 @@ pub struct Args {
     #[arg(long)]
     kernel: Option<String>,
     /// End a test binary, or the guest it runs in, after this time
-    #[arg(long, value_name = "SECONDS", default_value_t = 1500)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 2400)]
     timeout: u64,
     /// Run only tests whose name contains this
     filter: Option<String>,
@@ -52,10 +53,22 @@ impl Args {
         self.only.is_none_or(|only| only == part)
     }
 
+    /// What the names of tests on this kernel contain one of; all run if it is empty. Who names a kernel or a test gets
+    /// all of it.
+    fn filters_on(&self, kernel: &str) -> Vec<String> {
+        match &self.filter {
+            None if self.kernel.is_none() && kernel == NEWEST => NEWEST_TESTS.map(str::to_owned).to_vec(),
+            filter => filter.iter().cloned().collect(),
+        }
+    }
+
     fn limit(&self) -> Duration {
         Duration::from_secs(self.timeout)
     }
 }
+
+/// So many guests at a time: each has one CPU, and the machines that this is made for have two.
+const GUESTS: usize = 2;
 
 /// The unit tests of which some run in guests as well.
 const UNIT_IN_GUESTS: &str = "injector (lib)";
@@ -83,29 +96,31 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         // Unit tests of netlink need netem, which this machine's kernel may lack.
         binaries.extend(built.of(Kind::Unit).into_iter().filter(|binary| binary.name == UNIT_IN_GUESTS));
         let stripped = run::strip(&binaries, &built)?;
-        for name in names {
-            let kernel = Kernel::find(name)?;
-            report.add(stage(&format!("vm {name}"), binaries.clone(), |binary| {
-                run::guest(binary, &stripped, &kernel, args)
-            }));
-        }
+        let kernels = names.into_iter().map(Kernel::find).collect::<Result<Vec<_>>>()?;
+        let stages = side_by_side::map(&kernels, GUESTS, |kernel| {
+            let filters = args.filters_on(&kernel.name);
+            stage(&format!("vm {}", kernel.name), binaries.clone(), |binary| {
+                run::guest(binary, &stripped, kernel, &filters, args)
+            })
+        });
+        stages.into_iter().for_each(|stage| report.add(stage));
     }
     Ok(if report.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Runs a stage's binaries one after the other.
+/// Runs a stage's binaries one after the other. Stages may run side by side, so each line says whose it is.
 fn stage(name: &str, binaries: Vec<&Binary>, run: impl Fn(&Binary) -> Result<run::Ran>) -> Stage {
     println!("\n== {name}");
     let started = Instant::now();
     let mut stage = Stage::new(name);
     for binary in binaries {
-        println!("-- {}", binary.name);
+        println!("-- {name}: {}", binary.name);
         let at = Instant::now();
         match run(binary) {
             Ok(ran) => stage.take(binary, ran),
             Err(error) => stage.fail(format!("{}: {error:#}", binary.name)),
         }
-        println!("   {} took {:.1} s", binary.name, at.elapsed().as_secs_f64());
+        println!("   {name}: {} took {:.1} s", binary.name, at.elapsed().as_secs_f64());
     }
     stage.took = started.elapsed();
     stage
@@ -125,4 +140,23 @@ fn checks() -> Stage {
     }
     stage.took = started.elapsed();
     stage
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_kernel_runs_few_tests_unless_asked_for() {
+        let args = |kernel: Option<&str>, filter: Option<&str>| Args {
+            only: None,
+            kernel: kernel.map(str::to_owned),
+            timeout: 1,
+            filter: filter.map(str::to_owned),
+        };
+        assert_eq!(args(None, None).filters_on(NEWEST), NEWEST_TESTS);
+        assert!(args(None, None).filters_on("6.1").is_empty());
+        assert!(args(Some(NEWEST), None).filters_on(NEWEST).is_empty());
+        assert_eq!(args(None, Some("drop")).filters_on(NEWEST), ["drop"]);
+    }
 }

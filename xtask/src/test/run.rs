@@ -56,7 +56,8 @@ fn here(command: &mut Command, args: &Args) -> Result<Ran> {
     // The command holds the pipe's writing ends; while it does, the pipe has no end.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut output = Vec::new();
-    let in_time = follow(&mut child, reader, Instant::now() + args.limit(), |line| keep(line, &mut output))?;
+    let in_time =
+        follow(&mut child, reader, Instant::now() + args.limit(), |line| keep("", line, &mut output))?;
     if !in_time {
         // The group, for a hung test has programs of its own. One that ended meanwhile is no trouble.
         killpg(Pid::from_raw(i32::try_from(child.id())?), Signal::SIGKILL).ok();
@@ -106,11 +107,17 @@ fn plain(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
 }
 
-/// Runs a test binary in a guest of its own, one test at a time.
-pub fn guest(binary: &Binary, stripped: &Stripped, kernel: &Kernel, args: &Args) -> Result<Ran> {
+/// Runs a test binary in a guest of its own, one test at a time: those tests whose names contain one of `filters`.
+pub fn guest(
+    binary: &Binary,
+    stripped: &Stripped,
+    kernel: &Kernel,
+    filters: &[String],
+    args: &Args,
+) -> Result<Ran> {
     let at = format!("/vm/{}", plain(&binary.name));
     let mut words = vec![at.clone(), "--show-output".into(), "--test-threads=1".into()];
-    words.extend(args.filter.clone());
+    words.extend_from_slice(filters);
     if binary.kind == Kind::Unit {
         words.push(GUEST_UNIT_TESTS.to_owned());
     }
@@ -130,9 +137,10 @@ pub fn guest(binary: &Binary, stripped: &Stripped, kernel: &Kernel, args: &Args)
         timeout: args.limit(),
     };
     let mut output = Vec::new();
-    let outcome = vm::run(kernel, &job, |line| keep(line, &mut output))?;
+    let whose = format!("{}: ", kernel.name);
+    let outcome = vm::run(kernel, &job, |line| keep(&whose, line, &mut output))?;
     for complaint in vm::complaints(&outcome.console) {
-        println!("   kernel: {complaint}");
+        println!("   {whose}kernel: {complaint}");
     }
     let why = match outcome.end {
         End::Exited(0) => None,
@@ -149,10 +157,10 @@ pub fn guest(binary: &Binary, stripped: &Stripped, kernel: &Kernel, args: &Args)
     Ok(verdict(&output, why))
 }
 
-/// Keeps a line, and shows those that tell progress.
-fn keep(line: &str, output: &mut Vec<String>) {
+/// Keeps a line, and shows those that tell progress, behind whose they are.
+fn keep(whose: &str, line: &str, output: &mut Vec<String>) {
     if libtest::is_progress(line) {
-        println!("   {line}");
+        println!("   {whose}{line}");
     }
     output.push(line.to_owned());
 }

@@ -27,7 +27,7 @@ pub const MEMORY: u32 = 768;
 /// The flags of `cargo xtask vm`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// 6.1, 6.12, 6.1-override, all of them, or the path of a kernel image or of an unpacked kernel package
+    /// 6.1, 6.12, 6.1-override, 7.2, all of them, or the path of a kernel image or of an unpacked kernel package
     #[arg(long, default_value = "6.12")]
     kernel: String,
     /// The guest's memory; its files may fill half of it

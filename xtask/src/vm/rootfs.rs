@@ -17,6 +17,16 @@ const TOOLS: &str = "bash bpftool ethtool ip iperf3 nginx nsenter ping ss tc uns
 /// Programs that a guest has when this machine has them.
 const EXTRA_TOOLS: &str = "curl strace";
 
+/// What iproute2's programs read: its names, and the distributions of `tc`'s netem.
+const IPROUTE2: [&str; 6] = [
+    "/etc/iproute2",
+    "/usr/lib/iproute2",
+    "/usr/share/iproute2",
+    "/usr/lib/tc",
+    "/usr/lib/x86_64-linux-gnu/tc",
+    "/usr/lib/aarch64-linux-gnu/tc",
+];
+
 /// Accounts that programs look up: nginx drops to www-data, tests to nobody.
 const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\n\
     www-data:x:33:33:www-data:/var/www:/usr/sbin/nologin\n\
@@ -39,7 +49,8 @@ pub fn base() -> Result<PathBuf> {
     key.text(&fs::read_to_string(&init).context("reading the guest's init")?)
         .text(PASSWD)
         .text(GROUP)
-        .text(SERVICES);
+        .text(SERVICES)
+        .text(&IPROUTE2.join(" "));
     key.file(busybox).context("no static busybox: run `cargo xtask setup`")?;
     for tool in &tools {
         key.file(tool)?;
@@ -63,7 +74,7 @@ pub fn base() -> Result<PathBuf> {
             tree.link(&path, "/usr/bin/busybox");
         }
     }
-    for directory in ["/etc/iproute2", "/usr/lib/iproute2", "/usr/share/iproute2"] {
+    for directory in IPROUTE2 {
         if Path::new(directory).is_dir() {
             tree.host(Path::new(directory), directory)?;
         }

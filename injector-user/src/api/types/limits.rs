@@ -27,6 +27,9 @@ pub struct PendingDoc {
     pub id: String,
     /// One line: what, whom.
     pub summary: String,
+    /// The cgroups that its targets are: it is approved for these, and armed only while they are the same.
+    #[serde(default)]
+    pub targets: Vec<String>,
     /// Who asked.
     pub by: String,
     /// RFC 3339.

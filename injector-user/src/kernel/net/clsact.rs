@@ -3,10 +3,10 @@
 use anyhow::Result;
 
 use super::error::errno_of;
-use super::filter::Side;
 use super::qdisc::QdiscStats;
 use super::rtnl::{Rtnl, TCA_KIND, tcmsg};
 use super::wire::Message;
+use crate::plan::Side;
 
 // linux/pkt_sched.h
 const TC_H_CLSACT: u32 = 0xffff_fff1;
@@ -36,11 +36,19 @@ impl Rtnl {
         }
     }
 
+    /// Has link `index` a clsact qdisc?
+    ///
+    /// # Errors
+    /// The qdiscs could not be listed.
+    pub fn has_clsact(&mut self, index: u32) -> Result<bool> {
+        let is_clsact = |qdisc: &QdiscStats| qdisc.handle == CLSACT_HANDLE && qdisc.kind == "clsact";
+        Ok(self.qdisc_stats(index)?.iter().any(is_clsact))
+    }
+
     /// Removes clsact from link `index` if neither side has a filter, whosever it is. True if it was removed, false if
     /// it is in use or wasn't there.
     pub fn del_clsact_if_empty(&mut self, index: u32) -> Result<bool> {
-        let there = |qdisc: &QdiscStats| qdisc.handle == CLSACT_HANDLE && qdisc.kind == "clsact";
-        if !self.qdisc_stats(index)?.iter().any(there) {
+        if !self.has_clsact(index)? {
             return Ok(false);
         }
         if !self.filters(index, Side::Egress)?.is_empty() || !self.filters(index, Side::Ingress)?.is_empty() {
@@ -50,7 +58,7 @@ impl Rtnl {
         match self.socket.request(&format!("delete clsact of link {index}"), &mut message) {
             Ok(_) => Ok(true),
             // Gone meanwhile, with its link (ENODEV) or alone (ENOENT; EINVAL: "Cannot find specified qdisc").
-            Err(_) if !self.qdisc_stats(index)?.iter().any(there) => Ok(false),
+            Err(_) if !self.has_clsact(index)? => Ok(false),
             Err(error) => Err(error),
         }
     }

@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use super::parse::{Reply, u32_at};
 use super::rtnl::{Rtnl, TCA_KIND, TCA_OPTIONS, TCMSG, tcmsg};
 use super::wire::Message;
+use crate::plan::Side;
 
 // linux/pkt_sched.h: TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS / TC_H_MIN_EGRESS)
 const CLSACT_INGRESS: u32 = 0xffff_fff2;
@@ -27,21 +28,11 @@ const TCA_EGRESS_REDIR: u32 = 1;
 /// net/sched/cls_bpf.c: CLS_BPF_NAME_LEN, with its NUL.
 const NAME_SIZE: usize = 256;
 
-/// Which way packets go past a filter, seen from the host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Side {
-    /// Packets that leave by the link.
-    Egress,
-    /// Packets that came in by the link.
-    Ingress,
-}
-
-impl Side {
-    fn parent(self) -> u32 {
-        match self {
-            Self::Egress => CLSACT_EGRESS,
-            Self::Ingress => CLSACT_INGRESS,
-        }
+/// The place of a side's filters in clsact.
+fn parent(side: Side) -> u32 {
+    match side {
+        Side::Egress => CLSACT_EGRESS,
+        Side::Ingress => CLSACT_INGRESS,
     }
 }
 
@@ -51,8 +42,9 @@ pub enum FilterAction {
     /// The program's return value is the verdict (TC_ACT_*).
     Direct,
     /// Return value 0: the filter doesn't match and the next one is asked. Any other (-1 by custom): the packet is
-    /// redirected to the egress side of this ifindex. A packet that comes back from an ifb passes the classifiers a
-    /// second time, but not the actions, so it can't go round in a circle.
+    /// redirected to the egress side of this ifindex. From an ifb a packet comes back to the side that it was taken
+    /// from: one that was leaving leaves, one that came in goes on up (ifb_ri_tasklet, drivers/net/ifb.c). It passes
+    /// the classifiers a second time there, but not the actions, so it can't go round in a circle.
     RedirectTo(u32),
 }
 
@@ -102,13 +94,13 @@ impl Rtnl {
             );
         }
         let asked =
-            format!("add filter {} to link {index} ({:?}, prio {})", filter.name, filter.side, filter.prio);
+            format!("add filter {} to link {index} ({}, prio {})", filter.name, filter.side, filter.prio);
         self.socket.request(&asked, &mut add_message(index, filter)).map(|_| ())
     }
 
     /// The filters on one side of link `index`; none if it has no clsact or is gone.
     pub fn filters(&mut self, index: u32, side: Side) -> Result<Vec<Filter>> {
-        let body = tcmsg(index, 0, side.parent(), 0);
+        let body = tcmsg(index, 0, parent(side), 0);
         let mut message = Message::new(libc::RTM_GETTFILTER, libc::NLM_F_DUMP, &body);
         let replies = self.socket.dump(&format!("list filters of link {index}"), &mut message)?;
         Ok(replies.iter().filter_map(parse).collect())
@@ -120,9 +112,9 @@ impl Rtnl {
             // To the kernel these mean "all of them".
             bail!("delete filter of link {index}: needs a priority and a handle");
         }
-        let body = tcmsg(index, handle, side.parent(), info(prio));
+        let body = tcmsg(index, handle, parent(side), info(prio));
         let mut message = Message::new(libc::RTM_DELTFILTER, libc::NLM_F_ACK, &body);
-        let asked = format!("delete filter {handle:#x} of link {index} ({side:?}, prio {prio})");
+        let asked = format!("delete filter {handle:#x} of link {index} ({side}, prio {prio})");
         let Err(error) = self.socket.request(&asked, &mut message) else { return Ok(()) };
         // ENOENT, ENODEV, and EINVAL for "Parent Qdisc doesn't exists": the list says more than the errno.
         let there = self.filters(index, side)?.iter().any(|f| f.prio == prio && f.handle == handle);
@@ -137,7 +129,7 @@ fn info(prio: u16) -> u32 {
 
 fn add_message(index: u32, filter: &BpfFilter<'_>) -> Message {
     let flags = libc::NLM_F_CREATE | libc::NLM_F_EXCL | libc::NLM_F_ACK;
-    let body = tcmsg(index, filter.handle, filter.side.parent(), info(filter.prio));
+    let body = tcmsg(index, filter.handle, parent(filter.side), info(filter.prio));
     let mut message = Message::new(libc::RTM_NEWTFILTER, flags, &body);
     message.attr_str(TCA_KIND, "bpf");
     message.nest(TCA_OPTIONS, |m| {

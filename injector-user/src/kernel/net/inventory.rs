@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 
-use super::filter::Side;
 use super::link::Link;
 use super::netns::Netns;
 use super::rtnl::Rtnl;
 use super::tag::{instance_of, instance_of_device};
+use crate::plan::Side;
 
 /// A device or filter that carries an injector's tag.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,16 +7,20 @@
 //! Everything is synchronous. Nothing here runs `ip` or `tc`.
 
 mod clsact;
+mod conntrack;
 mod error;
 mod filter;
+mod foreign;
 mod inventory;
 mod link;
 mod netem;
 mod netns;
 mod parse;
 mod qdisc;
+mod rate;
 mod route;
 mod rtnl;
+mod shape;
 mod sock_diag;
 mod socket;
 mod sweep;
@@ -29,12 +33,16 @@ mod testing;
 mod tests;
 #[cfg(test)]
 mod tests_netem;
+#[cfg(test)]
+mod tests_netem_foreign;
+#[cfg(test)]
+mod tests_netem_shapes;
 
+pub use conntrack::{Rewritten, rewritten};
 pub use error::{KernelError, errno_of};
-pub use filter::{BpfFilter, Filter, FilterAction, Side};
+pub use filter::{BpfFilter, Filter, FilterAction};
 pub use inventory::{Leftover, LeftoverKind, inventory};
 pub use link::{Link, LinkStats};
-pub use netem::Netem;
 pub use netns::{Netns, all_netns, every_netns};
 pub use qdisc::QdiscStats;
 pub use rtnl::Rtnl;

@@ -1,84 +1,44 @@
-//! netem, the qdisc that delays, on our own devices.
+//! netem's options: delay, rate, corruption and duplication.
 
-use std::time::Duration;
-
-use anyhow::{Context, Result, bail};
-
-use super::qdisc::TC_H_ROOT;
-use super::rtnl::{Rtnl, TCA_KIND, TCA_OPTIONS, tcmsg};
+use super::shape::{ticks, words};
 use super::wire::Message;
+use crate::plan::Netem;
 
 // linux/pkt_sched.h
+const TCA_NETEM_CORR: u16 = 1;
+const TCA_NETEM_DELAY_DIST: u16 = 2;
+const TCA_NETEM_CORRUPT: u16 = 4;
+const TCA_NETEM_RATE: u16 = 6;
+const TCA_NETEM_RATE64: u16 = 8;
 const TCA_NETEM_LATENCY64: u16 = 10;
 const TCA_NETEM_JITTER64: u16 = 11;
-/// net/pkt_sched.h: a tick of the packet scheduler is 2^6 ns on every kernel since 2.6.31; /proc/net/psched agrees.
-const PSCHED_SHIFT: u32 = 6;
+/// A probability: netem's random number of 32 bits is never above it.
+const ALWAYS: u32 = u32::MAX;
+/// Bytes a second at which even a packet of 512 KiB (the largest GSO packet) takes 0 ns, the division being of whole
+/// numbers; in bits it still fits into 64.
+const AT_ONCE: u64 = 1_000_000_000_000_000_000;
 
-/// What netem does to every packet. Jitter is uniform in latency ± jitter and lets packets overtake each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Netem {
-    /// Added delay.
-    pub latency: Duration,
-    /// Half the width of its spread.
-    pub jitter: Duration,
-    /// Packets held at most, at least 1; further ones are dropped and counted in [`super::QdiscStats::drops`].
-    pub limit_packets: u32,
-}
-
-impl Rtnl {
-    /// Makes netem the root qdisc of link `index`, or changes its parameters if it is that already: packets that wait
-    /// then keep their time. Only for a device of our own.
-    ///
-    /// # Errors
-    /// ENOENT if the kernel has no netem (module sch_netem), ENODEV, EPERM; a limit of 0.
-    pub fn set_netem(&mut self, index: u32, netem: &Netem) -> Result<()> {
-        if netem.limit_packets == 0 {
-            bail!("set netem on link {index}: a limit of 0 packets would drop every one");
-        }
-        let mut message = netem_message(index, netem).context("set netem: a time is too long")?;
-        self.socket.request(&format!("set netem on link {index} ({netem:?})"), &mut message).map(|_| ())
+/// Writes TCA_OPTIONS of a netem that passed the check. Everything is said, for what is not said stays as it was.
+pub(super) fn options(message: &mut Message, netem: &Netem) {
+    let (latency, jitter) = (netem.latency.as_nanos(), netem.jitter.as_nanos());
+    let duplicate = if netem.duplicate { ALWAYS } else { 0 };
+    // struct tc_netem_qopt: latency, limit, loss, gap, duplicate, jitter. The attributes follow it directly.
+    message.raw(&words(&[ticks(latency), netem.limit_packets, 0, 0, duplicate, ticks(jitter)]));
+    message.attr(TCA_NETEM_LATENCY64, &(latency as i64).to_ne_bytes());
+    message.attr(TCA_NETEM_JITTER64, &(jitter as i64).to_ne_bytes());
+    // struct tc_netem_corr: of delay, loss, duplication.
+    message.attr(TCA_NETEM_CORR, &words(&[netem.correlation, 0, 0]));
+    // struct tc_netem_corrupt: probability, correlation.
+    message.attr(TCA_NETEM_CORRUPT, &words(&[if netem.corrupt { ALWAYS } else { 0 }, 0]));
+    // With a rate, a packet leaves no earlier than the one in front of it (netem_enqueue, net/sched/sch_netem.c): who
+    // asks for a rate gets the order with it, who asks for the order a rate that is none.
+    // struct tc_netem_rate: rate, packet_overhead, cell_size, cell_overhead. The larger of both rates counts.
+    message.attr(TCA_NETEM_RATE, &words(&[0; 4]));
+    if let Some(rate) = netem.rate_bytes_per_second.or(netem.in_order.then_some(AT_ONCE)) {
+        message.attr(TCA_NETEM_RATE64, &rate.to_ne_bytes());
     }
-}
-
-/// None if a time doesn't fit into 63 bits of nanoseconds.
-fn netem_message(index: u32, netem: &Netem) -> Option<Message> {
-    let latency = i64::try_from(netem.latency.as_nanos()).ok()?;
-    let jitter = i64::try_from(netem.jitter.as_nanos()).ok()?;
-    let ticks = |ns: i64| u32::try_from(ns >> PSCHED_SHIFT).unwrap_or(u32::MAX);
-    // No handle: the kernel chooses one, and finds the qdisc again as the root.
-    let flags = libc::NLM_F_CREATE | libc::NLM_F_REPLACE | libc::NLM_F_ACK;
-    let mut message = Message::new(libc::RTM_NEWQDISC, flags, &tcmsg(index, 0, TC_H_ROOT, 0));
-    message.attr_str(TCA_KIND, "netem");
-    // struct tc_netem_qopt: latency, limit, loss, gap, duplicate, jitter. Its attributes follow it directly.
-    let qopt = [ticks(latency), netem.limit_packets, 0, 0, 0, ticks(jitter)];
-    message.nest(TCA_OPTIONS, |m| {
-        m.raw(&qopt.iter().flat_map(|word| word.to_ne_bytes()).collect::<Vec<_>>());
-        m.attr(TCA_NETEM_LATENCY64, &latency.to_ne_bytes());
-        m.attr(TCA_NETEM_JITTER64, &jitter.to_ne_bytes());
-    });
-    Some(message)
-}
-
-#[cfg(test)]
-mod unit {
-    use super::super::parse::{u32_at, u64_at};
-    use super::*;
-
-    #[test]
-    fn netem_is_ticks_and_64_bit_nanoseconds() {
-        let latency = Duration::from_millis(50);
-        let netem = Netem { latency, jitter: Duration::from_micros(64), limit_packets: 1234 };
-        let mut message = netem_message(7, &netem).expect("fits");
-        let bytes = message.bytes(1);
-        assert_eq!(bytes.len(), 16 + 20 + 12 + 4 + 24 + 12 + 12);
-        assert_eq!(&bytes[36..48], b"\x0a\0\x01\0netem\0\0\0");
-        assert_eq!(&bytes[48..52], &[52, 0, 2, 0x80]);
-        let word = |at| u32_at(bytes, at).expect("word");
-        assert_eq!([52, 56, 60, 64, 68, 72].map(word), [781_250, 1234, 0, 0, 0, 1000]);
-        assert_eq!(&bytes[76..80], &[12, 0, 10, 0]);
-        assert_eq!(u64_at(bytes, 80), Some(50_000_000));
-        assert_eq!(&bytes[88..92], &[12, 0, 11, 0]);
-        assert_eq!(u64_at(bytes, 92), Some(64_000));
-        assert!(netem_message(7, &Netem { latency: Duration::MAX, ..netem }).is_none());
+    if let Some(table) = &netem.table {
+        let entries: Vec<u8> = table.entries().iter().flat_map(|entry| entry.to_ne_bytes()).collect();
+        message.attr(TCA_NETEM_DELAY_DIST, &entries);
     }
 }

@@ -9,6 +9,8 @@ use super::socket::NlSocket;
 #[derive(Debug)]
 pub struct Rtnl {
     pub(super) socket: NlSocket,
+    /// Where it was opened.
+    pub(super) ns: Netns,
 }
 
 impl Rtnl {
@@ -17,7 +19,7 @@ impl Rtnl {
     /// # Errors
     /// EPERM without CAP_SYS_ADMIN if `ns` isn't the caller's own.
     pub fn open(ns: &Netns) -> Result<Self> {
-        Ok(Self { socket: ns.run(|| NlSocket::open(libc::NETLINK_ROUTE))? })
+        Ok(Self { socket: ns.run(|| NlSocket::open(libc::NETLINK_ROUTE))?, ns: ns.clone() })
     }
 }
 

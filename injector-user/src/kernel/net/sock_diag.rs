@@ -8,6 +8,7 @@ use super::netns::Netns;
 use super::parse::{Reply, bytes_at, u32_at, u64_at};
 use super::socket::NlSocket;
 use super::wire::Message;
+use crate::spec::Protocol;
 
 /// linux/sock_diag.h
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
@@ -29,6 +30,15 @@ pub enum Proto {
     Tcp,
     /// UDP.
     Udp,
+}
+
+impl From<Proto> for Protocol {
+    fn from(proto: Proto) -> Self {
+        match proto {
+            Proto::Tcp => Self::Tcp,
+            Proto::Udp => Self::Udp,
+        }
+    }
 }
 
 /// A TCP socket in state LISTEN.

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Error, Result};
 
-use super::filter::Side;
 use super::inventory::{Leftover, LeftoverKind, backlog, inventory_of};
 use super::netns::Netns;
 use super::rtnl::Rtnl;
+use crate::plan::Side;
 
 /// How often a queue is looked at while it drains.
 const POLL: Duration = Duration::from_millis(5);

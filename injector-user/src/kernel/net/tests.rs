@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::testing::{fresh_netns, ip, joined, program};
 use super::*;
+use crate::plan::Side;
 
 const INSTANCE: &str = "0a1b2c3d";
 const OTHER: &str = "ffffffff";

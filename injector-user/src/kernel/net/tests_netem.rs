@@ -1,67 +1,11 @@
 //! Tests that need netem: they run in the guests, and skip themselves where the kernel lacks it.
 
 use std::net::UdpSocket;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::Result;
-
-use super::testing::{RIGHT, joined, program};
+use super::testing::{RIGHT, Shaped, bind, round_trip, shaped};
 use super::*;
-
-const INSTANCE: &str = "0a1b2c3d";
-
-/// A veth pair whose left end delays what it sends by `netem`, with a classifier that selects every packet.
-struct Delayed {
-    a: Netns,
-    b: Netns,
-    ifb: u32,
-    _program: OwnedFd,
-}
-
-fn delayed(test: &str, netem: &Netem) -> Option<Delayed> {
-    let (a, b) = joined(test)?;
-    let mut rtnl = Rtnl::open(&a).expect("open");
-    let ifb = rtnl.add_ifb(&device_name(INSTANCE, 0), &tag(INSTANCE, "delay")).expect("ifb");
-    match rtnl.set_netem(ifb, netem) {
-        Err(error) if errno_of(&error) == Some(libc::ENOENT) => {
-            println!("SKIP {test}: needs netem ({error:#})");
-            return None;
-        }
-        other => other.expect("netem"),
-    }
-    let left = rtnl.links().expect("links").into_iter().find(|link| link.name == "left").expect("left").index;
-    let program = program(-1).expect("program");
-    rtnl.ensure_clsact(left).expect("clsact");
-    let name = tag(INSTANCE, "delay");
-    let action = FilterAction::RedirectTo(ifb);
-    let filter = BpfFilter {
-        side: Side::Egress,
-        prio: 1,
-        handle: 1,
-        prog_fd: program.as_raw_fd(),
-        name: &name,
-        action,
-    };
-    rtnl.add_bpf_filter(left, &filter).expect("filter");
-    Some(Delayed { a, b, ifb, _program: program })
-}
-
-fn bind(ns: &Netns) -> UdpSocket {
-    let socket = ns.run(|| Ok(UdpSocket::bind("0.0.0.0:0")?)).expect("bind");
-    socket.set_read_timeout(Some(Duration::from_secs(2))).expect("timeout");
-    socket
-}
-
-/// Round trip of one datagram from `from` to `to`, both of this process, and back.
-fn round_trip(from: &UdpSocket, to: &UdpSocket) -> Result<Duration> {
-    let start = Instant::now();
-    from.send_to(b"x", (RIGHT, to.local_addr()?.port()))?;
-    let (_, peer) = to.recv_from(&mut [0; 8])?;
-    to.send_to(b"x", peer)?;
-    from.recv_from(&mut [0; 8])?;
-    Ok(start.elapsed())
-}
+use crate::plan::{Netem, Shape, Side};
 
 fn median(from: &UdpSocket, to: &UdpSocket) -> Duration {
     let mut all: Vec<_> = (0..15).map(|_| round_trip(from, to).expect("round trip")).collect();
@@ -71,8 +15,10 @@ fn median(from: &UdpSocket, to: &UdpSocket) -> Duration {
 
 #[test]
 fn a_redirect_into_netem_delays() {
-    let netem = Netem { latency: Duration::from_millis(50), jitter: Duration::ZERO, limit_packets: 1000 };
-    let Some(Delayed { a, b, ifb, _program }) = delayed("a_redirect_into_netem_delays", &netem) else {
+    let netem = Netem { latency: Duration::from_millis(50), limit_packets: 1000, ..Netem::default() };
+    let Some(Shaped { a, b, ifb, _program }) =
+        shaped("a_redirect_into_netem_delays", Side::Egress, &Shape::Netem(netem.clone()))
+    else {
         return;
     };
     let (from, to) = (bind(&a), bind(&b));
@@ -86,7 +32,7 @@ fn a_redirect_into_netem_delays() {
         Some(0)
     );
     let longer = Netem { latency: Duration::from_millis(80), jitter: Duration::from_millis(1), ..netem };
-    rtnl.set_netem(ifb, &longer).expect("change");
+    rtnl.set_shape(ifb, &Shape::Netem(longer)).expect("change");
     let changed = median(&from, &to);
     let shown = a.run(|| Ok(std::process::Command::new("tc").args(["qdisc", "show"]).output()?)).expect("tc");
     let shown = String::from_utf8_lossy(&shown.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
@@ -107,8 +53,10 @@ fn a_redirect_into_netem_delays() {
 #[test]
 fn a_sweep_under_traffic_loses_nothing() {
     const COUNT: u32 = 400;
-    let netem = Netem { latency: Duration::from_millis(200), jitter: Duration::ZERO, limit_packets: 1000 };
-    let Some(Delayed { a, b, ifb, _program }) = delayed("a_sweep_under_traffic_loses_nothing", &netem) else {
+    let netem = Netem { latency: Duration::from_millis(200), limit_packets: 1000, ..Netem::default() };
+    let Some(Shaped { a, b, ifb, _program }) =
+        shaped("a_sweep_under_traffic_loses_nothing", Side::Egress, &Shape::Netem(netem.clone()))
+    else {
         return;
     };
     let (from, to) = (bind(&a), bind(&b));
@@ -143,9 +91,12 @@ fn a_sweep_under_traffic_loses_nothing() {
 
 #[test]
 fn a_sweep_without_patience_counts_what_it_loses() {
-    let netem = Netem { latency: Duration::from_secs(5), jitter: Duration::ZERO, limit_packets: 30 };
+    let netem = Netem { latency: Duration::from_secs(5), limit_packets: 30, ..Netem::default() };
     let test = "a_sweep_without_patience_counts_what_it_loses";
-    let Some(Delayed { a, b: _b, ifb, _program }) = delayed(test, &netem) else { return };
+    let Some(Shaped { a, b: _b, ifb, _program }) = shaped(test, Side::Egress, &Shape::Netem(netem.clone()))
+    else {
+        return;
+    };
     testing::ip(&a, "neigh replace 10.99.0.2 lladdr 02:00:00:00:00:01 dev left").expect("no ARP");
     let from = bind(&a);
     for _ in 0..50 {

@@ -32,7 +32,7 @@ impl Message {
 
     /// Appends an attribute.
     pub fn attr(&mut self, kind: u16, data: &[u8]) {
-        // An attribute's length is 16 bits; the longest written here is a 256-byte name.
+        // An attribute's length is 16 bits; the longest written here is a netem table of 32 KiB.
         self.buf.extend_from_slice(&((data.len() + 4) as u16).to_ne_bytes());
         self.buf.extend_from_slice(&kind.to_ne_bytes());
         self.raw(data);

@@ -1,5 +1,6 @@
 //! The verdict: may this fault be armed on these targets, and on which of their cgroups.
 
+mod delay;
 mod forbidden;
 mod ledger;
 mod pace;
@@ -64,13 +65,14 @@ pub fn check(
     let size = Size {
         ttl: spec.ttl.unwrap_or(DEFAULT_TTL.min(limits.max_ttl)),
         percent: spec.fault.percent(),
-        delay: spec.fault.longest_delay(),
+        takes_all: spec.fault.takes_all(),
+        delay: spec.longest_delay(),
         targets: targets.len() as u64,
         cgroups: cgroups.len() as u64,
         processes: size::processes(targets, &cgroups),
     };
     let mut ledger = Ledger::default();
-    size.check(limits, node, &mut ledger)?;
+    size.check(spec, limits, node, &mut ledger)?;
     let budget = budget::of_fault(spec, &limits.budget, &mut ledger)?;
     require::check(spec, &limits.require, &mut ledger)?;
     pace::check(limits, node, &mut ledger)?;

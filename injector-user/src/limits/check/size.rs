@@ -3,7 +3,7 @@
 use super::Ledger;
 use crate::error::Error;
 use crate::limits::{Limits, NodeFacts};
-use crate::spec::{Percent, Span};
+use crate::spec::{FaultSpec, Percent, Span};
 use crate::target::{Cgroup, Target};
 use std::collections::BTreeSet;
 
@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 pub(in crate::limits) struct Size {
     pub(in crate::limits) ttl: Span,
     pub(in crate::limits) percent: Option<Percent>,
+    /// It has no smaller share.
+    pub(in crate::limits) takes_all: bool,
     pub(in crate::limits) delay: Option<Span>,
     pub(in crate::limits) targets: u64,
     pub(in crate::limits) cgroups: u64,
@@ -27,16 +29,25 @@ pub(super) fn processes(targets: &[Target], cgroups: &[Cgroup]) -> u64 {
 }
 
 impl Size {
-    pub(super) fn check(&self, limits: &Limits, node: &NodeFacts, ledger: &mut Ledger) -> Result<(), Error> {
+    pub(super) fn check(
+        &self,
+        spec: &FaultSpec,
+        limits: &Limits,
+        node: &NodeFacts,
+        ledger: &mut Ledger,
+    ) -> Result<(), Error> {
         let ask = |allowed: &dyn std::fmt::Display| format!("ask for {allowed} or less");
         ledger.at_most("max_ttl", "a fault of", self.ttl, limits.max_ttl, || ask(&limits.max_ttl))?;
         if let Some(percent) = self.percent {
             let most = limits.max_percent;
-            ledger.at_most("max_percent", "a share of", percent, most, || ask(&most))?;
+            let hint = || match self.takes_all {
+                true => "it takes all that matches: this node's max_percent would have to be 100".to_owned(),
+                false => ask(&most),
+            };
+            ledger.at_most("max_percent", "a share of", percent, most, hint)?;
         }
         if let Some(delay) = self.delay {
-            let most = limits.max_delay;
-            ledger.at_most("max_delay", "a delay (with its jitter) of", delay, most, || ask(&most))?;
+            super::delay::check(spec, delay, limits.max_delay, ledger)?;
         }
         let smaller = || "name fewer targets, or smaller ones".to_owned();
         for (limit, what, asked, allowed) in [

@@ -3,6 +3,7 @@
 mod file;
 mod filled;
 mod host;
+mod packets;
 mod property;
 mod protection;
 mod schema;
@@ -39,6 +40,7 @@ fn verdict(host: &TestHost, limits: &Limits, armed: usize, json: &str) -> Result
 fn judged(host: &TestHost, limits: &Limits, node: &NodeFacts, json: &str) -> Result<Allowed, Error> {
     let spec = FaultSpec::from_json(json.as_bytes())?;
     let protection = Protection::gather(&host.host, DAEMON, &limits.protect)?;
-    let targets: Result<Vec<_>, _> = spec.targets.iter().map(|target| resolve(&host.host, target)).collect();
-    check(&spec, &targets?, limits, &protection, node)
+    let found: Result<Vec<_>, _> = spec.targets.iter().map(|target| resolve(&host.host, target)).collect();
+    let targets: Vec<_> = found?.into_iter().flatten().collect();
+    check(&spec, &targets, limits, &protection, node)
 }

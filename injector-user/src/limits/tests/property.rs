@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::limits::{Budget, Budgets, Freeze, HostFacts, HostLimits, Requirement, Soft, When, Window};
-use crate::spec::{Direction, FaultKind, Percent, Span, TargetSpec};
+use crate::spec::{Direction, Distribution, Draw, FaultKind, Match, Percent, Span, TargetSpec};
 use crate::target::{Cgroup, Process, Target};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -113,11 +113,22 @@ fn limits() -> impl Strategy<Value = Limits> {
 /// A request for so many targets, each with so many cgroups and twice as many processes.
 fn request() -> impl Strategy<Value = (FaultSpec, Vec<Target>)> {
     let kind = prop_oneof![
-        percent(0..=100).prop_map(|percent| FaultKind::Drop { percent, direction: Direction::Egress }),
+        percent(0..=100).prop_map(|percent| FaultKind::Drop {
+            draw: Draw::Chance(percent),
+            direction: Direction::Egress,
+            local_error: false,
+        }),
         (1..15u64, proptest::option::of(0..5u64)).prop_map(|(by, jitter)| FaultKind::Delay {
             by: Span::from_secs(by),
             jitter: jitter.map(|jitter| Span::from_secs(jitter.min(by))),
+            correlation: None,
+            distribution: Distribution::Uniform,
+            in_order: false,
+            rate: None,
+            draw: None,
+            direction: Direction::Egress,
         }),
+        Just(FaultKind::Partition { direction: Direction::Both }),
         percent(0..=100).prop_map(|percent| FaultKind::Fail {
             syscall: "open".parse().unwrap(),
             errno: "EIO".parse().unwrap(),
@@ -140,7 +151,7 @@ fn request() -> impl Strategy<Value = (FaultSpec, Vec<Target>)> {
                 name: None,
                 targets: targets.iter().map(|target| target.spec.clone()).collect(),
                 fault,
-                peer: None,
+                matching: Match::default(),
                 ttl,
                 budget,
                 ramp: None,
@@ -216,8 +227,12 @@ fn exceeded(spec: &FaultSpec, targets: &[Target], limits: &Limits, node: &NodeFa
     let ttl = spec.ttl.map_or(30_000_000.min(limits.max_ttl.as_micros()), Span::as_micros);
     hold("max_ttl", ttl <= limits.max_ttl.as_micros());
     let (units, delay) = match &spec.fault {
-        FaultKind::Drop { percent, .. } | FaultKind::Fail { percent, .. } => (percent.units(), 0),
-        FaultKind::Delay { by, jitter } => (0, by.as_micros() + jitter.map_or(0, Span::as_micros)),
+        FaultKind::Drop { draw: Draw::Chance(percent), .. } | FaultKind::Fail { percent, .. } => {
+            (percent.units(), 0)
+        }
+        FaultKind::Delay { by, jitter, .. } => (0, by.as_micros() + jitter.map_or(0, Span::as_micros)),
+        // The only other one that is made here loses all.
+        _ => (1_000_000, 0),
     };
     hold("max_percent", units <= limits.max_percent.units());
     hold("max_delay", delay <= limits.max_delay.as_micros());

@@ -68,7 +68,7 @@ fn sessions_the_daemon_pid_1_and_the_root_are_refused() {
 fn the_root_is_refused_here_too() {
     let host = host();
     let spec = FaultSpec::from_json(drop("cgroup:/", "").as_bytes()).unwrap();
-    let mut target = resolve(&host.host, &"unit:nginx".parse().unwrap()).unwrap();
+    let mut target = resolve(&host.host, &"unit:nginx".parse().unwrap()).unwrap().remove(0);
     (target.spec, target.path) = (spec.targets[0].clone(), "/".into());
     let protection = Protection::gather(&host.host, DAEMON, &[]).unwrap();
     let quiet = NodeFacts::quiet();

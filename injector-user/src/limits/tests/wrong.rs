@@ -37,6 +37,11 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("budget:\n  node:\n    bytes: 1MB\n", "", "line 3, column 12"),
     // protect
     ("protect:\n  - address:10.0.0.1/8\n", "`10.0.0.1/8` has host bits set", "line 2, column 5"),
+    (
+        "protect: [cgroup:/a/*]\n",
+        "the pattern `/a/*` can't be protected (write each cgroup",
+        "line 1, column 11",
+    ),
     ("protect: [sshd]\n", "`sshd` can't be protected (write cgroup:/PATH, unit:NAME", "line 1, column 11"),
     ("protect: ['port:0']\n", "`0` is not a port", "line 1, column 11"),
     ("protect: ['pid:0']\n", "`0` is not a pid", "line 1, column 11"),

@@ -64,6 +64,13 @@ pub enum Action {
     Shutdown,
 }
 
+impl Action {
+    /// That of a fault that begins, as a shadow or not.
+    pub fn begins(shadow: bool) -> Self {
+        if shadow { Self::Shadow } else { Self::Arm }
+    }
+}
+
 /// What became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -34,6 +34,15 @@ pub enum Entry {
         /// RFC 3339.
         at: String,
     },
+    /// A fault is about to be attached to what came after it was armed.
+    More {
+        /// Its id.
+        id: String,
+        /// What will be attached.
+        steps: Vec<Step>,
+        /// RFC 3339.
+        at: String,
+    },
     /// clsact qdiscs that we made, to be removed when nobody else uses them.
     Clsact {
         /// (inode of the namespace, interface)

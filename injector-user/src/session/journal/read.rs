@@ -86,6 +86,8 @@ pub fn unfinished(entries: &[Entry], now: &str) -> Left {
         match entry {
             Entry::Begin { id, .. } => left.faults.push(id.clone()),
             Entry::End { id, .. } => left.faults.retain(|begun| begun != id),
+            // It has begun before.
+            Entry::More { .. } => {}
             Entry::Clsact { made } => left.clsact.extend(made),
             Entry::Daemon { boot, .. } => left.another_boot = boot != now,
         }

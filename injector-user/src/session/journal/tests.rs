@@ -13,7 +13,7 @@ use super::{
 use crate::plan::Step;
 
 fn begin(id: &str) -> Entry {
-    let step = Step::DropEgress { netns: 1, index: 2, link: "eth0".into() };
+    let step = Step::Egress { netns: 1, index: 2, link: "eth0".into() };
     Entry::Begin { id: id.into(), steps: vec![step], at: "t".into() }
 }
 

@@ -149,3 +149,44 @@ fn a_request_for_a_shadow_ends_with_it() {
     assert!(arm(&mut bench, &id).unwrap_err().message.contains("is no shadow"));
     assert!(bench.engine.pending.docs().is_empty() && bench.is_untouched());
 }
+
+/// What `pid:`, a pattern or a container's name means may change between the question and the answer.
+#[test]
+fn an_approval_is_for_the_targets_that_were_seen() {
+    let mut bench = node();
+    bench.host.cgroup("/db");
+    bench.host.process(700, "app", "/app");
+    let id = ask(&mut bench, &DROP.replace("cgroup:/app", "pid:700"));
+    assert_eq!(bench.ask(&root(), Command::Status).unwrap().pending[0].targets, ["/app"]);
+    let approved = bench.ask(&person(1001), |reply| Command::Approve(id.clone(), reply)).unwrap();
+    assert_eq!(approved.targets, ["/app"]);
+    std::fs::write(bench.host.host.cgroup.join("app/cgroup.procs"), "").unwrap();
+    std::fs::write(bench.host.host.cgroup.join("db/cgroup.procs"), "700\n").unwrap();
+    std::fs::write(bench.host.host.proc.join("700/cgroup"), "0::/db\n").unwrap();
+    let error = arm(&mut bench, &id).unwrap_err();
+    assert_eq!(error.kind, Kind::Refused);
+    assert!(error.message.contains("/app") && error.message.contains("/db"), "{error}");
+    assert!(error.hint.unwrap().contains("ask again"));
+    assert!(bench.is_untouched());
+    assert!(
+        bench.engine.pending.docs().is_empty(),
+        "it is asked for anew, under the same name if it has one"
+    );
+}
+
+#[test]
+fn a_pattern_that_matches_more_needs_another_approval() {
+    let mut bench = node();
+    bench.host.cgroup("/app-1");
+    bench.host.process(111, "app", "/app-1");
+    let pattern = DROP.replace("cgroup:/app", "cgroup:/app-*");
+    let id = ask(&mut bench, &pattern);
+    approve(&mut bench, &id, &person(1001)).unwrap();
+    bench.host.cgroup("/app-2");
+    bench.host.process(112, "app", "/app-2");
+    assert!(arm(&mut bench, &id).unwrap_err().hint.unwrap().contains("ask again"));
+    assert!(bench.is_untouched());
+    let id = ask(&mut bench, &pattern);
+    approve(&mut bench, &id, &person(1001)).unwrap();
+    assert_eq!(arm(&mut bench, &id).unwrap().state, State::Armed);
+}

@@ -9,11 +9,11 @@ use std::{
 use tokio::sync::oneshot;
 
 use crate::{
-    api::types::{EndKind, FaultDoc, LimitsDoc},
+    api::types::{EndKind, FaultDoc, LimitsDoc, PlanDoc},
     error::Error,
     kernel::fake::Fake,
     limits::Identity,
-    session::{Audit, Command, Engine, Journal, Reply, Request, Settings, Who},
+    session::{Audit, Command, Engine, Journal, Reply, Request, Settings, Who, names::Found},
     spec::FaultSpec,
     target::testhost::TestHost,
 };
@@ -27,6 +27,8 @@ pub struct Bench {
     pub fake: Fake,
     pub host: TestHost,
     pub dir: tempfile::TempDir,
+    /// What was found for the requests that come.
+    pub names: Found,
 }
 
 /// A node on which faults may act, with the built-in limits.
@@ -54,7 +56,7 @@ pub fn with_limits(limits: &str) -> Bench {
     let journal = Journal::start(dir.path(), "00000001").unwrap();
     let engine = Engine::new(Box::new(fake.clone()), host.host.clone(), settings, journal, audit).unwrap();
     fake.with(|state| state.calls.clear());
-    Bench { engine, fake, host, dir }
+    Bench { engine, fake, host, dir, names: Found::new() }
 }
 
 /// A service: root without a login.
@@ -77,7 +79,13 @@ impl Bench {
     }
 
     pub fn start_by(&mut self, json: &str, who: &Who) -> Result<FaultDoc, Error> {
-        self.engine.start(&spec(json), who)
+        let names = self.names.clone();
+        self.engine.start(&spec(json), &names, who)
+    }
+
+    pub fn plan(&mut self, json: &str) -> Result<PlanDoc, Error> {
+        let names = self.names.clone();
+        self.engine.plan_doc(&spec(json), &names)
     }
 
     /// As the API does it: the roles are asked, and an answer that waits is waited for.

@@ -16,7 +16,7 @@ fn what_somebody_took_away_ends_the_fault_within_a_second() {
         bench.engine.judge_second();
         let (kind, reason) = bench.end().unwrap();
         assert_eq!(kind, EndKind::Drift);
-        assert!(reason.contains("DropEgress"), "{reason}");
+        assert!(reason.contains("Egress"), "{reason}");
         assert!(bench.is_untouched());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::bench::{Bench, DELAY, DROP, SHADOW, bench, root, spec};
+use super::bench::{Bench, DELAY, DROP, SHADOW, bench, root};
 use crate::{api::types::EndKind, error::Kind, session::Command};
 
 fn second(bench: &mut Bench) {
@@ -34,7 +34,7 @@ fn without_cgroupfs_faults_end_and_requests_are_a_clear_error() {
     let error = bench.start(DROP).unwrap_err();
     assert_eq!(error.kind, Kind::Failed);
     assert!(error.message.contains("cgroup"), "{error}");
-    assert!(bench.engine.plan_doc(&spec(DROP)).is_err());
+    assert!(bench.plan(DROP).is_err());
     bench.ask(&root(), Command::Status).unwrap();
     bench.ask(&root(), |reply| Command::Flows(vec![], reply)).unwrap();
     bench.ask(&root(), |reply| Command::Halt("test".into(), reply)).unwrap();

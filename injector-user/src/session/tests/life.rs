@@ -24,8 +24,8 @@ fn the_rule_is_written_after_all_is_attached_and_undone_in_reverse() {
             .position(|call| call.starts_with(what))
             .unwrap_or_else(|| panic!("no {what} in {calls:?}"))
     };
-    assert!(at("apply DelayDevice") < at("apply DelayFilter"));
-    assert!(at("apply DelayFilter") < at("lease"), "attaching can take longer than a lease");
+    assert!(at("apply Device") < at("apply Redirect"));
+    assert!(at("apply Redirect") < at("lease"), "attaching can take longer than a lease");
     assert!(at("lease") < at("deadline 0 30s"));
     assert!(at("deadline 0 30s") < at("set_rule 0"));
     bench.fake.with(|state| state.calls.clear());
@@ -33,12 +33,12 @@ fn the_rule_is_written_after_all_is_attached_and_undone_in_reverse() {
     let calls = bench.calls();
     let at = |what: &str| calls.iter().position(|call| call.starts_with(what)).unwrap();
     assert!(at("deadline 0 0ns") < at("free_rule 0"));
-    assert!(at("free_rule 0") < at("undo DelayFilter"));
-    assert!(!calls.iter().any(|call| call.starts_with("undo DelayDevice")), "the device drains first");
+    assert!(at("free_rule 0") < at("undo Redirect"));
+    assert!(!calls.iter().any(|call| call.starts_with("undo Device")), "the device drains first");
     bench.engine.drain();
     std::thread::sleep(Duration::from_millis(150));
     bench.engine.drain();
-    assert!(bench.calls().iter().any(|call| call.starts_with("undo DelayDevice")));
+    assert!(bench.calls().iter().any(|call| call.starts_with("undo Device")));
     assert_eq!(bench.engine.ended[0].state, State::Ended);
     assert!(bench.engine.ended[0].clean.as_ref().unwrap().left.is_empty());
 }
@@ -49,7 +49,7 @@ fn a_step_that_fails_leaves_nothing_behind() {
     bench.fake.with(|state| state.fail_at = Some(1));
     let error = bench.start(DROP).unwrap_err();
     assert_eq!(error.kind, Kind::Failed);
-    assert!(bench.calls().iter().any(|call| call.starts_with("undo DropEgress")));
+    assert!(bench.calls().iter().any(|call| call.starts_with("undo Egress")));
     assert!(bench.fake.with(|state| state.rules.is_empty()));
     assert!(bench.engine.faults.is_empty());
 }
@@ -70,7 +70,7 @@ fn a_halt_ends_everything_and_refuses_until_it_is_lifted() {
     bench.start(DROP).unwrap();
     let (sender, commands) = mpsc::channel();
     let handle = Handle::new(sender);
-    let Bench { engine, fake, host: _host, dir: _dir } = bench;
+    let Bench { engine, fake, host: _host, dir: _dir, names: _ } = bench;
     let thread = std::thread::spawn(move || engine.run(&commands));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {

@@ -1,19 +1,27 @@
 //! The engine's logic against a kernel that only remembers.
 
 mod abort;
+mod achieved;
 mod approval;
 mod arm;
 mod bench;
+mod beside;
 mod budget;
 mod clock;
+mod devices;
 mod disk;
 mod drift;
+mod flows;
+mod follow;
 mod gone;
 mod life;
 mod mode;
+mod names;
+mod nothing;
 mod ramp;
 mod record;
 mod recovery;
 mod reload;
+mod rewritten;
 mod roles;
 mod slots;

@@ -1,6 +1,6 @@
 //! What the node's mode lets begin.
 
-use super::bench::{DROP, SHADOW, spec, with_limits};
+use super::bench::{DROP, SHADOW, with_limits};
 use crate::{api::types::EndKind, error::Kind};
 
 #[test]
@@ -8,7 +8,7 @@ fn the_mode_decides_what_may_begin_and_a_plan_is_made_in_each() {
     for (mode, real, shadow) in [("observe", false, false), ("shadow", false, true), ("armed", true, true)] {
         let mut bench = with_limits(&format!("mode: {mode}\n"));
         for (json, may) in [(DROP, real), (SHADOW, shadow)] {
-            let plan = bench.engine.plan_doc(&spec(json)).unwrap();
+            let plan = bench.plan(json).unwrap();
             assert!(!plan.steps.is_empty());
             assert_eq!(plan.blocked.is_none(), may, "{mode}: {:?}", plan.blocked);
             assert!(plan.blocked.is_none_or(|why| why.contains(mode)));
@@ -33,6 +33,6 @@ fn the_mode_decides_what_may_begin_and_a_plan_is_made_in_each() {
 fn a_halted_node_plans_and_says_that_it_is_blocked() {
     let mut bench = super::bench::bench();
     bench.engine.halt("pager", &super::bench::root()).unwrap();
-    let plan = bench.engine.plan_doc(&spec(DROP)).unwrap();
+    let plan = bench.plan(DROP).unwrap();
     assert!(plan.blocked.unwrap().contains("HALTED"));
 }

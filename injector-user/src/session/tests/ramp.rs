@@ -7,7 +7,7 @@ use crate::{session::Command, spec::Percent};
 const RAMP: &str = r#"{"kind":"drop","ramp":"1%..20%/2s","targets":["cgroup:/app"],"for":"1m"}"#;
 
 fn threshold(bench: &Bench) -> u64 {
-    bench.fake.with(|state| state.rules[&0].threshold)
+    bench.fake.with(|state| state.rules[&0].draw.threshold)
 }
 
 fn percent(percent: u8) -> u64 {

@@ -116,3 +116,24 @@ fn a_budget_of_the_node_that_cannot_be_set_ends_all() {
     assert_eq!(kind, EndKind::Aborted);
     assert!(reason.contains("budgets cannot be set"), "{reason}");
 }
+
+/// A process moves on, a pattern matches more: what a fault is attached to stays, and is what the limits judge.
+#[test]
+fn names_that_mean_something_else_by_now_end_nothing() {
+    let mut bench = bench();
+    let by = |target: &str| format!(r#"{{"kind":"drop","percent":5,"targets":["{target}"],"for":"30s"}}"#);
+    bench.host.process(101, "app", "/apps/one");
+    bench.host.cgroup("/apps/two");
+    let moved = bench.start(&by("pid:100")).unwrap().id;
+    let many = bench.start(&by("cgroup:/apps/*")).unwrap().id;
+    std::fs::write(bench.host.host.proc.join("100/cgroup"), "0::/init.scope\n").unwrap();
+    bench.host.process(102, "sshd", "/apps/three");
+    std::fs::remove_dir_all(bench.host.host.cgroup.join("apps/two")).unwrap();
+    bench.reload("mode: armed\n").unwrap();
+    for id in [&moved, &many] {
+        assert_eq!(bench.engine.find(id).unwrap().state, State::Armed, "{id}");
+    }
+    bench.reload("mode: armed\nprotect: [cgroup:/app]\n").unwrap();
+    assert_ne!(bench.engine.find(&moved).unwrap().state, State::Armed);
+    assert_eq!(bench.engine.find(&many).unwrap().state, State::Armed);
+}

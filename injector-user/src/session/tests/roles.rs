@@ -4,7 +4,7 @@ use super::bench::{Bench, DROP, SHADOW, root, spec, with_limits};
 use crate::{
     error::Error,
     limits::Identity,
-    session::{Command, Who},
+    session::{Command, Who, names::Found},
 };
 
 const LIMITS: &str = "mode: armed\nroles:\n  observe: [\"user:60001\"]\n  plan: [\"user:60002\"]\n  \
@@ -24,9 +24,9 @@ fn all(bench: &mut Bench, who: &Who) -> Vec<(&'static str, Option<Error>)> {
         ("doctor", bench.ask(who, Command::Doctor).err()),
         ("limits", bench.ask(who, Command::Limits).err()),
         ("certificate", bench.ask(who, Command::Certificate).err()),
-        ("plan", bench.ask(who, |reply| Command::Plan(spec(DROP), reply)).err()),
-        ("shadow", bench.ask(who, |reply| Command::Start(spec(SHADOW), reply)).err()),
-        ("start", bench.ask(who, |reply| Command::Start(spec(DROP), reply)).err()),
+        ("plan", bench.ask(who, |reply| Command::Plan(spec(DROP), Found::new(), reply)).err()),
+        ("shadow", bench.ask(who, |reply| Command::Start(spec(SHADOW), Found::new(), reply)).err()),
+        ("start", bench.ask(who, |reply| Command::Start(spec(DROP), Found::new(), reply)).err()),
         ("arm", bench.ask(who, |reply| Command::Arm(id(), reply)).err()),
         ("approve", bench.ask(who, |reply| Command::Approve(id(), reply)).err()),
         ("stop", bench.ask(who, |reply| Command::Stop(id(), reply)).err()),

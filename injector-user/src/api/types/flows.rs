@@ -1,0 +1,138 @@
+//! What is observed of flows.
+
+use serde::{Deserialize, Serialize};
+
+/// What observation lost: every field is a count since the daemon started.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub struct LostDoc {
+    /// Flows beyond the bound.
+    pub flows_refused: u64,
+    /// Flows for which the kernel had no memory.
+    pub flows_no_memory: u64,
+    /// Ended flows that found no place.
+    pub dependencies_full: u64,
+    /// Samples that came out negative.
+    pub bad_samples: u64,
+    /// Packets of cgroups that found no place in the table of cgroups.
+    pub cgroups_full: u64,
+    /// Packets without an owner.
+    pub unattributed: u64,
+    /// Packets of targets that could not be parsed.
+    pub unparsed: u64,
+}
+
+/// One flow.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+pub struct FlowDoc {
+    /// Path of the cgroup, or its id if it is gone.
+    pub cgroup: String,
+    /// `tcp` or `udp`.
+    pub protocol: String,
+    /// `address:port`.
+    pub local: String,
+    /// `address:port`, `*` for an unconnected socket.
+    pub remote: String,
+    /// Segments.
+    pub tx_segments: u64,
+    /// Bytes from the IP header on.
+    pub tx_bytes: u64,
+    /// Segments.
+    pub rx_segments: u64,
+    /// Bytes.
+    pub rx_bytes: u64,
+    /// Retransmitted skbs.
+    pub retransmits: u64,
+    /// Segments that we lost.
+    pub injected_drops: u64,
+    /// Segments that we delayed.
+    pub injected_delays: u64,
+    /// RTT samples.
+    pub rtt_samples: u64,
+    /// Microseconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rtt_p50_us: Option<u64>,
+    /// Microseconds; needs 20 samples.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rtt_p90_us: Option<u64>,
+    /// Microseconds; needs 200 samples.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rtt_p99_us: Option<u64>,
+    /// Send buffer in use, bytes.
+    pub sndbuf_used: u64,
+    /// Its limit, bytes.
+    pub sndbuf_limit: u64,
+    /// The fullest it was, percent.
+    pub sndbuf_peak_percent: f64,
+}
+
+/// Sums of flows to one service.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+pub struct DependencyDoc {
+    /// Path of the cgroup, or its id if it is gone.
+    pub cgroup: String,
+    /// `out` (the service is remote) or `in` (it is this one).
+    pub side: String,
+    /// `address:port`, `*:port` for clients of a local service.
+    pub service: String,
+    /// `tcp` or `udp`.
+    pub protocol: String,
+    /// Flows that are open.
+    pub open: u64,
+    /// Flows that ended.
+    pub ended: u64,
+    /// Sums, as in [`FlowDoc`], over open and ended ones.
+    pub tx_segments: u64,
+    /// See above.
+    pub tx_bytes: u64,
+    /// See above.
+    pub rx_segments: u64,
+    /// See above.
+    pub rx_bytes: u64,
+    /// See above.
+    pub retransmits: u64,
+    /// See above.
+    pub injected_drops: u64,
+    /// See above.
+    pub injected_delays: u64,
+    /// RTT over all of them.
+    pub rtt_samples: u64,
+    /// Microseconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rtt_p50_us: Option<u64>,
+    /// Microseconds; needs 20 samples.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rtt_p90_us: Option<u64>,
+    /// Microseconds; needs 200 samples.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rtt_p99_us: Option<u64>,
+}
+
+/// A listening socket of a watched cgroup.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct ListenerDoc {
+    /// Path of the cgroup, or its id.
+    pub cgroup: String,
+    /// `address:port`.
+    pub local: String,
+    /// Connections that wait to be accepted.
+    pub accept_queue: u64,
+    /// How many may.
+    pub accept_limit: u64,
+}
+
+/// `injector.flows/1`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct FlowsDoc {
+    /// RFC 3339.
+    pub at: String,
+    /// cgroups that are watched.
+    pub watched: Vec<String>,
+    /// Open flows.
+    pub flows: Vec<FlowDoc>,
+    /// Sums over open and ended flows.
+    pub dependencies: Vec<DependencyDoc>,
+    /// Listeners.
+    pub listeners: Vec<ListenerDoc>,
+    /// What is missing here.
+    pub lost: LostDoc,
+}

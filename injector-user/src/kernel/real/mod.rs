@@ -1,0 +1,415 @@
+//! The real kernel.
+
+mod look;
+mod rules;
+mod spared;
+mod steps;
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use anyhow::{Context as _, Result, bail};
+use aya::{
+    maps::MapError,
+    programs::{CgroupSkbAttachType, kprobe::KProbeLink, lsm::LsmLink, tc::SchedClassifierLink},
+};
+use injector_ebpf::{
+    flow::{Aggregate, End},
+    gate::{BEAT_DEADLINE, BEAT_RENEW, BEAT_START},
+    names,
+    rule::{CgroupEntry, Delays, RULE_SHADOW, Rule, RuleStats},
+};
+
+use super::{
+    Held, Kernel,
+    attach::Shared,
+    cgroups::{CgroupLinks, Wanted},
+    cost::Cost,
+    drift,
+    iter::FlowReader,
+    meters,
+    net::{Netns, Rewritten, Rtnl, SockInfo},
+    object::Object,
+};
+use crate::{
+    limits::{Budget, Protection},
+    observe::Snapshot,
+    plan::{self, Addresses, Capabilities, Side, Site, Step},
+};
+use rules::Rules;
+use spared::Spared;
+use steps::WORKERS;
+
+pub(super) use steps::device_name;
+
+/// Most flows that are observed one by one; the rest is counted as refused. 4,096 x 1 KiB of kernel memory.
+pub const MOST_FLOWS: u64 = 4096;
+
+/// Namespaces that are held open, whether or not anybody is in them: so many do no harm.
+const FEW_NETNS: usize = 32;
+
+/// Filters and priorities: ours come late, after everything of the host's own.
+pub(super) const MAIN_PRIO: u16 = 49_000;
+pub(super) const DEVICE_PRIO: u16 = 49_001;
+
+/// How a main program hangs on an interface.
+#[derive(Debug)]
+enum HookLink {
+    /// Goes with its descriptor.
+    Tcx(#[expect(dead_code, reason = "held for its descriptor")] SchedClassifierLink),
+    /// A filter on clsact.
+    Clsact,
+}
+
+#[derive(Debug)]
+enum OpenLinks {
+    Lsm(#[expect(dead_code, reason = "held for its descriptor")] LsmLink),
+    Kprobe(#[expect(dead_code, reason = "held for its descriptor")] Vec<KProbeLink>),
+}
+
+/// Loads nothing that can do harm before a step asks for it.
+pub struct Real {
+    object: Object,
+    instance: String,
+    capabilities: Capabilities,
+    cgroup_root: PathBuf,
+    netns: BTreeMap<u64, Netns>,
+    /// With more namespaces, those that nobody is in are let go.
+    most_netns: usize,
+    spared: Spared,
+    hooks: Shared<(u64, u32, Side), HookLink>,
+    open: Shared<u8, OpenLinks>,
+    lose_in: Wanted,
+    lose_out: Wanted,
+    rules: Rules,
+    observe_tx: CgroupLinks,
+    observe_rx: CgroupLinks,
+    reader: Option<FlowReader>,
+    cost: Cost,
+    /// (namespace, interface) whose clsact qdisc we made.
+    clsact: Vec<(u64, u32)>,
+}
+
+impl Real {
+    /// Creates the maps, halted; starts observing the control group.
+    ///
+    /// # Errors
+    /// The kernel refuses the maps or the observing programs.
+    pub fn new(instance: u32, capabilities: Capabilities, cgroup_root: PathBuf) -> Result<Self> {
+        let mut object = Object::load(instance)?;
+        for name in [names::TCP_PROBE, names::TCP_RETRANSMIT, names::TCP_STATE] {
+            object.load_program(name)?;
+            let program: &mut aya::programs::BtfTracePoint = object.program(name)?.0.try_into()?;
+            program.attach().with_context(|| format!("attaching {name}"))?;
+        }
+        object.array::<u64>(names::FLOW_LIMIT)?.set(0, MOST_FLOWS, 0)?;
+        Ok(Self {
+            object,
+            instance: format!("{instance:08x}"),
+            capabilities,
+            cgroup_root,
+            netns: BTreeMap::new(),
+            most_netns: FEW_NETNS,
+            spared: Spared::default(),
+            hooks: Shared::default(),
+            open: Shared::default(),
+            lose_in: Wanted::new(names::INGRESS_DROP, CgroupSkbAttachType::Ingress),
+            lose_out: Wanted::new(names::EGRESS_DROP, CgroupSkbAttachType::Egress),
+            rules: Rules::default(),
+            observe_tx: CgroupLinks::new(names::OBSERVE_TX, CgroupSkbAttachType::Egress),
+            observe_rx: CgroupLinks::new(names::OBSERVE_RX, CgroupSkbAttachType::Ingress),
+            reader: None,
+            cost: Cost::default(),
+            clsact: Vec::new(),
+        })
+    }
+}
+
+/// Waits until every program that was running has ended: afterwards no counter of a freed rule moves.
+/// `MEMBARRIER_CMD_GLOBAL` is `synchronize_rcu` (kernel/sched/membarrier.c); programs run under RCU.
+fn settle() -> Result<()> {
+    const MEMBARRIER_CMD_GLOBAL: libc::c_long = 1;
+    // SAFETY: no pointers are passed.
+    let ret = unsafe { libc::syscall(libc::SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) };
+    if ret == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()).context("membarrier") }
+}
+
+impl Kernel for Real {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn prepare(&mut self, harm: bool) -> Result<()> {
+        let mains = [names::EGRESS, names::INGRESS, names::INGRESS_DROP, names::EGRESS_DROP];
+        if harm {
+            if self.capabilities.drop.is_err() {
+                return Ok(());
+            }
+            return mains.iter().try_for_each(|name| self.object.load_program(name));
+        }
+        let workers = WORKERS.map(|(_, name)| name);
+        for index in
+            WORKERS.map(|(index, _)| index).into_iter().chain([names::PROG_EGRESS, names::PROG_INGRESS])
+        {
+            self.object.clear_behind_stub(index)?;
+        }
+        mains
+            .iter()
+            .chain(&workers)
+            .chain(&[names::OPEN_LSM, names::OPEN_KPROBE])
+            .try_for_each(|name| self.object.unload_program(name))
+    }
+
+    fn sites(&mut self, pids: &[u32]) -> Result<Vec<Site>> {
+        self.sites_of(pids)
+    }
+
+    fn foreign(&mut self, netns: u64, index: u32, side: Side) -> Result<Vec<String>> {
+        Rtnl::open(&self.namespace(netns)?)?.foreign(index, side)
+    }
+
+    fn apply(&mut self, step: &Step) -> Result<()> {
+        match step {
+            Step::Egress { netns, index, link } => self.apply_hook(*netns, *index, link, Side::Egress),
+            Step::Ingress { netns, index, link } => self.apply_hook(*netns, *index, link, Side::Ingress),
+            Step::CgroupIngress { cgroup } => self.lose_in.add(&mut self.object, &self.cgroup_root, cgroup),
+            Step::CgroupEgress { cgroup } => self.lose_out.add(&mut self.object, &self.cgroup_root, cgroup),
+            Step::Device { netns, slot, side, shape } => self.apply_device(*netns, *slot, *side, shape),
+            Step::Redirect { netns, index, slot, side, .. } => {
+                self.apply_redirect(*netns, *index, *slot, *side)
+            }
+            Step::Open { rung } => self.apply_open(*rung),
+        }
+    }
+
+    fn undo(&mut self, step: &Step) -> Result<()> {
+        match step {
+            Step::Egress { netns, index, .. } => self.undo_hook(*netns, *index, Side::Egress),
+            Step::Ingress { netns, index, .. } => self.undo_hook(*netns, *index, Side::Ingress),
+            Step::CgroupIngress { cgroup } => {
+                self.lose_in.remove(&mut self.object, &self.cgroup_root, cgroup)
+            }
+            Step::CgroupEgress { cgroup } => {
+                self.lose_out.remove(&mut self.object, &self.cgroup_root, cgroup)
+            }
+            Step::Device { netns, slot, side, .. } => self.undo_device(*netns, *slot, *side),
+            Step::Redirect { netns, index, slot, side, .. } => {
+                self.undo_filter(*netns, *index, *side, DEVICE_PRIO + *slot as u16)
+            }
+            Step::Open { rung } => {
+                drop(self.open.give(&(*rung as u8)));
+                Ok(())
+            }
+        }
+    }
+
+    fn held(&mut self, step: &Step) -> Result<Held> {
+        let Step::Device { netns, slot, side, .. } = step else { bail!("{step:?} holds no packets") };
+        let Ok(ns) = self.namespace(*netns) else { return Ok(Held::default()) };
+        let Some(index) = self.device_index(&ns, *slot, *side)? else { return Ok(Held::default()) };
+        let mut held = Held::default();
+        for qdisc in Rtnl::open(&ns)?.qdisc_stats(index)? {
+            if qdisc.is_root() {
+                held.packets += u64::from(qdisc.qlen);
+                held.tail_drops += u64::from(qdisc.drops);
+            }
+        }
+        Ok(held)
+    }
+
+    fn set_addresses(&mut self, slot: u32, addresses: &Addresses) -> Result<()> {
+        self.rules.set_addresses(&mut self.object, slot, Some(addresses))
+    }
+
+    fn set_rule(&mut self, slot: u32, rule: &Rule) -> Result<()> {
+        self.object.array::<RuleStats>(names::STATS)?.set(slot, RuleStats::ZERO, 0)?;
+        self.object.array::<Delays>(names::DELAYS)?.set(slot, Delays::ZERO, 0)?;
+        self.object.array::<u64>(names::DRAWS)?.set(slot, 0, 0)?;
+        // Aggregates are only ever compared with their own earlier values.
+        self.rules.set(&mut self.object, slot, rule)
+    }
+
+    fn change_rule(&mut self, slot: u32, rule: &Rule) -> Result<()> {
+        if self.rules.was_shadow(slot) && rule.flags & RULE_SHADOW == 0 {
+            // What it has drawn as a shadow is over: the first three are the first three that it acts on.
+            self.object.array::<u64>(names::DRAWS)?.set(slot, 0, 0)?;
+        }
+        self.rules.set(&mut self.object, slot, rule)
+    }
+
+    fn set_budget(&mut self, slot: u32, budget: &Budget) -> Result<()> {
+        meters::set_rule(&mut self.object, slot, budget)
+    }
+
+    fn set_node_budget(&mut self, budget: &Budget) -> Result<()> {
+        meters::set_node(&mut self.object, budget)
+    }
+
+    fn node_refusals(&mut self) -> Result<u64> {
+        meters::node_refusals(&mut self.object)
+    }
+
+    fn free_rule(&mut self, slot: u32) -> Result<()> {
+        self.rules.set(&mut self.object, slot, &Rule::FREE)?;
+        self.rules.set_addresses(&mut self.object, slot, None)?;
+        settle()
+    }
+
+    fn set_cgroups(&mut self, entries: &BTreeMap<u64, CgroupEntry>) -> Result<()> {
+        let mut map = self.object.hash::<u64, CgroupEntry>(names::CGROUPS)?;
+        let stale: Vec<u64> = map.keys().flatten().filter(|id| !entries.contains_key(id)).collect();
+        for id in stale {
+            match map.remove(&id) {
+                Ok(()) | Err(MapError::KeyNotFound) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        for (id, entry) in entries {
+            let entry = self.rules.complete(*entry);
+            map.insert(id, entry, 0).with_context(|| format!("cgroup {id} ({} are known)", entries.len()))?;
+        }
+        Ok(())
+    }
+
+    fn observe(&mut self, roots: &[String]) -> Result<()> {
+        self.observe_tx.follow(&mut self.object, &self.cgroup_root, roots)?;
+        self.observe_rx.follow(&mut self.object, &self.cgroup_root, roots)
+    }
+
+    fn protect(&mut self, protection: &Protection) -> Result<()> {
+        let mut words = vec![0_u64; 1024];
+        for port in protection.ports.keys() {
+            words[usize::from(*port) / 64] |= 1 << (port % 64);
+        }
+        let mut ports = self.object.array::<u64>(names::PORTS)?;
+        for (index, word) in words.iter().enumerate() {
+            if ports.get(&(index as u32), 0)? != *word {
+                ports.set(index as u32, word, 0)?;
+            }
+        }
+        // Protections are widened only: an address that was protected stays so while the daemon lives.
+        for address in protection.addresses.keys() {
+            let (address, prefix) = plan::words(address);
+            self.object.protect_address(address, prefix)?;
+        }
+        let mut tasks = self.object.hash::<u32, u8>(names::TASKS)?;
+        let stale: Vec<u32> =
+            tasks.keys().flatten().filter(|id| !protection.tgids.contains_key(id)).collect();
+        for id in stale {
+            let _gone = tasks.remove(&id);
+        }
+        for tgid in protection.tgids.keys() {
+            tasks.insert(tgid, 1, 0)?;
+        }
+        // Widened only, as addresses are.
+        let mut users = self.object.hash::<u32, u8>(names::USERS)?;
+        for uid in protection.users.keys() {
+            users.insert(uid, 1, 0)?;
+        }
+        self.spared.protect(protection.interfaces.keys());
+        Ok(())
+    }
+
+    fn lease(&mut self, span: Duration) -> Result<()> {
+        self.object.beat(BEAT_START, 0, span).map(|_| ())
+    }
+
+    fn renew(&mut self, span: Duration) -> Result<bool> {
+        self.object.beat(BEAT_RENEW, 0, span)
+    }
+
+    fn deadline(&mut self, slot: u32, span: Duration) -> Result<u64> {
+        self.object.beat(BEAT_DEADLINE, slot, span)?;
+        let until = self.object.array::<u64>(names::DEADLINES)?.get(&slot, 0)?;
+        Ok(until.saturating_sub(self.object.ticks(span)))
+    }
+
+    fn span(&self, ticks: u64) -> Duration {
+        self.object.span(ticks)
+    }
+
+    fn stats(&mut self, slot: u32) -> Result<RuleStats> {
+        Ok(self.object.array::<RuleStats>(names::STATS)?.get(&slot, 0)?)
+    }
+
+    fn delays(&mut self, slot: u32) -> Result<Delays> {
+        Ok(self.object.array::<Delays>(names::DELAYS)?.get(&slot, 0)?)
+    }
+
+    fn aggregate(&mut self, index: u32) -> Result<Aggregate> {
+        crate::observe::read_aggregate(&mut self.object, index)
+    }
+
+    fn cgroup_aggregates(&mut self, exists: &dyn Fn(u64) -> bool) -> Result<BTreeMap<u64, Aggregate>> {
+        crate::observe::read_cgroups(&mut self.object, exists)
+    }
+
+    fn forget_ends(&mut self) -> Result<()> {
+        let mut ends = self.object.hash::<End, u8>(names::ENDS)?;
+        let all: Vec<End> = ends.keys().flatten().collect();
+        for end in all {
+            let _gone = ends.remove(&end);
+        }
+        Ok(())
+    }
+
+    fn missing(&mut self, steps: &[Step]) -> Result<Vec<String>> {
+        drift::Look {
+            object: &mut self.object,
+            instance: &self.instance,
+            tcx: self.capabilities.tcx,
+            cgroup_root: &self.cgroup_root,
+            netns: &self.netns,
+            lose_in: self.lose_in.paths().cloned().collect(),
+            lose_out: self.lose_out.paths().cloned().collect(),
+        }
+        .missing(steps)
+    }
+
+    fn cost(&mut self, measure: bool) -> Result<(u64, u64)> {
+        self.cost.look(&mut self.object, measure)
+    }
+
+    fn snapshot(&mut self, pids: &[u32]) -> Result<Snapshot> {
+        self.snapshot_of(pids)
+    }
+
+    fn sockets(&mut self, pids: &[u32]) -> Result<Vec<SockInfo>> {
+        self.sockets_of(pids)
+    }
+
+    fn rewritten(&mut self, pids: &[u32]) -> Result<Vec<Rewritten>> {
+        self.rewritten_for(pids)
+    }
+
+    fn lacking_clsact(&mut self, steps: &[Step]) -> Result<Vec<(u64, u32)>> {
+        self.without_clsact(steps)
+    }
+
+    fn flush_log(&mut self) {
+        self.object.flush_log();
+    }
+
+    fn release(&mut self) {
+        for (netns, index) in std::mem::take(&mut self.clsact) {
+            // Gone, or somebody else's filters are on it: both are fine.
+            if let Ok(ns) = self.namespace(netns)
+                && let Ok(mut rtnl) = Rtnl::open(&ns)
+            {
+                let _in_use = rtnl.del_clsact_if_empty(index);
+            }
+        }
+    }
+
+    fn set_halt(&mut self, halted: bool) -> Result<()> {
+        self.object.set_halt(u64::from(halted))?;
+        if halted { settle() } else { Ok(()) }
+    }
+
+    fn halted(&mut self) -> Result<bool> {
+        Ok(self.object.halt_word()? != 0)
+    }
+
+    fn inventory(&mut self) -> Result<Vec<String>> {
+        self.all_of_ours()
+    }
+}
