@@ -149,8 +149,8 @@ fn bursts_are_as_long_as_netems() {
     assert!((0.75..=1.25).contains(&ratio), "runs of loss: {ratio:.2} of netem's length");
 }
 
-/// Bulk TCP of which all packets are held, on their way out or in. What disturbs one run makes its ratio worse or better:
-/// the best of three is not below what it must be if all of them are right.
+/// Bulk TCP of which all packets are held, on their way out or in. What disturbs a run makes it slower, of ours
+/// or of netem's: the fastest of three of each are compared.
 #[test]
 fn bulk_tcp_is_as_fast_as_under_plain_netem() {
     let test = "bulk_tcp_is_as_fast_as_under_plain_netem";
@@ -165,16 +165,18 @@ fn bulk_tcp_is_as_fast_as_under_plain_netem() {
         || world.over_there(|| bulk(HERE, 9001, Duration::from_secs(4)).bytes_acked.to_string()).join();
     let out: (_, _, &dyn Fn() -> String) = ("egress", (&world.here, "v0"), &out);
     for (way, (ns, link), run) in [out, ("ingress", (&world.there, "v1"), &into)] {
-        let mut best = 0.0_f64;
+        let mut best = [0_u64; 2];
         for _ in 0..3 {
             let netem: u64 = under_netem(ns, link, "delay 50ms", run).parse().unwrap();
             let fault = format!("delay --by 50ms --direction {way}");
             let ours: u64 = under_fault(&world, &fault, run).parse().unwrap();
             let ratio = ours as f64 / netem as f64;
             println!("n=1 bulk TCP under 50 ms at {way}: netem {netem} B in 4 s, ours {ours} B: {ratio:.2}");
-            best = best.max(ratio);
+            best = [best[0].max(ours), best[1].max(netem)];
         }
-        assert!(best >= 0.9, "bulk TCP under 50 ms at {way}: {best:.2} of plain netem");
+        let ratio = best[0] as f64 / best[1] as f64;
+        println!("n=3 bulk TCP under 50 ms at {way}: the fastest are {ratio:.2}");
+        assert!(ratio >= 0.9, "bulk TCP under 50 ms at {way}: {ratio:.2} of plain netem");
     }
     drop((outside, inside));
 }
@@ -194,7 +196,8 @@ fn neighbours_of_a_delay_are_as_fast_as_without() {
     };
     run();
     let mut best = 0.0_f64;
-    // As above: what disturbs some of the runs makes no ratio better.
+    // A machine that is busy for a whole round gets another one: weaker than one median, for what is disturbed without a
+    // fault makes a ratio better.
     for _ in 0..3 {
         let ratios = (0..7).map(|_| {
             let without = run();

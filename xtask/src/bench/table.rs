@@ -35,7 +35,7 @@ pub fn markdown(document: &Value) -> String {
     let _ = writeln!(
         out,
         "BPF_PROG_TEST_RUN, n = {} rounds of {} runs, medians (least, most); CPU time of one thread on CPU {}; \
-         a TCP packet of {} bytes. Rows marked * are under the bound of 40 ns.\n",
+         a TCP packet of {} bytes. Rows marked * are to be less than 40 ns above the empty program.\n",
         document["rounds"], document["repeat"], document["cpu"], document["packet_bytes"]
     );
     let _ = writeln!(out, "| program and state | ns | (least, most) | x empty | ns above empty |");
