@@ -32,8 +32,9 @@ impl Ports {
     /// Every port.
     pub const ANY: Self = Self { low: 0, high: 0 };
 
+    /// Is the port one of them?
     #[inline(always)]
-    fn holds(self, port: u16) -> bool {
+    pub fn holds(self, port: u16) -> bool {
         self.high == 0 || (self.low <= port && port <= self.high)
     }
 }
@@ -65,6 +66,8 @@ pub struct Seen {
     pub segments: u32,
     /// In host order.
     pub peer_port: u16,
+    /// The peer's other port, where NAT rewrites it: that on the wire, or that which the program asked for; else the same.
+    pub other_port: u16,
     /// In host order.
     pub local_port: u16,
     /// Index.
@@ -89,7 +92,8 @@ impl Means {
             && self.segments & !seen.segments == 0
             && self.peer.holds(seen.peer_port)
             && self.local.holds(seen.local_port)
-            && (self.except.high == 0 || !self.except.holds(seen.peer_port))
+            && (self.except.high == 0
+                || !(self.except.holds(seen.peer_port) || self.except.holds(seen.other_port)))
             && (self.interface == 0 || self.interface == seen.interface)
     }
 }
@@ -102,6 +106,7 @@ mod tests {
         protocol: PROTO_TCP,
         segments: SEGMENT_LATER,
         peer_port: 443,
+        other_port: 443,
         local_port: 40_000,
         interface: 2,
     };
@@ -128,5 +133,11 @@ mod tests {
         for (means, holds) in cases {
             assert_eq!(means.holds(&SEEN), holds, "{means:?}");
         }
+        let rewritten = Seen { other_port: 8443, ..SEEN };
+        assert!(!Means { except: ports(8443, 8443), ..Means::ALL }.holds(&rewritten), "left out by either");
+        assert!(
+            !Means { peer: ports(8443, 8443), ..Means::ALL }.holds(&rewritten),
+            "meant with its own address"
+        );
     }
 }

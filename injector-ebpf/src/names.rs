@@ -9,6 +9,8 @@ pub const LEASE: &str = "INJ_LEASE";
 pub const RULES: &str = "INJ_RULES";
 /// Trie of peers, with bit masks of rules.
 pub const PEERS: &str = "INJ_PEERS";
+/// Array of [`crate::rule::PortBlock`].
+pub const PORT_RULES: &str = "INJ_PORT_RULES";
 /// Trie of [`crate::rule::Name`] with [`crate::rule::NameRules`].
 pub const NAMES: &str = "INJ_NAMES";
 /// Array of what each rule's draws have left.

@@ -128,6 +128,34 @@ pub struct RuleStats {
     pub matched_bytes: u64,
 }
 
+/// What the rules say of a network, as bit masks.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PeerRules {
+    /// Rules of which it is a peer, or that have no peers.
+    pub meant: u32,
+    /// Rules that leave it out.
+    pub left_out: u32,
+}
+
+/// The rules that cannot mean a packet with a certain port, as bit masks: what the ports of [`Means`] say, for one look
+/// at all rules. That a rule is not here says nothing: [`Means::holds`] decides.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PortRules {
+    /// Where it is the peer's port.
+    pub peer: u16,
+    /// Where it is the target's.
+    pub local: u16,
+}
+
+/// [`PortRules`] of ports that follow each other: `PORT_BLOCKS` such blocks are all ports.
+pub type PortBlock = [PortRules; BLOCK_PORTS];
+/// Ports in a [`PortBlock`].
+pub const BLOCK_PORTS: usize = 64;
+/// Blocks of ports.
+pub const PORT_BLOCKS: u32 = 65_536 / BLOCK_PORTS as u32;
+
 /// A DNS name in the trie of names: as it is in a query, backwards, so that the names below it begin as it does, and
 /// each byte with [`NAME_CASE`]. Lengths of labels have [`NAME_LENGTH`] too.
 #[repr(C)]
@@ -187,6 +215,8 @@ pub const CG_WATCH: u32 = 1;
 pub const CG_PROTECTED: u32 = 2;
 /// One of its rules has [`RULE_PEERS`].
 pub const CG_PEERS: u32 = 4;
+/// One of its rules means certain ports.
+pub const CG_PORTS: u32 = 32;
 /// One of its rules takes whole flows.
 pub const CG_FLOWS: u32 = 8;
 /// One of its rules means certain DNS names.
@@ -232,6 +262,7 @@ impl RuleStats {
 
 layout!(Rule = 232, RuleStats = 144, GateStats = 32, Delays = 1544);
 
+const _: () = assert!(size_of::<PortRules>() == 4 && MAX_RULES == 16);
 const _: () = assert!(size_of::<CgroupEntry>() == 8 && size_of::<NameRules>() == 16);
 #[cfg(feature = "user")]
 // SAFETY: bytes.
@@ -239,6 +270,12 @@ unsafe impl aya::Pod for Name {}
 #[cfg(feature = "user")]
 // SAFETY: four words, no padding, every bit pattern is valid.
 unsafe impl aya::Pod for NameRules {}
+#[cfg(feature = "user")]
+// SAFETY: two words, no padding, every bit pattern is valid.
+unsafe impl aya::Pod for PeerRules {}
+#[cfg(feature = "user")]
+// SAFETY: two half words, no padding, every bit pattern is valid.
+unsafe impl aya::Pod for PortRules {}
 #[cfg(feature = "user")]
 // SAFETY: two words, no padding, every bit pattern is valid.
 unsafe impl aya::Pod for CgroupEntry {}

@@ -45,12 +45,17 @@ pub struct Case {
     pub cgroups: u64,
     /// What so many runs in a row count.
     pub counts: fn(u64) -> Counted,
+    /// The case that has one rule or few cgroups where this one has many.
+    pub few: Option<&'static str>,
     /// No rule matches: the promise of under 40 ns is for these.
     pub promised: bool,
 }
 
 /// In front of everything else: what a run costs in which the program does nothing.
 pub const EMPTY: usize = 0;
+
+const OTHER_PEER: &str = "loss at egress: 1 rule, other peer";
+const OTHER_PORT: &str = "loss at egress: 1 rule, other port";
 
 pub fn all() -> Vec<Case> {
     let nothing: fn(u64) -> Counted = |_| Counted::default();
@@ -64,6 +69,7 @@ pub fn all() -> Vec<Case> {
         rules: Rules::Unknown,
         cgroups: 16,
         counts: nothing,
+        few: None,
         promised: false,
     };
     let loss = |name, rules| Case { name, rules, program: names::EGRESS, promised: true, ..base };
@@ -90,18 +96,21 @@ pub fn all() -> Vec<Case> {
             ..loss("loss at egress: lease lapsed", Rules::Unknown)
         },
         loss("loss at egress: cgroup not known", Rules::Unknown),
-        loss("loss at egress: 1 rule, other peer", Rules::OtherPeer(1)),
+        loss(OTHER_PEER, Rules::OtherPeer(1)),
         Case {
             promised: false,
+            few: Some(OTHER_PEER),
             ..loss("loss at egress: 16 rules, other peers", Rules::OtherPeer(MAX_RULES as u32))
         },
-        Case { promised: false, ..loss("loss at egress: 1 rule, other port", Rules::OtherPort(1)) },
+        Case { promised: false, ..loss(OTHER_PORT, Rules::OtherPort(1)) },
         Case {
             promised: false,
+            few: Some(OTHER_PORT),
             ..loss("loss at egress: 16 rules, other ports", Rules::OtherPort(MAX_RULES as u32))
         },
         Case {
             promised: false,
+            few: Some(OTHER_PEER),
             cgroups: 200,
             ..loss("loss at egress: 1 rule, other peer, 200 cgroups", Rules::OtherPeer(1))
         },

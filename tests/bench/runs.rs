@@ -1,6 +1,6 @@
 //! Test runs of the kernel: a program, run again and again on one packet.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use aya::{
@@ -8,13 +8,16 @@ use aya::{
     maps::lpm_trie::Key,
     programs::{CgroupSkb, Program},
 };
-use injector::kernel::object::Object;
+use injector::kernel::{object::Object, real::port_blocks};
 use injector_ebpf::{
     draw::Draw,
     gate::{BEAT_DEADLINE, BEAT_START},
     means::{Means, Ports},
     names,
-    rule::{CG_PEERS, CgroupEntry, GateStats, HOOK_CGROUP_INGRESS, MAX_RULES, RULE_PEERS, Rule, RuleStats},
+    rule::{
+        CG_PEERS, CG_PORTS, CgroupEntry, GateStats, HOOK_CGROUP_INGRESS, MAX_RULES, PeerRules, PortBlock,
+        RULE_PEERS, Rule, RuleStats,
+    },
 };
 use nix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
@@ -66,7 +69,11 @@ fn other_ports(hook: u32, slot: u32) -> Rule {
 /// Says which rules mean this /24.
 pub fn peers(object: &mut Object, v4: [u8; 4], rules: u32) -> Result<()> {
     let [a, b, c, d] = mapped([v4[0], v4[1], v4[2], 0]);
-    Ok(object.trie::<[u32; 4], u32>(names::PEERS)?.insert(&Key::new(120, [a, b, c, d]), rules, 0)?)
+    Ok(object.trie::<[u32; 4], PeerRules>(names::PEERS)?.insert(
+        &Key::new(120, [a, b, c, d]),
+        PeerRules { meant: rules, left_out: 0 },
+        0,
+    )?)
 }
 
 /// Makes the state that a case is about.
@@ -79,6 +86,7 @@ fn prepare(object: &mut Object, place: &Place, case: &Case) -> Result<()> {
     for slot in 0..MAX_RULES as u8 {
         peers(object, [peer[0], peer[1], peer[2] + 1 + slot, 0], 1 << slot)?;
     }
+    let mut rules = BTreeMap::new();
     for slot in 0..MAX_RULES as u32 {
         let rule = match case.rules {
             Rules::Never if slot == 0 => rule(case.hook),
@@ -88,6 +96,10 @@ fn prepare(object: &mut Object, place: &Place, case: &Case) -> Result<()> {
         };
         object.array::<Rule>(names::RULES)?.set(slot, rule, 0)?;
         object.beat(BEAT_DEADLINE, slot, LEASE)?;
+        rules.insert(slot, rule);
+    }
+    for (index, block) in (0..).zip(port_blocks(&rules)) {
+        object.array::<PortBlock>(names::PORT_RULES)?.set(index, block, 0)?;
     }
     let mut cgroups = object.hash::<u64, CgroupEntry>(names::CGROUPS)?;
     // Others are known in every case: a lookup in an empty map would cost less.
@@ -102,7 +114,7 @@ fn prepare(object: &mut Object, place: &Place, case: &Case) -> Result<()> {
     if rules == 0 {
         cgroups.remove(&place.id).ok();
     } else {
-        let flags = if matches!(case.rules, Rules::OtherPort(_)) { 0 } else { CG_PEERS };
+        let flags = if matches!(case.rules, Rules::OtherPort(_)) { CG_PORTS } else { CG_PEERS };
         cgroups.insert(place.id, CgroupEntry { rules, flags }, 0)?;
     }
     if !case.lease {
@@ -184,6 +196,7 @@ pub fn measure(place: &Place, repeat: u32, rounds: u32) -> Result<Value> {
         json!({
             "name": case.name, "program": case.program, "ns": ns, "least": spread.0, "most": spread.1,
             "times_empty": ns / empty, "above_empty": ns - empty, "promised": case.promised,
+            "few": case.few,
         })
     });
     Ok(rows.collect())

@@ -57,3 +57,20 @@ fn a_peer_by_the_address_on_the_wire() {
     world.daemon.json(&format!("stop {id}"));
     assert_eq!(rewritten(&world, &world.victim), DATAGRAMS);
 }
+
+#[test]
+fn a_peer_by_the_address_that_programs_ask_for() {
+    let test = "a_peer_by_the_address_that_programs_ask_for";
+    if same_in_every_guest(test) {
+        return;
+    }
+    let Some(world) = world(test) else { return };
+    let id = arm(&world, ASKED);
+    assert_eq!(rewritten(&world, &world.victim), 0);
+    assert_eq!(world.daemon.counter(&id, "acted"), DATAGRAMS);
+    assert_eq!(rewritten(&world, &world.control), DATAGRAMS, "the control lost datagrams");
+    // Whoever asked for the other address himself does not mean this peer.
+    assert_eq!(world.came_out(&world.victim, THERE), DATAGRAMS, "others at the same address are lost");
+    world.daemon.json(&format!("stop {id}"));
+    assert_eq!(rewritten(&world, &world.victim), DATAGRAMS);
+}

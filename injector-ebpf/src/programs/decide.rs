@@ -12,17 +12,18 @@ use aya_ebpf::{
 use injector_ebpf::{
     means::Seen,
     rule::{
-        ACT_DEVICE, ACT_DROP, ACT_DUPLICATE, ACT_GARBLE, CG_DNS, CG_FLOWS, CG_PEERS, CG_PROTECTED,
-        CgroupEntry, HOOK_CGROUP_EGRESS, HOOK_CGROUP_INGRESS, HOOK_EGRESS, HOOK_INGRESS, MAX_RULES, RULE_DNS,
-        RULE_PEERS,
+        ACT_DEVICE, ACT_DROP, ACT_DUPLICATE, ACT_GARBLE, BLOCK_PORTS, CG_DNS, CG_FLOWS, CG_PEERS, CG_PORTS,
+        CG_PROTECTED, CgroupEntry, HOOK_CGROUP_EGRESS, HOOK_CGROUP_INGRESS, HOOK_EGRESS, HOOK_INGRESS,
+        MAX_RULES, PeerRules, PortRules, RULE_DNS, RULE_PEERS,
     },
 };
 
 use super::{
+    asked::Asked,
     atomic, dns, draw,
     gate::{self, PACKET_METERS, Slot, count},
-    maps::{INJ_PEERS, INJ_RULES},
-    packet::{Opaque, Packet, UDP, wire},
+    maps::{INJ_PEERS, INJ_PORT_RULES, INJ_RULES},
+    packet::{Opaque, Packet, UDP, protects, wire},
 };
 
 const DNS_PORT: u16 = 53;
@@ -67,6 +68,23 @@ pub fn sender(skb: *mut __sk_buff) -> u64 {
     id
 }
 
+/// What the rules say of an address.
+#[inline(always)]
+fn named(peer: [u32; 4]) -> PeerRules {
+    let nothing = PeerRules { meant: 0, left_out: 0 };
+    INJ_PEERS.get(&Key::new(128, peer)).copied().unwrap_or(nothing)
+}
+
+/// The rules that cannot mean a port.
+#[inline(always)]
+fn unmeant(port: u16) -> PortRules {
+    let none = PortRules { peer: 0, local: 0 };
+    match INJ_PORT_RULES.get(u32::from(port) / BLOCK_PORTS as u32) {
+        Some(block) => block[usize::from(port) % BLOCK_PORTS],
+        None => none,
+    }
+}
+
 #[inline(always)]
 pub fn parse(skb: *mut __sk_buff) -> Option<Packet> {
     match Packet::parse(skb) {
@@ -97,21 +115,45 @@ impl Candidate {
         } else {
             (packet.src, packet.src_port, packet.dst_port)
         };
-        let named = if entry.flags & CG_PEERS != 0 {
-            INJ_PEERS.get(&Key::new(128, peer)).copied().unwrap_or(0)
-        } else {
-            0
-        };
-        let asked = if entry.flags & CG_DNS != 0 && packet.protocol == UDP && peer_port == DNS_PORT {
+        let (by_peer, by_port) = (entry.flags & CG_PEERS != 0, entry.flags & CG_PORTS != 0);
+        let asked = if (by_peer || by_port) && outgoing { Asked::of(skb, &packet) } else { Asked::SAME };
+        let asked_port = if asked.elsewhere() { asked.port() } else { peer_port };
+        // What one look at all the rules rules out is not asked one by one: here by address and port on the wire, and by
+        // those that the program asked for.
+        let (mut wire_rules, mut asked_rules) =
+            (entry.rules, if asked.elsewhere() { entry.rules } else { 0 });
+        if by_port {
+            let local = !u32::from(unmeant(local_port).local);
+            wire_rules &= local & !u32::from(unmeant(peer_port).peer);
+            asked_rules &= local & !u32::from(unmeant(asked_port).peer);
+        }
+        let mut wire_named = PeerRules { meant: 0, left_out: 0 };
+        let asked_named = asked.rules();
+        if by_peer && wire_rules | asked_rules != 0 {
+            wire_named = named(peer);
+            let left_out = wire_named.left_out | asked_named.left_out;
+            wire_rules &= wire_named.meant & !left_out;
+            asked_rules &= asked_named.meant & !left_out;
+        }
+        if wire_rules | asked_rules == 0 {
+            return None;
+        }
+        let queried = if entry.flags & CG_DNS != 0 && packet.protocol == UDP && peer_port == DNS_PORT {
             dns::inj_asked_for(skb, packet.transport)
         } else {
             0
         };
         let what = packet.kind() << 16 | packet.segments;
-        let ports =
-            u64::from(peer_port) << 16 | u64::from(local_port) | u64::from(unsafe { (*skb).ifindex }) << 32;
-        let masks = u64::from(named) << 32 | u64::from(asked);
-        let rules = inj_match(entry.rules | hook << 16, what, ports, masks);
+        let here = u64::from(local_port) | u64::from(unsafe { (*skb).ifindex }) << 32;
+        let ports = |port: u16| here | u64::from(port) << 16;
+        let masks = |named: PeerRules, other: u16| {
+            u64::from(named.meant) << 32 | u64::from(other) << 16 | u64::from(queried & 0xffff)
+        };
+        let hooked = hook << 16;
+        let mut rules = inj_match(wire_rules | hooked, what, ports(peer_port), masks(wire_named, asked_port));
+        if asked_rules != 0 {
+            rules |= inj_match(asked_rules | hooked, what, ports(asked_port), masks(asked_named, peer_port));
+        }
         if rules == 0 {
             return None;
         }
@@ -120,8 +162,9 @@ impl Candidate {
             || gate::user(uid)
             || (hook & (HOOK_CGROUP_INGRESS | HOOK_CGROUP_EGRESS) != 0
                 && gate::interface(unsafe { (*skb).ifindex }))
-            || packet.protected(&peer);
-        let protected_port = packet.protected_port();
+            || packet.protected(&peer)
+            || (asked.elsewhere() && asked.protected());
+        let protected_port = packet.protected_port() || (asked.elsewhere() && protects(asked_port));
         if !protected && !protected_port {
             gate::ends(if outgoing { &packet.src } else { &packet.dst }, local_port);
         }
@@ -155,7 +198,8 @@ impl Candidate {
 // to it. They can take and give numbers only, five at most.
 
 /// The rules that mean a packet, as a set by stage. `rules` holds a cgroup's rules and the hook above them, `what`
-/// protocol and segments, `ports` interface and ports, `masks` the rules that name the peer and the DNS name.
+/// protocol and segments, `ports` interface and ports, `masks` the rules that name the
+/// peer, above the peer's other port and the rules that name the DNS name.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn inj_match(rules: u32, what: u32, ports: u64, masks: u64) -> u64 {
@@ -214,6 +258,7 @@ pub extern "C" fn inj_means(slot_hook: u32, what: u32, ports: u64, masks: u64) -
         protocol: what >> 16,
         segments: what & 0xffff,
         peer_port: (ports >> 16) as u16,
+        other_port: (masks >> 16) as u16,
         local_port: ports as u16,
         interface: (ports >> 32) as u32,
     };

@@ -10,7 +10,10 @@ use injector_ebpf::{
     flow::{AGGREGATES, Aggregate, DepKey, DepValue, End, Flow, FlowStats, Seen},
     gate::{Halt, Lease},
     meter::{METERS, Meter, MeterUse},
-    rule::{CgroupEntry, Delays, GateStats, MAX_PEERS, MAX_RULES, Name, NameRules, Rule, RuleStats},
+    rule::{
+        CgroupEntry, Delays, GateStats, MAX_PEERS, MAX_RULES, Name, NameRules, PORT_BLOCKS, PeerRules,
+        PortBlock, Rule, RuleStats,
+    },
 };
 
 #[map]
@@ -19,9 +22,12 @@ pub static INJ_HALT: Array<Halt> = Array::with_max_entries(1, 0);
 pub static INJ_LEASE: Array<Lease> = Array::with_max_entries(1, 0);
 #[map]
 pub static INJ_RULES: Array<Rule> = Array::with_max_entries(MAX_RULES as u32, 0);
-/// Which rules mean which peers: bit masks, by the longest prefix.
+/// Which rules mean which peers, and leave out which, by the longest prefix.
 #[map]
-pub static INJ_PEERS: LpmTrie<[u32; 4], u32> = LpmTrie::with_max_entries(MAX_PEERS, BPF_F_NO_PREALLOC);
+pub static INJ_PEERS: LpmTrie<[u32; 4], PeerRules> = LpmTrie::with_max_entries(MAX_PEERS, BPF_F_NO_PREALLOC);
+/// Which rules cannot mean which ports.
+#[map]
+pub static INJ_PORT_RULES: Array<PortBlock> = Array::with_max_entries(PORT_BLOCKS, 0);
 /// What each rule's draws have left.
 #[map]
 pub static INJ_DRAWS: Array<u64> = Array::with_max_entries(MAX_RULES as u32, 0);

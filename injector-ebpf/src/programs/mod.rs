@@ -1,5 +1,6 @@
 //! One file per hook family; `gate`, `packet` and `decide` are what they share.
 
+mod asked;
 mod atomic;
 mod beat;
 mod cgroup;

@@ -213,12 +213,17 @@ impl Packet {
     /// One of its ports is protected.
     #[inline(always)]
     pub fn protected_port(&self) -> bool {
-        use super::maps::INJ_PORTS;
-        let set = |port: u16| match INJ_PORTS.get(port as u32 / 64) {
-            Some(word) => word >> (port % 64) & 1 != 0,
-            None => true,
-        };
-        matches!(self.protocol, TCP | UDP) && (set(self.src_port) || set(self.dst_port))
+        matches!(self.protocol, TCP | UDP) && (protects(self.src_port) || protects(self.dst_port))
+    }
+}
+
+/// Is this port protected?
+#[inline(always)]
+pub fn protects(port: u16) -> bool {
+    use super::maps::INJ_PORTS;
+    match INJ_PORTS.get(port as u32 / 64) {
+        Some(word) => word >> (port % 64) & 1 != 0,
+        None => true,
     }
 }
 

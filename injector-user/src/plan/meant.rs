@@ -41,6 +41,7 @@ impl Plan {
             },
             segments: u32::MAX,
             peer_port: peer,
+            other_port: peer,
             local_port: local,
             interface: means.interface,
         })
@@ -49,6 +50,12 @@ impl Plan {
     /// The same, and the address of the other end is meant.
     pub fn means(&self, protocol: Protocol, local: u16, peer: SocketAddr) -> bool {
         self.addresses.mean(peer.ip()) && self.means_ports(protocol, local, peer.port())
+    }
+
+    /// Is this end left out, by address or port?
+    pub fn leaves_out(&self, peer: SocketAddr) -> bool {
+        let except = self.rule.means.except;
+        self.addresses.excepts(peer.ip()) || (except.high != 0 && except.holds(peer.port()))
     }
 
     /// Can be told from the target's open sockets what it would act on? Not if it waits for connections that begin,

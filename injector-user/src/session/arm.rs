@@ -238,7 +238,6 @@ impl Engine {
             self.names.resolves(name);
         }
         self.faults.push(fault);
-        self.follow_nat(self.faults.len() - 1);
         // The rule means nobody until its cgroups are known: this arms it.
         self.publish();
         let index = self.faults.len() - 1;

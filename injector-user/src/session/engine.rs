@@ -251,7 +251,6 @@ impl Engine {
             self.rescan();
         }
         self.watch_names();
-        self.follow_rewritten(now);
         self.look_for_matches(now);
         if now >= self.next_second {
             self.next_second = now + Duration::from_secs(1);

@@ -14,7 +14,7 @@ use injector_ebpf::{
 
 use tracing::warn;
 
-use super::{halt::stamp, nothing::Nothing, rewritten::Wire};
+use super::{halt::stamp, nothing::Nothing};
 use crate::{
     api::types::{AchievedDoc, CleanDoc, CountersDoc, DelayDoc, EndKind, FaultDoc, State},
     observe::{Recent, achieved, achieved_delay, signals_between},
@@ -103,8 +103,6 @@ pub struct Fault {
     pub control_verdict: String,
     /// Its host names, with the addresses that the kernel has for them.
     pub named: BTreeMap<String, Vec<IpAddr>>,
-    /// What NAT does to its peers.
-    pub wire: Wire,
     /// What a person should know of its life, oldest first.
     pub notes: Vec<String>,
     /// Since when there has been no cgroup of the target left.

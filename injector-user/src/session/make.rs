@@ -14,7 +14,6 @@ use super::{
     handle::Who,
     journal::Entry,
     names::Found,
-    rewritten::Wire,
 };
 use crate::{
     kernel::Kernel,
@@ -87,7 +86,6 @@ impl Engine {
             lost_in_drain: 0,
             control_verdict: "not judged: armed just now".into(),
             lost_since: None,
-            wire: Wire::default(),
             named,
             notes: Vec::new(),
             plan,

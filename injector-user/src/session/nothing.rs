@@ -81,7 +81,6 @@ impl Engine {
         let mut found = Found::new(&spec);
         found.protected = fault.stats.passed_protected;
         found.processes = pids.len();
-        found.astray.clone_from(&fault.wire.astray);
         found.nobody = addresses(&spec.matching, &fault.named).is_ok_and(|addresses| addresses.nobody);
         if pids.is_empty() {
             return found;
@@ -96,6 +95,7 @@ impl Engine {
                 .collect();
             found.down = down(self.faults[index].plan.steps(), &ups);
         }
+        found.astray = self.astray(index, &pids);
         match self.kernel.sockets(&pids) {
             Ok(sockets) => self.count(index, &pids, &sockets, &mut found),
             Err(error) => found.unlisted = Some(format!("{error:#}")),

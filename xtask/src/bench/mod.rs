@@ -13,6 +13,8 @@ use crate::{benchmarks, command, paths, setup};
 
 /// What a tc program may cost above an empty one while no rule matches, in nanoseconds.
 const BOUND: f64 = 40.0;
+/// Most times the cost of one rule and few cgroups that many may cost.
+const GROWTH: f64 = 1.5;
 
 /// The flags of `cargo xtask bench`.
 #[derive(clap::Args)]
@@ -26,7 +28,8 @@ pub struct Args {
     /// Also write the figures to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Exit with 1 if a program costs 40 ns or more above an empty one while no rule matches
+    /// Exit with 1 if a program costs 40 ns or more above an empty one while no rule matches, or 16 rules or 200 cgroups
+    /// cost more than 1.5 times what one rule and few cgroups do
     #[arg(long)]
     check: bool,
     /// Also put the tables into docs/BENCHMARKS.md
@@ -59,7 +62,12 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     for (name, above) in &over {
         println!("{name}: {above:.1} ns above an empty program, {BOUND} or more");
     }
-    Ok(if args.check && !over.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let grown = table::growth(&document)?;
+    for (name, times) in &grown {
+        println!("{name}: {times:.2} times as long as with one rule and few cgroups");
+    }
+    let grows = grown.iter().any(|(_, times)| *times > GROWTH);
+    Ok(if args.check && (grows || !over.is_empty()) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// Builds the bench program as releases are built, and returns where it is.

@@ -28,6 +28,22 @@ pub fn over(document: &Value, bound: f64) -> Result<Vec<(String, f64)>> {
     Ok(over)
 }
 
+/// How many times as long the cases take that have many rules or cgroups.
+pub fn growth(document: &Value) -> Result<Vec<(String, f64)>> {
+    let ns = |name: &str| {
+        rows(&document["programs"]).find(|row| row["name"] == name).and_then(|row| row["ns"].as_f64())
+    };
+    let mut grown = Vec::new();
+    for row in rows(&document["programs"]) {
+        let Some(few) = row["few"].as_str() else { continue };
+        let name = row["name"].as_str().context("a row has no name")?;
+        let times = ns(name).zip(ns(few)).map(|(many, few)| many / few);
+        grown.push((name.to_owned(), times.with_context(|| format!("{name} or {few} has no figure"))?));
+    }
+    ensure!(!grown.is_empty(), "the bench program measured nothing that could grow");
+    Ok(grown)
+}
+
 /// All tables, as Markdown that can be read as it is.
 pub fn markdown(document: &Value) -> String {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -80,6 +96,16 @@ mod tests {
 
     fn row(name: &str, above: f64, promised: bool) -> Value {
         json!({"name": name, "above_empty": above, "promised": promised})
+    }
+
+    #[test]
+    fn growth_is_that_of_the_whole_program() -> Result<()> {
+        let row = |name: &str, ns: f64, few: Option<&str>| json!({"name": name, "ns": ns, "few": few});
+        let document = json!({"programs": [row("one", 50.0, None), row("16", 80.0, Some("one"))]});
+        assert_eq!(growth(&document)?, [("16".to_owned(), 1.6)]);
+        assert!(growth(&json!({"programs": [row("16", 80.0, Some("one"))]})).is_err());
+        assert!(growth(&json!({"programs": [row("one", 50.0, None)]})).is_err());
+        Ok(())
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The real kernel.
 
 mod look;
+mod ports;
 mod rules;
 mod spared;
 mod steps;
@@ -39,6 +40,7 @@ use rules::Rules;
 use spared::Spared;
 use steps::WORKERS;
 
+pub use ports::blocks as port_blocks;
 pub(super) use steps::device_name;
 
 /// Most flows that are observed one by one; the rest is counted as refused. 4,096 x 1 KiB of kernel memory.

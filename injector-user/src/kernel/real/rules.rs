@@ -8,13 +8,14 @@ use injector_ebpf::{
     draw::{DRAW_ABOVE, DRAW_FLOWS},
     names,
     rule::{
-        CG_DNS, CG_FLOWS, CG_PEERS, CgroupEntry, MAX_PEERS, MAX_RULES, NAME_CASE, NAME_LENGTH, NAME_ROOM,
-        Name, NameRules, RULE_DNS, RULE_PEERS, RULE_SHADOW, Rule,
+        CG_DNS, CG_FLOWS, CG_PEERS, CG_PORTS, CgroupEntry, MAX_PEERS, MAX_RULES, NAME_CASE, NAME_LENGTH,
+        NAME_ROOM, Name, NameRules, PeerRules, RULE_DNS, RULE_PEERS, RULE_SHADOW, Rule,
     },
 };
 use ipnet::IpNet;
 use std::time::Duration;
 
+use super::ports::{PortTable, has_ports};
 use crate::{
     kernel::object::Object,
     plan::{Addresses, words},
@@ -30,8 +31,9 @@ type NamePrefix = (u32, [u8; NAME_ROOM]);
 #[derive(Debug, Default)]
 pub(super) struct Rules {
     rules: BTreeMap<u32, Rule>,
+    ports: PortTable,
     addresses: BTreeMap<u32, Addresses>,
-    peers: BTreeMap<Prefix, u32>,
+    peers: BTreeMap<Prefix, PeerRules>,
     names: BTreeMap<NamePrefix, NameRules>,
 }
 
@@ -43,8 +45,11 @@ impl Rules {
             rule.draw.params[1] = object.ticks(Duration::from_secs(1));
         }
         object.array::<Rule>(names::RULES)?.set(slot, rule, 0)?;
-        self.rules.insert(slot, rule);
-        Ok(())
+        let before = self.rules.insert(slot, rule);
+        if before.is_some_and(|before| before.means == rule.means) {
+            return Ok(());
+        }
+        self.ports.write(object, &self.rules)
     }
 
     /// Does the rule only count?
@@ -57,7 +62,9 @@ impl Rules {
         let of = |rule: &Rule| {
             let flags = [(RULE_PEERS, CG_PEERS), (RULE_DNS, CG_DNS)];
             let flows = if rule.draw.kind == DRAW_FLOWS { CG_FLOWS } else { 0 };
-            flags.iter().filter(|(has, _)| rule.flags & has != 0).map(|(_, needs)| needs).sum::<u32>() | flows
+            let ports = if has_ports(rule) { CG_PORTS } else { 0 };
+            let flags = flags.iter().filter(|(has, _)| rule.flags & has != 0).map(|(_, needs)| needs);
+            flags.sum::<u32>() | flows | ports
         };
         let rules = self.rules.iter().filter(|(slot, _)| entry.rules & (1 << **slot) != 0);
         CgroupEntry { flags: rules.fold(entry.flags, |flags, (_, rule)| flags | of(rule)), ..entry }
@@ -89,8 +96,8 @@ impl Rules {
     }
 
     /// What is new first, so that no address is without its rules in between.
-    fn write_peers(&mut self, object: &mut Object, wanted: &BTreeMap<Prefix, u32>) -> Result<()> {
-        let mut trie = object.trie::<[u32; 4], u32>(names::PEERS)?;
+    fn write_peers(&mut self, object: &mut Object, wanted: &BTreeMap<Prefix, PeerRules>) -> Result<()> {
+        let mut trie = object.trie::<[u32; 4], PeerRules>(names::PEERS)?;
         for ((length, words), mask) in wanted {
             if self.peers.get(&(*length, *words)) != Some(mask) {
                 trie.insert(&Key::new(*length, *words), mask, 0)?;
@@ -127,7 +134,7 @@ impl Rules {
 
 /// For every network that anybody names, which rules mean it. The trie finds the longest network that holds an address:
 /// so each must know what the shorter ones that hold it say.
-fn peers(wanted: &BTreeMap<u32, Addresses>) -> BTreeMap<Prefix, u32> {
+fn peers(wanted: &BTreeMap<u32, Addresses>) -> BTreeMap<Prefix, PeerRules> {
     let compiled: Vec<(u32, &Addresses, Vec<Prefix>, Vec<Prefix>)> = wanted
         .iter()
         .map(|(slot, addresses)| (*slot, addresses, prefixes(&addresses.peers), prefixes(&addresses.except)))
@@ -137,16 +144,14 @@ fn peers(wanted: &BTreeMap<u32, Addresses>) -> BTreeMap<Prefix, u32> {
     all.extend(compiled.iter().flat_map(|(_, _, peers, except)| peers.iter().chain(except)).copied());
     all.into_iter()
         .map(|prefix| {
-            let mask = compiled
-                .iter()
-                .filter(|(_, addresses, peers, except)| {
-                    let within = |nets: &[Prefix]| nets.iter().any(|net| holds(net, &prefix));
-                    let meant = if addresses.peers.is_empty() { !addresses.nobody } else { within(peers) };
-                    meant && !within(except)
-                })
-                .map(|(slot, ..)| 1 << slot)
-                .sum();
-            (prefix, mask)
+            let mut rules = PeerRules::default();
+            for (slot, addresses, peers, except) in &compiled {
+                let within = |nets: &[Prefix]| nets.iter().any(|net| holds(net, &prefix));
+                let meant = if addresses.peers.is_empty() { !addresses.nobody } else { within(peers) };
+                rules.meant |= u32::from(meant) << slot;
+                rules.left_out |= u32::from(within(except)) << slot;
+            }
+            (prefix, rules)
         })
         .collect()
 }
@@ -221,10 +226,10 @@ const _: () = assert!(MAX_RULES <= 32);
 mod tests {
     use super::*;
 
-    fn at(peers: &BTreeMap<Prefix, u32>, address: &str) -> u32 {
+    fn at(peers: &BTreeMap<Prefix, PeerRules>, address: &str) -> u32 {
         let (words, length) = words(&address.parse::<std::net::IpAddr>().unwrap().into());
         let best = peers.iter().filter(|(net, _)| holds(net, &(length, words))).max_by_key(|(net, _)| net.0);
-        *best.unwrap().1
+        best.map(|(_, rules)| rules.meant & !rules.left_out).unwrap()
     }
 
     fn nets(texts: &[&str]) -> Vec<IpNet> {

@@ -81,8 +81,6 @@ impl Engine {
             let changed = changed.join("; ");
             let Ok(found) = plan::addresses(&fault.plan.spec().matching, &is) else { continue };
             let addresses = plan::Addresses { name: fault.plan.addresses().name.clone(), ..found };
-            // An address that came by NAT goes with the one that it was found for.
-            let addresses = fault.wire.add_to(addresses);
             match self.kernel.set_addresses(fault.slot, &addresses) {
                 Ok(()) => {
                     fault.plan.readdressed(addresses);

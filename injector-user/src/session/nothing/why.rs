@@ -1,7 +1,5 @@
 //! From what was found to words.
 
-use std::net::SocketAddr;
-
 use crate::spec::{Connections, Direction, FaultKind, FaultSpec, Match, Protocol};
 
 /// What was found of a fault that matches nothing.
@@ -23,8 +21,8 @@ pub(super) struct Found {
     pub nobody: bool,
     /// Its interfaces, if none is up.
     pub down: Vec<String>,
-    /// Connections that it names and whose packets go elsewhere: whom they asked for, and where they go.
-    pub astray: Vec<(SocketAddr, SocketAddr)>,
+    /// Of connections that it names and does not mean, behind NAT.
+    pub astray: Option<String>,
     /// Sockets of the target, of that protocol.
     pub sockets: usize,
     /// Of these, such that it can mean.
@@ -69,7 +67,7 @@ impl Found {
             processes: 0,
             nobody: false,
             down: Vec::new(),
-            astray: Vec::new(),
+            astray: None,
             sockets: 0,
             meant: 0,
             elsewhere: 0,
@@ -97,19 +95,13 @@ pub(super) fn why(found: &Found) -> String {
         [one] => return format!("the interface {one} is down or gone"),
         several => return format!("none of its interfaces is up: {}", several.join(", ")),
     }
-    match found.astray.as_slice() {
-        [] => {}
-        [one] => return elsewhere(*one),
-        [one, more @ ..] => return format!("{}, and {} more elsewhere", elsewhere(*one), more.len()),
+    if let Some(astray) = &found.astray {
+        return astray.clone();
     }
     if let Some(why) = &found.unlisted {
         return format!("{} (its sockets can't be listed: {why})", silent(found));
     }
     if found.waits == Waits::Sockets && found.meant == 0 { no_socket(found) } else { silent(found) }
-}
-
-fn elsewhere((asked, wire): (SocketAddr, SocketAddr)) -> String {
-    format!("the target's connections to {asked} go to {wire} on the wire")
 }
 
 /// The target has no socket that the fault could mean.

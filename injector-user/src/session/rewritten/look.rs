@@ -1,8 +1,8 @@
 //! What becomes of a target's connections that NAT rewrites, under a fault that names one of their two addresses.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    net::{IpAddr, SocketAddr},
+    collections::{BTreeMap, HashMap},
+    net::SocketAddr,
 };
 
 use injector_ebpf::{
@@ -10,42 +10,43 @@ use injector_ebpf::{
     rule::{HOOK_CGROUP_EGRESS, HOOK_CGROUP_INGRESS, HOOK_EGRESS, HOOK_INGRESS},
 };
 
-use super::Wire;
 use crate::{
     kernel::net::{Proto, Rewritten, SockInfo},
-    plan::{Addresses, Plan},
+    plan::Plan,
     spec::Protocol,
 };
 
-/// Where a packet on its way out carries where it goes: behind the namespace's NAT. At the cgroup on the way in the NAT
-/// has been undone, and the packet carries whom the program asked for.
-pub(super) const ON_THE_WIRE: u32 = HOOK_EGRESS | HOOK_CGROUP_EGRESS;
+/// Where a packet on its way out carries where it goes: behind the namespace's NAT. The socket, if it is connected, still
+/// has whom its program asked for (programs/asked.rs).
+const OUT: u32 = HOOK_EGRESS | HOOK_CGROUP_EGRESS;
 
 /// The hooks at which it matters: connections that others begin are no matter of the target's DNAT.
 pub(super) fn hooks(plan: &Plan) -> u32 {
     let rule = plan.rule();
-    if rule.means.segments & SEGMENT_FIRST == 0 { rule.hook } else { rule.hook & ON_THE_WIRE }
+    if rule.means.segments & SEGMENT_FIRST == 0 { rule.hook } else { rule.hook & OUT }
 }
 
-/// A connection of the target.
+/// A connection of the target that is rewritten.
 struct Connection {
     protocol: Protocol,
     local: u16,
     asked: SocketAddr,
     wire: SocketAddr,
+    /// Its socket knows whom it asked for.
+    connected: bool,
 }
 
-/// What the fault means of a rewritten connection.
+/// What the fault means of a connection of which it names or leaves out one of two addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fate {
-    /// Both addresses, with the other one added to its peers.
+    /// By either.
     Meant,
-    /// Neither, with the other one added to its exceptions.
-    Spared,
-    /// Only one: the port has been changed, too.
-    Port,
-    /// Only one: by the other address, connections would be meant that nobody named.
-    Shared,
+    /// By either.
+    LeftOut,
+    /// It is named by the one that packets do not tell.
+    NotMeant,
+    /// It is left out by the one that packets do not tell.
+    NotLeftOut,
 }
 
 /// Both ends of connections that have one fate.
@@ -53,21 +54,9 @@ pub(super) enum Fate {
 pub(super) struct Pair {
     pub asked: SocketAddr,
     pub wire: SocketAddr,
-    /// The fault names whom was asked for, and packets on their way out carry the other one; or the other way round.
+    /// Of packets on their way out, or of those on their way in.
     pub out: bool,
     pub fate: Fate,
-}
-
-impl Pair {
-    /// The address that the fault names.
-    pub fn known(&self) -> IpAddr {
-        if self.out { self.asked.ip() } else { self.wire.ip() }
-    }
-
-    /// The one that packets carry.
-    pub fn other(&self) -> IpAddr {
-        if self.out { self.wire.ip() } else { self.asked.ip() }
-    }
 }
 
 /// What one look found.
@@ -75,87 +64,56 @@ impl Pair {
 pub(super) struct Look {
     /// With how many connections there are.
     pub pairs: BTreeMap<Pair, usize>,
-    /// Addresses that others of the target's connections have.
-    pub strangers: BTreeSet<IpAddr>,
-    /// What was asked for and named, and the packets go elsewhere and are not meant there.
-    pub astray: BTreeSet<(SocketAddr, SocketAddr)>,
     /// Named connections whose packets on the way in can't be told to be the target's.
     pub inward: usize,
 }
 
-/// The fault, as far as it matters here.
-pub(super) struct View<'a> {
-    pub plan: &'a Plan,
-    /// Whom it names, without what NAT makes of them.
-    pub base: &'a Addresses,
-    /// What has been found before.
-    pub wire: &'a Wire,
-}
-
-impl View<'_> {
-    /// `all` is the table of NAT, `sockets` are the target's.
-    pub fn look(&self, all: &[Rewritten], sockets: &[&SockInfo]) -> Look {
-        let connections = connections(all, sockets);
-        let mut look = Look::default();
-        for one in connections.iter().filter(|one| !self.named(one, one.asked) && !self.named(one, one.wire))
-        {
-            let ends = [one.asked, one.wire].into_iter().filter(|end| self.ports(one, *end));
-            look.strangers.extend(ends.map(|end| end.ip()));
+/// `all` is the table of NAT, `sockets` are the target's.
+pub(super) fn look(plan: &Plan, all: &[Rewritten], sockets: &[&SockInfo]) -> Look {
+    let mut look = Look::default();
+    let hooks = hooks(plan);
+    for one in connections(all, sockets) {
+        let named = |end: SocketAddr| plan.means(one.protocol, one.local, end);
+        if hooks & HOOK_INGRESS != 0 && (named(one.asked) || named(one.wire)) {
+            look.inward += 1;
         }
-        for one in connections.iter().filter(|one| one.asked != one.wire) {
-            if let Some(pair) = self.pair(one, &look.strangers) {
+        for (out, fate) in [
+            (true, if hooks & OUT == 0 { None } else { out_fate(plan, &one) }),
+            (
+                false,
+                if hooks & HOOK_CGROUP_INGRESS == 0 { None } else { fate(plan, &one, one.asked, one.wire) },
+            ),
+        ] {
+            if let Some(fate) = fate {
+                let pair = Pair { asked: one.asked, wire: one.wire, out, fate };
                 *look.pairs.entry(pair).or_default() += 1;
             }
         }
-        let pairs: BTreeSet<Pair> = look.pairs.keys().copied().collect();
-        let mut wire = self.wire.with(&pairs);
-        wire.share(&look.strangers);
-        let meant = wire.add_to(self.base.clone());
-        let hook = hooks(self.plan);
-        for one in connections.iter().filter(|one| one.asked != one.wire && self.named(one, one.asked)) {
-            let out = hook & ON_THE_WIRE != 0 && meant.mean(one.wire.ip()) && self.ports(one, one.wire);
-            if !out && hook & HOOK_CGROUP_INGRESS == 0 {
-                look.astray.insert((one.asked, one.wire));
-            }
-        }
-        if hook & HOOK_INGRESS != 0 {
-            let named = |one: &&Connection| self.named(one, one.asked) || self.named(one, one.wire);
-            look.inward = connections.iter().filter(|one| one.asked != one.wire).filter(named).count();
-        }
-        look
     }
+    look
+}
 
-    fn ports(&self, one: &Connection, end: SocketAddr) -> bool {
-        self.plan.means_ports(one.protocol, one.local, end.port())
+fn out_fate(plan: &Plan, one: &Connection) -> Option<Fate> {
+    if !one.connected {
+        return fate(plan, one, one.wire, one.asked);
     }
-
-    fn named(&self, one: &Connection, end: SocketAddr) -> bool {
-        self.base.mean(end.ip()) && self.ports(one, end)
+    let ends = [one.asked, one.wire];
+    let named = ends.map(|end| plan.means(one.protocol, one.local, end));
+    if named[0] == named[1] {
+        return None;
     }
+    let left_out = ends.iter().any(|end| plan.leaves_out(*end));
+    Some(if left_out { Fate::LeftOut } else { Fate::Meant })
+}
 
-    /// None: both addresses are meant, neither is, or packets carry only the one that is.
-    fn pair(&self, one: &Connection, strangers: &BTreeSet<IpAddr>) -> Option<Pair> {
-        let hook = hooks(self.plan);
-        for (known, other, out) in [(one.asked, one.wire, true), (one.wire, one.asked, false)] {
-            if hook & if out { ON_THE_WIRE } else { HOOK_CGROUP_INGRESS } == 0 {
-                continue;
-            }
-            let pair = |fate| Some(Pair { asked: one.asked, wire: one.wire, out, fate });
-            if self.base.excepts(known.ip()) {
-                return if self.named(one, other) { pair(Fate::Spared) } else { None };
-            }
-            if !self.named(one, known) || self.named(one, other) || self.base.excepts(other.ip()) {
-                continue;
-            }
-            let fate = if !self.ports(one, other) {
-                Fate::Port
-            } else if self.wire.is_shared(other.ip()) || strangers.contains(&other.ip()) {
-                Fate::Shared
-            } else {
-                Fate::Meant
-            };
-            return pair(fate);
-        }
+/// Of packets that tell only one of the two.
+fn fate(plan: &Plan, one: &Connection, told: SocketAddr, other: SocketAddr) -> Option<Fate> {
+    let named = |end: SocketAddr| plan.means(one.protocol, one.local, end);
+    if named(other) && !named(told) && !plan.leaves_out(told) {
+        Some(Fate::NotMeant)
+    } else if named(told) && plan.leaves_out(other) {
+        Some(Fate::NotLeftOut)
+    } else {
         None
     }
 }
@@ -171,17 +129,17 @@ fn connections(all: &[Rewritten], sockets: &[&SockInfo]) -> Vec<Connection> {
     }
     let mut found = Vec::new();
     for socket in sockets {
-        let (protocol, local) = (socket.proto.into(), socket.local.port());
-        if socket.remote.port() != 0 {
-            let wire = by_ends.get(&(socket.proto, socket.local, socket.remote)).copied();
-            let asked = socket.remote;
-            found.push(Connection { protocol, local, asked, wire: wire.unwrap_or(asked) });
+        let (protocol, local, asked) = (socket.proto.into(), socket.local.port(), socket.remote);
+        if asked.port() != 0 {
+            if let Some(wire) = by_ends.get(&(socket.proto, socket.local, asked)).copied() {
+                found.push(Connection { protocol, local, asked, wire, connected: true });
+            }
             continue;
         }
         // Not connected: whom it sends to is only in the table.
         let own = |one: &&&Rewritten| socket.local.ip().is_unspecified() || socket.local == one.source;
         for one in udp.get(&local).into_iter().flatten().filter(own) {
-            found.push(Connection { protocol, local, asked: one.asked, wire: one.wire });
+            found.push(Connection { protocol, local, asked: one.asked, wire: one.wire, connected: false });
         }
     }
     found

@@ -6,21 +6,19 @@ use super::look::{Fate, Look, Pair};
 const MOST: usize = 8;
 
 impl Pair {
-    /// `10.96.0.1:443 is 10.244.1.7:6443 on the wire: both are meant`; `beside` stands in front of the colon.
-    pub fn words(&self, beside: &str) -> String {
+    /// `10.96.0.1:443 is 10.244.1.7:6443 on the wire: meant by either`; `beside` stands in front of the colon.
+    fn words(&self, beside: &str) -> String {
         let Self { asked, wire, .. } = self;
-        let (way, other) = if self.out { ("out", wire) } else { ("in", asked) };
+        let (whose, told) = if self.out {
+            ("on the way out, where its socket is not connected", wire)
+        } else {
+            ("on the way in, where packets carry whom was asked for", asked)
+        };
         let fate = match self.fate {
-            Fate::Meant => "both are meant".to_owned(),
-            Fate::Spared => "both are left out".to_owned(),
-            Fate::Port => format!(
-                "not meant on the way {way}, where its port is {} and not one of the fault's; --peer {other} names it",
-                other.port()
-            ),
-            Fate::Shared => format!(
-                "not meant on the way {way}, since others of the target's connections have {} there or may have it",
-                other.ip()
-            ),
+            Fate::Meant => "meant by either".to_owned(),
+            Fate::LeftOut => "left out by either".to_owned(),
+            Fate::NotMeant => format!("not meant {whose}; --peer {told} names it"),
+            Fate::NotLeftOut => format!("not left out {whose}; --except {} does it", told.ip()),
         };
         format!("{asked} is {wire} on the wire{beside}: {fate}")
     }
@@ -35,14 +33,24 @@ impl Look {
         if self.pairs.len() > MOST {
             lines.push(format!("{} more peers are rewritten", self.pairs.len() - MOST));
         }
-        if self.inward > 0 {
-            lines.push(format!(
+        lines.extend(self.inward());
+        lines
+    }
+
+    /// Of connections that are named and that it does not mean, the first line.
+    pub fn astray(&self) -> Option<String> {
+        let pair = self.pairs.keys().find(|pair| pair.fate == Fate::NotMeant);
+        pair.map(|pair| pair.words("")).or_else(|| self.inward())
+    }
+
+    fn inward(&self) -> Option<String> {
+        (self.inward > 0).then(|| {
+            format!(
                 "NAT rewrites {} that would match: what comes in of them can't be told to be the target's at tc, and is \
                  not meant",
                 connections(self.inward)
-            ));
-        }
-        lines
+            )
+        })
     }
 }
 

@@ -199,7 +199,7 @@ fn a_host_name_is_the_addresses_that_it_has() {
 }
 
 #[test]
-fn connections_that_go_elsewhere_on_the_wire_are_named() {
+fn connections_that_packets_do_not_tell_are_named() {
     let mut bench = bench();
     let app = bench.host.cgroup("/app");
     let there = socket(Proto::Tcp, "10.96.0.1:5432", app);
@@ -209,10 +209,11 @@ fn connections_that_go_elsewhere_on_the_wire_are_named() {
         state.rewritten = vec![Rewritten { proto: Proto::Tcp, source, asked, wire }];
         state.sockets = vec![there];
     });
-    bench.start(&with(r#""peer":"10.96.0.1:5432""#)).unwrap();
+    bench.start(&with(r#""peer":"10.244.1.7:15432","direction":"ingress""#)).unwrap();
     assert_eq!(
         after(&mut bench, FIVE).unwrap(),
-        "the target's connections to 10.96.0.1:5432 go to 10.244.1.7:15432 on the wire"
+        "10.96.0.1:5432 is 10.244.1.7:15432 on the wire: not meant on the way in, where packets carry whom was asked for; \
+         --peer 10.96.0.1:5432 names it"
     );
 }
 
