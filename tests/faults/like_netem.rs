@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::support::{
-    HERE, THERE, World, child, figure, lacks, same_in_every_guest,
+    HERE, THERE, World, child, figure, lacks, same_on_the_newest,
     statistics::{ks_distance, lost_runs, mean},
     traffic::{Arrival, Received, bulk, median, send_udp, tcp_sink},
 };
@@ -41,7 +41,7 @@ fn under_fault<T>(world: &World, fault: &str, f: impl FnOnce() -> T) -> T {
 fn distribution(test: &str, ours: &str, netem: &str) {
     const HALF: u64 = 3_000;
     let world = World::new();
-    if same_in_every_guest(test) || lacks(test, &world.daemon, "delay") {
+    if same_on_the_newest(test) || lacks(test, &world.daemon, "delay") {
         return;
     }
     let take = || {
@@ -98,7 +98,7 @@ const R: f64 = 0.25;
 
 #[test]
 fn bursts_have_their_share() {
-    if same_in_every_guest("bursts_have_their_share") {
+    if same_on_the_newest("bursts_have_their_share") {
         return;
     }
     let world = World::new();
@@ -127,7 +127,7 @@ fn bursts_have_their_share() {
 fn bursts_are_as_long_as_netems() {
     let test = "bursts_are_as_long_as_netems";
     let world = World::new();
-    if same_in_every_guest(test) || lacks(test, &world.daemon, "delay") {
+    if same_on_the_newest(test) || lacks(test, &world.daemon, "delay") {
         return;
     }
     const N: u64 = 40_000;
@@ -155,7 +155,7 @@ fn bursts_are_as_long_as_netems() {
 fn bulk_tcp_is_as_fast_as_under_plain_netem() {
     let test = "bulk_tcp_is_as_fast_as_under_plain_netem";
     let world = World::new();
-    if same_in_every_guest(test) || lacks(test, &world.daemon, "delay") {
+    if same_on_the_newest(test) || lacks(test, &world.daemon, "delay") {
         return;
     }
     let outside = world.over_there(|| tcp_sink(THERE, 9001));
@@ -186,7 +186,7 @@ fn bulk_tcp_is_as_fast_as_under_plain_netem() {
 fn neighbours_of_a_delay_are_as_fast_as_without() {
     let test = "neighbours_of_a_delay_are_as_fast_as_without";
     let world = World::new();
-    if same_in_every_guest(test) || lacks(test, &world.daemon, "delay") {
+    if same_on_the_newest(test) || lacks(test, &world.daemon, "delay") {
         return;
     }
     let _server = world.over_there(|| tcp_sink(THERE, 9001));
@@ -195,22 +195,21 @@ fn neighbours_of_a_delay_are_as_fast_as_without() {
         control.join().parse().unwrap()
     };
     run();
-    let mut best = 0.0_f64;
-    // A machine that is busy for a whole round gets another one: weaker than one median, for what is disturbed without a
-    // fault makes a ratio better.
-    for _ in 0..3 {
-        let ratios = (0..7).map(|_| {
-            let without = run();
-            under_fault(&world, "delay --by 50ms --jitter 5ms", run) * 1000 / without
-        });
-        let ratio = median(ratios.collect()) as f64 / 1000.0;
-        println!("n=7 bulk TCP beside a delay: {ratio:.2} of that without");
-        best = best.max(ratio);
-        if best >= 0.9 {
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    let mut ratio = 0.0;
+    // They take turns. What disturbs the machine for some of the runs, of either kind, is outweighed by more of both.
+    while with.len() < 21 {
+        for _ in 0..7 {
+            without.push(run());
+            with.push(under_fault(&world, "delay --by 50ms --jitter 5ms", run));
+        }
+        ratio = median(with.clone()) as f64 / median(without.clone()) as f64;
+        println!("n={} bulk TCP beside a delay: {ratio:.2} of that without, by the medians", with.len());
+        if ratio >= 0.9 {
             return;
         }
     }
-    panic!("who is not meant is slower: {best:.2}");
+    panic!("who is not meant is slower: {ratio:.2}");
 }
 
 /// How many datagrams came before one that had been sent earlier.
@@ -222,7 +221,7 @@ fn overtaken(got: &Received) -> usize {
 fn jitter_keeps_the_order_if_asked_to() {
     let test = "jitter_keeps_the_order_if_asked_to";
     let world = World::new();
-    if same_in_every_guest(test) || lacks(test, &world.daemon, "delay") {
+    if same_on_the_newest(test) || lacks(test, &world.daemon, "delay") {
         return;
     }
     const N: u64 = 1_000;

@@ -15,7 +15,10 @@ const WIRE: End = (THERE, PORT);
 
 /// None if this kernel cannot do it.
 fn world(test: &str) -> Option<World> {
-    let world = World::new();
+    rewriting(test, World::new())
+}
+
+fn rewriting(test: &str, world: World) -> Option<World> {
     world.here.ip(&format!("route add 10.99.0.0/24 via {THERE}"));
     match dnat(&world.here, ASKED, WIRE) {
         Err(error) if is_missing(&error) => {
@@ -39,8 +42,11 @@ fn rewritten(world: &World, cgroup: &Cgroup) -> u64 {
 }
 
 fn arm(world: &World, (ip, port): End) -> String {
-    let peer = format!("--peer {ip}:{port}");
-    world.daemon.arm(&format!("drop --target {} --percent 100 {peer} --for 1m", world.target()))
+    arm_for(world, &format!("--peer {ip}:{port}"))
+}
+
+fn arm_for(world: &World, whom: &str) -> String {
+    world.daemon.arm(&format!("drop --target {} --percent 100 {whom} --for 1m", world.target()))
 }
 
 #[test]
@@ -73,4 +79,46 @@ fn a_peer_by_the_address_that_programs_ask_for() {
     assert_eq!(world.came_out(&world.victim, THERE), DATAGRAMS, "others at the same address are lost");
     world.daemon.json(&format!("stop {id}"));
     assert_eq!(rewritten(&world, &world.victim), DATAGRAMS);
+}
+
+#[test]
+fn either_end_is_named_by_its_port_and_left_out() {
+    let test = "either_end_is_named_by_its_port_and_left_out";
+    if same_in_every_guest(test) {
+        return;
+    }
+    let Some(world) = world(test) else { return };
+    let cases = [
+        ("--peer :5432", 0),
+        ("--peer :9001", 0),
+        ("--peer :5433", DATAGRAMS),
+        ("--peer 10.99.0.1:9001", DATAGRAMS),
+        ("--except 10.99.0.1", DATAGRAMS),
+        ("--except 10.77.0.2", DATAGRAMS),
+        ("--except :5432", DATAGRAMS),
+        ("--except :9001", DATAGRAMS),
+        ("--except :5433", 0),
+    ];
+    for (whom, came) in cases {
+        let id = arm_for(&world, whom);
+        assert_eq!(rewritten(&world, &world.victim), came, "{whom}");
+        world.daemon.json(&format!("stop {id}"));
+    }
+}
+
+#[test]
+fn whom_a_program_asks_for_is_protected_behind_nat() {
+    let test = "whom_a_program_asks_for_is_protected_behind_nat";
+    if same_in_every_guest(test) {
+        return;
+    }
+    for (protect, came) in [("port:5432", DATAGRAMS), ("address:10.99.0.1", DATAGRAMS), ("port:5433", 0)] {
+        let limits =
+            format!("mode: armed\nmax_percent: 100\nmax_faults_per_hour: 1000\nprotect: [\"{protect}\"]\n");
+        let Some(world) = rewriting(test, World::with(&limits)) else { return };
+        let id = arm_for(&world, "");
+        assert_eq!(rewritten(&world, &world.victim), came, "{protect}");
+        assert_eq!(world.daemon.counter(&id, "passed_protected"), came, "{protect}");
+        assert_eq!(world.came_out(&world.victim, THERE), 0, "{protect}: whoever asks for the other address");
+    }
 }

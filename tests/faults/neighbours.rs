@@ -192,4 +192,10 @@ fn through_a_tunnel() {
     is_drawn_once(&world, "through a tunnel", INNER_THERE, "", || ());
     is_drawn_once(&world, "inside of a tunnel", INNER_THERE, "--peer 10.78.0.2:9001", || ());
     is_drawn_once(&world, "around a tunnel", INNER_THERE, "--peer 10.77.0.2:4789", || ());
+    // The tunnel's packets still have the socket whose data they carry, and are none of its own.
+    let _server = world.over_there(|| tcp_echo(INNER_THERE, 9002));
+    let inner = format!("drop --percent 100 --protocol udp --peer {INNER_THERE} --target {}", world.target());
+    let id = world.daemon.arm(&format!("{inner} --for 1m"));
+    world.in_victim(|| ping_pong(INNER_THERE, 9002, 10).len().to_string()).join();
+    assert_eq!(world.daemon.counter(&id, "matched"), 0, "TCP in a tunnel of UDP is no UDP to its peer");
 }

@@ -116,7 +116,8 @@ impl Candidate {
             (packet.src, packet.src_port, packet.dst_port)
         };
         let (by_peer, by_port) = (entry.flags & CG_PEERS != 0, entry.flags & CG_PORTS != 0);
-        let asked = if (by_peer || by_port) && outgoing { Asked::of(skb, &packet) } else { Asked::SAME };
+        // Not only for the rules: whom the program asked for may be protected.
+        let asked = if outgoing { Asked::of(skb, &packet) } else { Asked::SAME };
         let asked_port = if asked.elsewhere() { asked.port() } else { peer_port };
         // What one look at all the rules rules out is not asked one by one: here by address and port on the wire, and by
         // those that the program asked for.
@@ -138,11 +139,9 @@ impl Candidate {
         if wire_rules | asked_rules == 0 {
             return None;
         }
-        let queried = if entry.flags & CG_DNS != 0 && packet.protocol == UDP && peer_port == DNS_PORT {
-            dns::inj_asked_for(skb, packet.transport)
-        } else {
-            0
-        };
+        let dns = packet.protocol == UDP && (peer_port == DNS_PORT || asked_port == DNS_PORT);
+        let queried =
+            if dns && entry.flags & CG_DNS != 0 { dns::inj_asked_for(skb, packet.transport) } else { 0 };
         let what = packet.kind() << 16 | packet.segments;
         let here = u64::from(local_port) | u64::from(unsafe { (*skb).ifindex }) << 32;
         let ports = |port: u16| here | u64::from(port) << 16;
@@ -197,9 +196,9 @@ impl Candidate {
 // Global functions, all that follow: the verifier looks at each once, by itself, and not once for every way that leads
 // to it. They can take and give numbers only, five at most.
 
-/// The rules that mean a packet, as a set by stage. `rules` holds a cgroup's rules and the hook above them, `what`
-/// protocol and segments, `ports` interface and ports, `masks` the rules that name the
-/// peer, above the peer's other port and the rules that name the DNS name.
+/// The rules that mean a packet, as a set by stage. `rules` holds those that are asked and the hook above them, `what`
+/// protocol and segments, `ports` interface and ports, `masks` the rules that name the peer, above the peer's other port
+/// and the rules that name the DNS name.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn inj_match(rules: u32, what: u32, ports: u64, masks: u64) -> u64 {

@@ -25,6 +25,9 @@ use crate::{
 /// For so long it may be quiet; and so often it is looked at again.
 const QUIET: Duration = Duration::from_secs(5);
 
+/// A look takes at most one part of so many of the engine's time.
+const SHARE: u32 = 20;
+
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nothing {
@@ -62,14 +65,17 @@ impl Engine {
         if now < due(&self.faults[index]) {
             return;
         }
+        let began = Instant::now();
         let why = why(&self.found(index));
+        // On a busy node there is much to look through: that takes no more than its share.
+        let pause = QUIET.max(began.elapsed() * SHARE);
         let fault = &mut self.faults[index];
         // Once: what changes is in its document.
         if fault.nothing.is_none() {
             let seconds = QUIET.as_secs();
             warn!("{}: nothing that it may act on has matched for {seconds} s: {why}", fault.id);
         }
-        fault.nothing = Some(Nothing { why, next: now + QUIET });
+        fault.nothing = Some(Nothing { why, next: now + pause });
     }
 
     /// What can be seen of the fault's target from here.
@@ -95,7 +101,7 @@ impl Engine {
                 .collect();
             found.down = down(self.faults[index].plan.steps(), &ups);
         }
-        found.astray = self.astray(index, &pids);
+        (found.rewritten, found.astray) = self.astray(index, &pids);
         match self.kernel.sockets(&pids) {
             Ok(sockets) => self.count(index, &pids, &sockets, &mut found),
             Err(error) => found.unlisted = Some(format!("{error:#}")),
@@ -124,7 +130,7 @@ impl Engine {
             fault.plan.means(protocol, local, remote)
         };
         found.sockets = fitting.iter().filter(ours).count();
-        found.meant = fitting.iter().filter(ours).filter(means).count();
+        found.meant = found.rewritten + fitting.iter().filter(ours).filter(means).count();
         if found.meant > 0 {
             return;
         }

@@ -11,25 +11,37 @@ use injector_ebpf::{
 
 use crate::kernel::object::Object;
 
-/// What was written; nothing before the first rule that has ports.
+/// See the module.
 #[derive(Debug, Default)]
-pub(super) struct PortTable(Vec<PortBlock>);
+pub(super) struct PortTable {
+    /// What was written; nothing before the first rule that has ports.
+    written: Vec<PortBlock>,
+    /// The last time not everything was.
+    torn: bool,
+}
 
 impl PortTable {
+    /// Is it as it was last asked to be?
+    pub(super) fn is_whole(&self) -> bool {
+        !self.torn
+    }
+
     /// Writes what has become different.
     pub(super) fn write(&mut self, object: &mut Object, rules: &BTreeMap<u32, Rule>) -> Result<()> {
-        if self.0.is_empty() && !rules.values().any(has_ports) {
+        if self.written.is_empty() && !rules.values().any(has_ports) {
             return Ok(());
         }
         let wanted = blocks(rules);
-        self.0.resize(wanted.len(), PortBlock::from([PortRules::default(); BLOCK_PORTS]));
+        self.written.resize(wanted.len(), [PortRules::default(); BLOCK_PORTS]);
+        self.torn = true;
         let mut array = object.array::<PortBlock>(names::PORT_RULES)?;
-        for (index, (block, written)) in (0..).zip(wanted.iter().zip(&mut self.0)) {
+        for (index, (block, written)) in (0..).zip(wanted.iter().zip(&mut self.written)) {
             if block != written {
                 array.set(index, block, 0)?;
                 *written = *block;
             }
         }
+        self.torn = false;
         Ok(())
     }
 }

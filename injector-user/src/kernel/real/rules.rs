@@ -46,7 +46,7 @@ impl Rules {
         }
         object.array::<Rule>(names::RULES)?.set(slot, rule, 0)?;
         let before = self.rules.insert(slot, rule);
-        if before.is_some_and(|before| before.means == rule.means) {
+        if self.ports.is_whole() && before.is_some_and(|before| before.means == rule.means) {
             return Ok(());
         }
         self.ports.write(object, &self.rules)

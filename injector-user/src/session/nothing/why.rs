@@ -21,6 +21,8 @@ pub(super) struct Found {
     pub nobody: bool,
     /// Its interfaces, if none is up.
     pub down: Vec<String>,
+    /// Connections of which it means one address of two, behind NAT.
+    pub rewritten: usize,
     /// Of connections that it names and does not mean, behind NAT.
     pub astray: Option<String>,
     /// Sockets of the target, of that protocol.
@@ -67,6 +69,7 @@ impl Found {
             processes: 0,
             nobody: false,
             down: Vec::new(),
+            rewritten: 0,
             astray: None,
             sockets: 0,
             meant: 0,

@@ -49,13 +49,23 @@ pub(super) enum Fate {
     NotLeftOut,
 }
 
+/// Which packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Way {
+    /// On their way out.
+    Out,
+    /// On their way in, at the cgroup.
+    In,
+    /// On their way in at tc, of a socket that is not connected.
+    InAtTc,
+}
+
 /// Both ends of connections that have one fate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Pair {
     pub asked: SocketAddr,
     pub wire: SocketAddr,
-    /// Of packets on their way out, or of those on their way in.
-    pub out: bool,
+    pub way: Way,
     pub fate: Fate,
 }
 
@@ -74,23 +84,30 @@ pub(super) fn look(plan: &Plan, all: &[Rewritten], sockets: &[&SockInfo]) -> Loo
     let hooks = hooks(plan);
     for one in connections(all, sockets) {
         let named = |end: SocketAddr| plan.means(one.protocol, one.local, end);
-        if hooks & HOOK_INGRESS != 0 && (named(one.asked) || named(one.wire)) {
+        if hooks & HOOK_INGRESS != 0 && one.connected && (named(one.asked) || named(one.wire)) {
             look.inward += 1;
         }
-        for (out, fate) in [
-            (true, if hooks & OUT == 0 { None } else { out_fate(plan, &one) }),
-            (
-                false,
-                if hooks & HOOK_CGROUP_INGRESS == 0 { None } else { fate(plan, &one, one.asked, one.wire) },
-            ),
-        ] {
+        for (way, fate) in fates(plan, &one, hooks) {
             if let Some(fate) = fate {
-                let pair = Pair { asked: one.asked, wire: one.wire, out, fate };
+                let pair = Pair { asked: one.asked, wire: one.wire, way, fate };
                 *look.pairs.entry(pair).or_default() += 1;
             }
         }
     }
     look
+}
+
+fn fates(plan: &Plan, one: &Connection, hooks: u32) -> [(Way, Option<Fate>); 3] {
+    let at = |hook: u32| hooks & hook != 0;
+    [
+        (Way::Out, if at(OUT) { out_fate(plan, one) } else { None }),
+        (Way::In, if at(HOOK_CGROUP_INGRESS) { fate(plan, one, one.asked, one.wire) } else { None }),
+        // A socket that is not connected is found by its own address, whoever sends.
+        (
+            Way::InAtTc,
+            if at(HOOK_INGRESS) && !one.connected { fate(plan, one, one.wire, one.asked) } else { None },
+        ),
+    ]
 }
 
 fn out_fate(plan: &Plan, one: &Connection) -> Option<Fate> {

@@ -29,10 +29,12 @@ impl Engine {
         }
     }
 
-    /// Why a live fault, which names connections of its target, may mean none; `None` also if that can't be told.
-    pub(super) fn astray(&mut self, index: usize, pids: &[u32]) -> Option<String> {
+    /// Of a live fault: how many connections it means by one of two addresses, and else why it may mean none. Nothing if
+    /// that can't be told.
+    pub(super) fn astray(&mut self, index: usize, pids: &[u32]) -> (usize, Option<String>) {
         let (plan, cgroups) = (self.faults[index].plan.clone(), self.faults[index].cgroups.clone());
-        self.rewritten(&plan, pids, &cgroups.into_iter().collect()).ok()?.astray()
+        let look = self.rewritten(&plan, pids, &cgroups.into_iter().collect()).unwrap_or_default();
+        (look.meant(), look.astray())
     }
 
     /// Nothing if its table of NAT is empty: then the sockets are not listed.

@@ -1,6 +1,6 @@
 //! What is said of connections that NAT rewrites.
 
-use super::look::{Fate, Look, Pair};
+use super::look::{Fate, Look, Pair, Way};
 
 /// More are not told one by one.
 const MOST: usize = 8;
@@ -9,10 +9,10 @@ impl Pair {
     /// `10.96.0.1:443 is 10.244.1.7:6443 on the wire: meant by either`; `beside` stands in front of the colon.
     fn words(&self, beside: &str) -> String {
         let Self { asked, wire, .. } = self;
-        let (whose, told) = if self.out {
-            ("on the way out, where its socket is not connected", wire)
-        } else {
-            ("on the way in, where packets carry whom was asked for", asked)
+        let (whose, told) = match self.way {
+            Way::Out => ("on the way out, where its socket is not connected", wire),
+            Way::In => ("on the way in, where packets carry whom was asked for", asked),
+            Way::InAtTc => ("on the way in, where packets carry who is on the wire", wire),
         };
         let fate = match self.fate {
             Fate::Meant => "meant by either".to_owned(),
@@ -37,10 +37,19 @@ impl Look {
         lines
     }
 
-    /// Of connections that are named and that it does not mean, the first line.
+    /// Of connections that are named and that it does not mean, or leaves out, the first line; `None` if there are others
+    /// that it means.
     pub fn astray(&self) -> Option<String> {
-        let pair = self.pairs.keys().find(|pair| pair.fate == Fate::NotMeant);
-        pair.map(|pair| pair.words("")).or_else(|| self.inward())
+        let first = |fate| self.pairs.keys().find(|pair| pair.fate == fate).map(|pair| pair.words(""));
+        if self.meant() > 0 {
+            return None;
+        }
+        first(Fate::NotMeant).or_else(|| self.inward()).or_else(|| first(Fate::LeftOut))
+    }
+
+    /// How many connections are meant by either of their addresses, of which only one is named.
+    pub fn meant(&self) -> usize {
+        self.pairs.iter().filter(|(pair, _)| pair.fate == Fate::Meant).map(|(_, n)| n).sum()
     }
 
     fn inward(&self) -> Option<String> {

@@ -198,8 +198,8 @@ fn a_host_name_is_the_addresses_that_it_has() {
     assert_eq!(after(&mut bench, FIVE + FIVE).unwrap(), "the target has sent nothing that matches");
 }
 
-#[test]
-fn connections_that_packets_do_not_tell_are_named() {
+/// A connection of the target behind NAT, and what is said of a fault that matches nothing.
+fn behind_nat(keys: &str) -> String {
     let mut bench = bench();
     let app = bench.host.cgroup("/app");
     let there = socket(Proto::Tcp, "10.96.0.1:5432", app);
@@ -209,12 +209,24 @@ fn connections_that_packets_do_not_tell_are_named() {
         state.rewritten = vec![Rewritten { proto: Proto::Tcp, source, asked, wire }];
         state.sockets = vec![there];
     });
-    bench.start(&with(r#""peer":"10.244.1.7:15432","direction":"ingress""#)).unwrap();
+    bench.start(&with(keys)).unwrap();
+    after(&mut bench, FIVE).unwrap()
+}
+
+#[test]
+fn connections_behind_nat_are_told_by_either_address() {
+    let start = "10.96.0.1:5432 is 10.244.1.7:15432 on the wire";
     assert_eq!(
-        after(&mut bench, FIVE).unwrap(),
-        "10.96.0.1:5432 is 10.244.1.7:15432 on the wire: not meant on the way in, where packets carry whom was asked for; \
-         --peer 10.96.0.1:5432 names it"
+        behind_nat(r#""peer":"10.244.1.7:15432","direction":"ingress""#),
+        format!(
+            "{start}: not meant on the way in, where packets carry whom was asked for; --peer 10.96.0.1:5432 names it"
+        )
     );
+    assert_eq!(behind_nat(r#""except":"10.244.1.7""#), format!("{start}: left out by either"));
+    for peer in ["10.96.0.1:5432", "10.244.1.7:15432"] {
+        let said = behind_nat(&format!(r#""peer":"{peer}""#));
+        assert_eq!(said, "the target has sent nothing that matches", "{peer}");
+    }
 }
 
 /// It takes time, in which the engine does nothing else.

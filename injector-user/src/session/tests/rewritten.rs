@@ -140,4 +140,17 @@ fn a_datagram_without_a_connection_tells_only_where_it_goes() {
         [format!("{start}: not left out {out}; --except 10.244.0.5 does it")]
     );
     assert!(warnings(&mut bench, &named("10.244.0.5")).is_empty());
+    // At tc an unconnected socket is found by its own address: what comes in is judged by who is on the wire.
+    let delay = |peer: &str| {
+        format!(
+            r#"{{"kind":"delay","by":"5ms","direction":"ingress","peer":"{peer}","targets":["cgroup:/app"]}}"#
+        )
+    };
+    assert!(warnings(&mut bench, &delay("10.244.0.5")).is_empty());
+    assert_eq!(
+        warnings(&mut bench, &delay("10.96.0.10")),
+        [format!(
+            "{start}: not meant on the way in, where packets carry who is on the wire; --peer 10.244.0.5:53 names it"
+        )]
+    );
 }
