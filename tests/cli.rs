@@ -100,7 +100,7 @@ fn help_is_as_published() {
 
 #[test]
 fn bad_input_is_a_usage_error_that_says_what_would_be_right() {
-    let cases: [(&str, &str, &str); 79] = [
+    let cases: [(&str, &str, &str); 83] = [
         ("drop --target unit:x", "a drop needs a frequency", "--percent 5"),
         ("drop --percent 5", "a drop needs a target", "--target"),
         ("drop --percent 0 --target unit:x", "would never act", "between 0.0001 and 100"),
@@ -173,7 +173,15 @@ fn bad_input_is_a_usage_error_that_says_what_would_be_right() {
         ("fail open --errno ERESTARTSYS --percent 5 --target unit:x", "ERESTARTSYS can't be injected", "512"),
         ("fail open --errno EINTR --percent 5 --target unit:x", "EINTR can't be injected", "EAGAIN"),
         ("fail open --errno -5 --percent 5 --target unit:x", "is a number", "EIO"),
-        ("fail fsync --errno EIO --percent 5 --target unit:x", "`fsync` can't be failed", "open"),
+        ("fail fsnc --errno EIO --percent 5 --target unit:x", "no system call `fsnc`", "did you mean fsync"),
+        (
+            "fail exit_group --errno EIO --percent 5 --target unit:x",
+            "exit_group can't be failed",
+            "name a call",
+        ),
+        ("fail openat --errno EIO --percent 5 --target unit:x", "for the same thing", "--exact"),
+        ("fail fsync --errno EIO --percent 5 --target unit:x --path /a", "by path", "leave out the path"),
+        ("fail fsync --errno EIO --every 3 --first 2 --target unit:x", "`every` and `first`", "leave out"),
         ("fail open --errno EIO --percent 5 --target unit:x --path etc", "not absolute", "/etc"),
         ("stop", "which fault", "--all"),
         ("profile show", "which profile", "profile list"),

@@ -101,10 +101,14 @@ pub const TO_DEVICE: &str = "inj_to_dev";
 pub const IN_DEVICE: &str = "inj_in_dev";
 /// open fails, by the BPF LSM hook.
 pub const OPEN_LSM: &str = "inj_open_lsm";
-/// open fails, by kprobe and override.
-pub const OPEN_KPROBE: &str = "inj_open_kp";
+/// Calls fail at their entry, by kprobe and override.
+pub const CALL_KPROBE: &str = "inj_call_kp";
+/// Calls fail at their entry, by fmod_ret.
+pub const CALL_RETURN: &str = "inj_call_ret";
 /// No-op for the probe of the LSM hook.
 pub const PROBE_LSM: &str = "inj_probe_lsm";
+/// No-op for the probe of fmod_ret.
+pub const PROBE_RETURN: &str = "inj_probe_ret";
 /// No-op for the probe of kprobe override.
 pub const PROBE_OVERRIDE: &str = "inj_probe_ovr";
 /// An empty classifier: the probe for tc, and what costs are measured against.

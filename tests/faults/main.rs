@@ -9,6 +9,7 @@ mod support;
 
 mod budget;
 mod bystander;
+mod calls;
 mod container;
 mod delay;
 mod disk;

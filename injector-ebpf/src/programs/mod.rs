@@ -3,6 +3,7 @@
 mod asked;
 mod atomic;
 mod beat;
+mod call;
 mod cgroup;
 mod decide;
 mod delays;

@@ -32,6 +32,16 @@ pub fn inj_probe_ovr(ctx: ProbeContext) -> u32 {
     0
 }
 
+/// fmod_ret, as in `call.rs`: what the call would return, it returns.
+///
+/// # Safety
+/// The context is the kernel's: the call's argument, and what the program before this one has returned.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "fexit/inj_probe_ret")]
+pub unsafe extern "C" fn inj_probe_ret(ctx: *mut core::ffi::c_void) -> i64 {
+    unsafe { *ctx.cast::<u64>().add(1) as i64 }
+}
+
 #[classifier]
 pub fn inj_empty_tc(_ctx: TcContext) -> i32 {
     aya_ebpf::bindings::TC_ACT_UNSPEC

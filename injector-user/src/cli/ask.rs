@@ -7,7 +7,7 @@ use clap::Args;
 use super::whom::Whom;
 use crate::{
     error::Error,
-    spec::{FaultKind, FaultSpec, Match, Percent, Ramp},
+    spec::{FaultKind, FaultSpec, Match, Ramp},
 };
 
 /// Whom, how long, under which name, and step by step or not.
@@ -21,15 +21,6 @@ pub(super) struct Common {
 }
 
 impl Common {
-    /// The share: `--percent`, or what a ramp goes up to.
-    pub(super) fn percent(&self, percent: Option<&str>, missing: &str) -> Result<Percent, Error> {
-        match (value("--percent", percent)?, self.ramp()?) {
-            (Some(percent), _) => Ok(percent),
-            (None, Some(ramp)) => Ok(ramp.to),
-            (None, None) => Err(Error::usage(missing).hint("--percent 5")),
-        }
-    }
-
     /// The ramp.
     pub(super) fn ramp(&self) -> Result<Option<Ramp>, Error> {
         value("--ramp", self.ramp.as_deref())

@@ -58,3 +58,38 @@ impl DrawFlags {
         })
     }
 }
+
+/// Which of the matching calls: one of these.
+#[derive(Debug, Args)]
+pub(super) struct CallDraw {
+    /// Each matching call with this probability, down to 0.0001; nothing defaults to 100.
+    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true)]
+    percent: Option<String>,
+    /// In bursts (Gilbert-Elliott): P,R[,BAD[,GOOD]] in percents, such as 1%,30%: into a burst, out of it, taken within
+    /// [default: 100%], taken outside [default: 0%].
+    #[arg(long, value_name = "MODEL", allow_negative_numbers = true)]
+    bursts: Option<String>,
+    /// Every Nth matching call.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    every: Option<String>,
+    /// The first N matching calls.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    first: Option<String>,
+}
+
+impl CallDraw {
+    /// What was given, or what a ramp goes up to; `verb` can't do without.
+    pub(super) fn needed(&self, verb: &str, common: &Common) -> Result<Draw, Error> {
+        let given = Draws {
+            percent: value("--percent", self.percent.as_deref())?,
+            flows: None,
+            bursts: value("--bursts", self.bursts.as_deref())?,
+            every: value("--every", self.every.as_deref())?,
+            first: value("--first", self.first.as_deref())?,
+        };
+        given.one_or_ramp(common.ramp()?)?.ok_or_else(|| {
+            Error::usage(format!("a {verb} needs a frequency"))
+                .hint("--percent 5, or one of --bursts, --every and --first")
+        })
+    }
+}

@@ -4,17 +4,18 @@ use clap::Args;
 
 use super::{
     ask::{Common, needed, value},
+    draw::CallDraw,
     faults::Ask,
 };
 use crate::{
     error::Error,
-    spec::{FaultKind, FaultSpec, Match},
+    spec::{FaultKind, FaultSpec, Match, SyscallName},
 };
 
 /// Make a target's system calls return an error.
 #[derive(Debug, Args)]
 pub(super) struct Fail {
-    /// Which calls: open (stands for open, openat, openat2 and creat).
+    /// Which calls: a name such as fsync, which stands for its family (open: open, openat, openat2 and creat).
     #[arg(value_name = "SYSCALL")]
     syscall: Option<String>,
     #[command(flatten)]
@@ -22,25 +23,28 @@ pub(super) struct Fail {
     /// The error, by name: EIO, ENOSPC, EACCES.
     #[arg(long, value_name = "NAME", allow_negative_numbers = true)]
     errno: Option<String>,
-    /// The share of the matching calls, down to 0.0001; nothing defaults to 100.
-    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true)]
-    percent: Option<String>,
-    /// Only files at or below this absolute path.
+    /// This call only, not its family.
+    #[arg(long)]
+    exact: bool,
+    #[command(flatten)]
+    draw: CallDraw,
+    /// Only files at or below this absolute path; of open.
     #[arg(long, value_name = "PATH")]
     path: Option<String>,
 }
 
 impl Ask for Fail {
     fn spec(&self) -> Result<FaultSpec, Error> {
-        let syscall = needed(
+        let syscall: SyscallName = needed(
             "SYSCALL",
             self.syscall.as_deref(),
             "a fail needs a system call",
             "injector fail open ...",
         )?;
         let errno = needed("--errno", self.errno.as_deref(), "a fail needs an errno", "--errno EIO")?;
-        let percent = self.common.percent(self.percent.as_deref(), "a fail needs a frequency")?;
+        let draw = self.draw.needed("fail", &self.common)?;
         let path = value("--path", self.path.as_deref())?;
-        self.common.spec(FaultKind::Fail { syscall, errno, percent, path }, Match::default())
+        syscall.check(self.exact, path.is_some())?;
+        self.common.spec(FaultKind::Fail { syscall, exact: self.exact, errno, draw, path }, Match::default())
     }
 }

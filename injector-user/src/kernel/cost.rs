@@ -15,7 +15,7 @@ const PROGRAMS: [&str; 6] = [
     names::INGRESS_DROP,
     names::EGRESS_DROP,
     names::OPEN_LSM,
-    names::OPEN_KPROBE,
+    names::CALL_KPROBE,
 ];
 /// One call in so many begins a measurement, the next one ends it.
 const EVERY: u32 = 10;

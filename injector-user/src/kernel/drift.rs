@@ -64,7 +64,7 @@ impl Look<'_> {
                     self.cgroup(cgroup, &tops, names::EGRESS_DROP, query::CGROUP_EGRESS)?
                 }
                 // Links of these kinds cannot be detached by anybody but their holder.
-                Step::Open { .. } => true,
+                Step::Call { .. } => true,
             };
             if !there {
                 missing.push(step.doc(self.tcx).does);

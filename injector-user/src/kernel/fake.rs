@@ -96,6 +96,7 @@ impl Default for Fake {
                 flow_rate: Ok(()),
                 lsm: Ok(()),
                 kprobe: Ok(()),
+                modify_return: Ok(()),
             },
             state: Arc::new(Mutex::new(State {
                 calls: Vec::new(),

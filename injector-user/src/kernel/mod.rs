@@ -6,9 +6,11 @@ pub mod cgroups;
 mod cost;
 mod drift;
 pub mod fake;
+mod functions;
 pub mod gates;
 pub mod iter;
 mod meters;
+mod modify_return;
 pub mod net;
 pub mod object;
 pub mod probe;
@@ -28,6 +30,7 @@ use crate::{
     observe::Snapshot,
     plan::{Addresses, Capabilities, Side, Site, Step},
 };
+pub use functions::syscall_function;
 use net::{Rewritten, SockInfo};
 
 /// What a delay device still holds.

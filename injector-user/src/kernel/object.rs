@@ -1,7 +1,7 @@
 //! The loaded programs and their maps: the only place that knows aya's types by name.
 
 use std::{
-    os::fd::{AsFd as _, OwnedFd},
+    os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
     time::Duration,
 };
 
@@ -12,13 +12,14 @@ use aya::{
     programs::{Program, SchedClassifier, TestRunOptions},
 };
 use aya_log::EbpfLogger;
+use aya_obj::btf::BtfKind;
 use injector_ebpf::{
     ABI_VERSION,
     gate::{BEAT_LAPSED, BEAT_OK, BeatRequest, GATE_MAGIC, Halt},
     names::{self, offsets},
 };
 
-use super::btf::Btf;
+use super::{btf::Btf, modify_return::ModifyReturn};
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/injector.o"));
 
@@ -183,6 +184,34 @@ impl Object {
             other => bail!("map {name} is of another type: {other:?}"),
         };
         Ok(map.fd().as_fd().try_clone_to_owned()?)
+    }
+
+    /// The programs that aya does not know, with this object's maps.
+    ///
+    /// # Errors
+    /// They use a map of a type that is used by no other program.
+    pub fn modify_return(&self) -> Result<ModifyReturn> {
+        ModifyReturn::new(OBJECT, &[names::CALL_RETURN, names::PROBE_RETURN], |name| {
+            let data = match self.ebpf.map(name)? {
+                Map::Array(data)
+                | Map::PerCpuArray(data)
+                | Map::HashMap(data)
+                | Map::LruHashMap(data)
+                | Map::PerCpuHashMap(data)
+                | Map::LpmTrie(data)
+                | Map::SkStorage(data) => data,
+                _ => return None,
+            };
+            Some(data.fd().as_fd().as_raw_fd())
+        })
+    }
+
+    /// A kernel function's id in the kernel's BTF.
+    ///
+    /// # Errors
+    /// This kernel has no such function.
+    pub fn function(&self, name: &str) -> Result<u32> {
+        Ok(self.btf.id_by_type_name_kind(name, BtfKind::Func)?)
     }
 
     fn map(&mut self, name: &str) -> Result<&mut Map> {

@@ -1,6 +1,8 @@
 //! What this kernel can do, found out by loading and attaching programs that do nothing, in a network
 //! namespace that is made for it. Never from config files: flags and lists have been seen to be wrong.
 
+use std::os::fd::AsFd as _;
+
 use anyhow::{Context as _, Result, ensure};
 use aya::programs::{KProbe, LinkOrder, Lsm, TcAttachType, tc::TcAttachOptions};
 use injector_ebpf::names;
@@ -9,19 +11,16 @@ use nix::sched::{CloneFlags, unshare};
 use super::{
     net::{BpfFilter, FilterAction, Netns, Rtnl},
     object::Object,
+    syscall_function,
 };
 use crate::{
     api::types::{DoctorDoc, ProbeDoc},
     plan::{Capabilities, Netem, Shape, Side},
 };
 
-/// The functions behind open, openat, openat2 and creat.
-#[cfg(target_arch = "x86_64")]
-pub const OPEN_FUNCTIONS: [&str; 4] =
-    ["__x64_sys_open", "__x64_sys_openat", "__x64_sys_openat2", "__x64_sys_creat"];
-/// See above; this architecture has only two of them.
-#[cfg(target_arch = "aarch64")]
-pub const OPEN_FUNCTIONS: [&str; 2] = ["__arm64_sys_openat", "__arm64_sys_openat2"];
+/// Calls on which the rungs at the entry are tried, since every architecture has them: one that programs make all the
+/// time, and one that is rare.
+const TRIED: [&str; 2] = ["openat", "fdatasync"];
 
 /// Tries everything. An instance of maps and programs is made for it and is gone afterwards.
 pub fn capabilities() -> Capabilities {
@@ -37,7 +36,8 @@ pub fn capabilities() -> Capabilities {
                 rate: Err(why.clone()),
                 flow_rate: Err(why.clone()),
                 lsm: Err(why.clone()),
-                kprobe: Err(why),
+                kprobe: Err(why.clone()),
+                modify_return: Err(why),
             };
         }
     };
@@ -50,6 +50,7 @@ pub fn capabilities() -> Capabilities {
         flow_rate: text(in_fresh_netns(&mut object, flow_rate)),
         lsm: text(lsm(&mut object)),
         kprobe: text(kprobe(&mut object)),
+        modify_return: text(modify_return(&mut object)),
     }
 }
 
@@ -71,6 +72,9 @@ pub fn document(found: &Capabilities) -> DoctorDoc {
         let how = format!("clsact filter, mirred, own ifb with {qdisc}");
         probe(what, &how, result, "device, qdisc and filter were made in a namespace of our own")
     };
+    let entry = |what: &str, how: &str, result: &Result<(), String>| {
+        probe(what, how, result, "a program that changes nothing was attached")
+    };
     DoctorDoc {
         kernel: crate::session::kernel_release(),
         probes: vec![
@@ -79,13 +83,11 @@ pub fn document(found: &Capabilities) -> DoctorDoc {
             device("delay", "netem", &found.delay),
             device("rate", "tbf", &found.rate),
             device("rate per flow", "fq", &found.flow_rate),
-            probe(
-                "fail open",
-                "kprobe override",
-                &found.kprobe,
-                "a program that never overrides was attached",
-            ),
+            entry("fail open", "kprobe override", &found.kprobe),
+            entry("fail open", "fmod_ret", &found.modify_return),
             probe("fail open", "BPF LSM hook", &found.lsm, "a counting program saw our own open"),
+            entry("fail any call", "kprobe override", &found.kprobe),
+            entry("fail any call", "fmod_ret", &found.modify_return),
         ],
     }
 }
@@ -112,7 +114,7 @@ fn tcx(object: &mut Object, _ns: &Netns) -> Result<()> {
 }
 
 fn filter(object: &mut Object, rtnl: &mut Rtnl, action: FilterAction) -> Result<()> {
-    use std::os::fd::{AsFd as _, AsRawFd as _};
+    use std::os::fd::AsRawFd as _;
     const LOOPBACK: u32 = 1;
     object.load_program(names::EMPTY_TC)?;
     let fd = object.classifier(names::EMPTY_TC)?.fd()?.try_clone()?;
@@ -167,9 +169,20 @@ fn lsm(object: &mut Object) -> Result<()> {
 fn kprobe(object: &mut Object) -> Result<()> {
     object.load_program(names::PROBE_OVERRIDE)?;
     let program: &mut KProbe = object.program(names::PROBE_OVERRIDE)?.0.try_into()?;
-    for function in OPEN_FUNCTIONS {
-        let id = program.attach(function, 0).with_context(|| format!("kprobe on {function}"))?;
+    for function in TRIED.map(syscall_function) {
+        let id = program.attach(&function, 0).with_context(|| format!("kprobe on {function}"))?;
         program.detach(id)?;
+    }
+    Ok(())
+}
+
+fn modify_return(object: &mut Object) -> Result<()> {
+    let programs = object.modify_return()?;
+    for function in TRIED.map(syscall_function) {
+        let said = || format!("fmod_ret on {function}");
+        let id = object.function(&function).with_context(said)?;
+        let program = programs.load(names::PROBE_RETURN, id).with_context(said)?;
+        super::modify_return::attach(program.as_fd()).with_context(said)?;
     }
     Ok(())
 }

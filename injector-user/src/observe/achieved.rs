@@ -68,7 +68,6 @@ fn asked(spec: &FaultSpec) -> Option<f64> {
         return None;
     }
     match &spec.fault {
-        FaultKind::Fail { percent, .. } => Some(percent.fraction()),
         FaultKind::Refuse { above: Some(_), .. } => None,
         fault => match fault.draw() {
             // All that match.

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
-use injector_ebpf::rule::{HOOK_OPEN_KPROBE, HOOK_OPEN_LSM, MAX_PATH, RULE_SHADOW, Rule};
+use injector_ebpf::rule::{MAX_PATH, RULE_SHADOW, Rule};
 use ipnet::IpNet;
 
-use super::{Addresses, Capabilities, Rung, Shape, Site, Step, describe, draw, network, notes};
+use super::{Addresses, Capabilities, Rung, Shape, Site, Step, calls, describe, draw, network, notes};
 use crate::{
     error::Error,
     limits::{self, Allowed, Budget, Limits, NodeFacts, Protection},
@@ -144,8 +144,8 @@ pub fn make(spec: &FaultSpec, slot: u32, facts: &Facts<'_>) -> Result<Plan, Erro
         leaves_behind: Vec::new(),
         share: facts.node.traffic_share,
     };
-    if let FaultKind::Fail { errno, percent, path, .. } = &spec.fault {
-        plan.rule.draw = draw::share(spec, *percent);
+    if let FaultKind::Fail { syscall, exact, errno, draw, path } = &spec.fault {
+        plan.rule.draw = draw::compile(spec, *draw, slot);
         plan.rule.errno = -errno.number();
         if let Some(path) = path {
             let bytes = path.as_str().as_bytes();
@@ -156,7 +156,7 @@ pub fn make(spec: &FaultSpec, slot: u32, facts: &Facts<'_>) -> Result<Plan, Erro
             plan.rule.path[..bytes.len()].copy_from_slice(bytes);
             plan.rule.path_len = bytes.len() as u32;
         }
-        compile_open(&mut plan, path.is_some(), facts.capabilities)?;
+        calls::compile(&mut plan, *syscall, &syscall.members(*exact), path.is_some(), facts.capabilities)?;
     } else {
         network::compile(&mut plan, slot, facts)?;
         plan.warnings.extend(notes::warnings(spec).into_iter().map(str::to_owned));
@@ -187,38 +187,6 @@ pub fn make(spec: &FaultSpec, slot: u32, facts: &Facts<'_>) -> Result<Plan, Erro
 
 pub(super) fn incapable(what: &str, why: &str) -> Error {
     Error::failed(format!("this kernel cannot {what}: {why}")).hint("injector doctor says what it can do")
-}
-
-/// The rung: with a path the LSM hook, because it sees the resolved one; else the syscall itself.
-fn compile_open(plan: &mut Plan, by_path: bool, kernel: &Capabilities) -> Result<(), Error> {
-    let (rung, why) = match (&kernel.kprobe, &kernel.lsm) {
-        (Ok(()), Ok(())) if by_path => (Rung::Lsm, "with a path, because the hook sees the resolved one"),
-        (Ok(()), _) => (Rung::Kprobe, "the syscall itself fails, before anything was done"),
-        (Err(_), Ok(())) => (Rung::Lsm, "this kernel cannot override a syscall's result"),
-        (Err(kprobe), Err(lsm)) => {
-            return Err(incapable("fail open", &format!("kprobe override: {kprobe}; BPF LSM: {lsm}")));
-        }
-    };
-    plan.rule.hook = match rung {
-        Rung::Lsm => HOOK_OPEN_LSM,
-        Rung::Kprobe => HOOK_OPEN_KPROBE,
-    };
-    match rung {
-        Rung::Lsm => plan.leaves_behind.push(
-            "files that open(O_CREAT) made before the hook failed the call (empty, at most one a fault)"
-                .into(),
-        ),
-        Rung::Kprobe if by_path => plan.warnings.push(
-            "the path is compared as the program typed it: relative ones and those that are not in memory \
-             are let through and counted"
-                .into(),
-        ),
-        Rung::Kprobe => {}
-    }
-    plan.warnings.push("opens through io_uring pass by".into());
-    plan.steps.push(Step::Open { rung });
-    plan.rung = Some((rung, why.to_owned()));
-    Ok(())
 }
 
 /// An address range as the kernel side compares it: words and prefix length of 0..=128.

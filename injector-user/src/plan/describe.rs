@@ -128,11 +128,11 @@ impl Step {
                 ),
                 CLSACT_UNDO.to_owned(),
             ),
-            Self::Open { rung: Rung::Lsm } => ("LSM hook file_open".to_owned(), LINK_UNDO.to_owned()),
-            Self::Open { rung: Rung::Kprobe } => (
-                "kprobes on open, openat, openat2, creat".to_owned(),
-                "the links go with their descriptors".to_owned(),
-            ),
+            Self::Call { rung: Rung::Lsm, .. } => ("LSM hook file_open".to_owned(), LINK_UNDO.to_owned()),
+            Self::Call { rung: Rung::Kprobe, call } => (format!("kprobe on {call}"), LINK_UNDO.to_owned()),
+            Self::Call { rung: Rung::ModifyReturn, call } => {
+                (format!("fmod_ret on {call}"), LINK_UNDO.to_owned())
+            }
         };
         StepDoc { does, undo }
     }

@@ -74,7 +74,7 @@ impl Step {
             Self::Redirect { netns, index, side, .. } => Some((*netns, Some(*index), *side, false)),
             Self::Egress { netns, index, .. } => Some((*netns, Some(*index), Side::Egress, true)),
             Self::Ingress { netns, index, .. } => Some((*netns, Some(*index), Side::Ingress, true)),
-            Self::CgroupIngress { .. } | Self::CgroupEgress { .. } | Self::Open { .. } => None,
+            Self::CgroupIngress { .. } | Self::CgroupEgress { .. } | Self::Call { .. } => None,
         }
     }
 
@@ -87,7 +87,7 @@ impl Step {
             Self::Device { .. }
             | Self::CgroupIngress { .. }
             | Self::CgroupEgress { .. }
-            | Self::Open { .. } => None,
+            | Self::Call { .. } => None,
         }
     }
 

@@ -3,6 +3,7 @@
 //! A [`Plan`] is made by [`make`] only, so that nothing unchecked can reach the kernel.
 
 mod addresses;
+mod calls;
 mod compile;
 mod describe;
 mod draw;

@@ -7,11 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::{Shape, Side};
 
 /// How a syscall is made to fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Rung {
     /// kprobe and `bpf_override_return`.
     Kprobe,
+    /// fmod_ret (`BPF_MODIFY_RETURN`).
+    #[serde(rename = "fmod_ret")]
+    ModifyReturn,
     /// BPF LSM hook.
     Lsm,
 }
@@ -20,6 +23,7 @@ impl fmt::Display for Rung {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Kprobe => "kprobe override",
+            Self::ModifyReturn => "fmod_ret",
             Self::Lsm => "LSM hook",
         })
     }
@@ -42,6 +46,8 @@ pub struct Capabilities {
     pub lsm: Result<(), String>,
     /// kprobe override.
     pub kprobe: Result<(), String>,
+    /// fmod_ret on system calls.
+    pub modify_return: Result<(), String>,
 }
 
 impl Capabilities {
@@ -124,9 +130,11 @@ pub enum Step {
         /// Path below the cgroup2 root.
         cgroup: String,
     },
-    /// The program on the open family.
-    Open {
+    /// The program on a system call; on the hook that all opens pass, with the rung [`Rung::Lsm`].
+    Call {
         /// Which way.
         rung: Rung,
+        /// Its name in the kernel's table.
+        call: String,
     },
 }

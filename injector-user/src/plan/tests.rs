@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use injector_ebpf::{
     draw::ALWAYS,
     means::{PROTO_TCP, PROTO_UDP, Ports},
-    rule::{ACT_DEVICE, HOOK_CGROUP_INGRESS, HOOK_EGRESS, HOOK_OPEN_KPROBE, HOOK_OPEN_LSM, RULE_PEERS},
+    rule::{ACT_DEVICE, HOOK_CALL, HOOK_CGROUP_INGRESS, HOOK_EGRESS, HOOK_OPEN_LSM, RULE_PEERS},
 };
 
 use super::*;
@@ -24,6 +24,7 @@ fn able() -> Capabilities {
         flow_rate: Ok(()),
         lsm: Ok(()),
         kprobe: Ok(()),
+        modify_return: Err("no fmod_ret".into()),
     }
 }
 
@@ -103,17 +104,41 @@ fn questions_over_tcp_are_meant_where_no_name_must_be_read() {
 fn the_rung_depends_on_the_path_and_on_the_kernel() {
     let bare = r#"{"kind":"fail","syscall":"open","errno":"EIO","percent":10,"targets":["cgroup:/app"]}"#;
     let path = r#"{"kind":"fail","syscall":"open","errno":"EIO","percent":10,"path":"/d","targets":["cgroup:/app"]}"#;
-    assert_eq!(plan(bare, &able()).unwrap().rule().hook, HOOK_OPEN_KPROBE);
+    assert_eq!(plan(bare, &able()).unwrap().rule().hook, HOOK_CALL);
     assert_eq!(plan(path, &able()).unwrap().rule().hook, HOOK_OPEN_LSM);
     let no_kprobe = Capabilities { kprobe: Err("no".into()), ..able() };
     assert_eq!(plan(bare, &no_kprobe).unwrap().rule().hook, HOOK_OPEN_LSM);
     let no_lsm = Capabilities { lsm: Err("no".into()), ..able() };
     let typed = plan(path, &no_lsm).unwrap();
-    assert_eq!(typed.rule().hook, HOOK_OPEN_KPROBE);
+    assert_eq!(typed.rule().hook, HOOK_CALL);
     assert!(typed.warnings().iter().any(|w| w.contains("as the program typed it")));
     let nothing = Capabilities { lsm: Err("x1".into()), kprobe: Err("x2".into()), ..able() };
     let error = plan(bare, &nothing).unwrap_err().to_string();
     assert!(error.contains("x1") && error.contains("x2"), "{error}");
+}
+
+#[test]
+fn a_call_without_a_hook_needs_its_entry() {
+    let fsync = |keys: &str| {
+        let keys = format!(r#""syscall":"fsync","errno":"EIO","every":10,{keys}"targets":["cgroup:/app"]"#);
+        format!(r#"{{"kind":"fail",{keys}}}"#)
+    };
+    let steps = |plan: &Plan| -> Vec<String> {
+        let call = |step: &Step| match step {
+            Step::Call { rung, call } => format!("{rung}: {call}"),
+            other => format!("{other:?}"),
+        };
+        plan.steps().iter().map(call).collect()
+    };
+    let family = plan(&fsync(""), &able()).unwrap();
+    assert_eq!(steps(&family), ["kprobe override: fsync", "kprobe override: fdatasync"]);
+    assert_eq!(family.rule().calls.iter().map(|word| word.count_ones()).sum::<u32>(), 2);
+    let newer = Capabilities { kprobe: Err("no".into()), modify_return: Ok(()), ..able() };
+    let one = plan(&fsync(r#""exact":true,"#), &newer).unwrap();
+    assert_eq!(steps(&one), ["fmod_ret: fsync"]);
+    let stock = Capabilities { kprobe: Err("x1".into()), modify_return: Err("x2".into()), ..able() };
+    let error = plan(&fsync(""), &stock).unwrap_err().to_string();
+    assert!(["x1", "x2", "fail fsync"].iter().all(|part| error.contains(part)), "{error}");
 }
 
 #[test]

@@ -46,9 +46,10 @@ pub(super) fn what(spec: &FaultSpec) -> String {
             let by = by.map(|by| format!(" by {by}")).unwrap_or_default();
             format!("DNS {answer}{by} for {share} queries of {}{peer}", names.join(", "))
         }
-        FaultKind::Fail { syscall, errno, percent, path } => {
+        FaultKind::Fail { syscall, exact, errno, path, .. } => {
             let below = path.as_ref().map(|path| format!(" below {}", path.as_str())).unwrap_or_default();
-            format!("{errno} for {} % of {syscall}{below}", percent.as_f64())
+            let alone = if *exact { " alone" } else { "" };
+            format!("{errno} for {share} of {syscall}{alone}{below}")
         }
     }
 }

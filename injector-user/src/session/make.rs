@@ -97,6 +97,10 @@ impl Engine {
         let mut done: Vec<&Step> = Vec::new();
         let mut result = Ok(());
         for step in plan.steps() {
+            if !first {
+                // Attaching takes time, and others live on the lease.
+                self.beat();
+            }
             super::failpoint::die(&self.settings.state_dir, done.len());
             result = self.kernel.apply(step);
             if result.is_err() {

@@ -145,12 +145,16 @@ pub enum FaultKind {
     },
     /// A system call returns an error and does nothing.
     Fail {
-        /// Which calls.
+        /// Which calls: a family, or one.
         syscall: SyscallName,
+        /// This call only, not its family.
+        #[serde(skip_serializing_if = "Not::not")]
+        exact: bool,
         /// The error they return.
         errno: Errno,
-        /// The share of the matching calls.
-        percent: Percent,
+        /// Which of the matching calls; never by flow.
+        #[serde(flatten)]
+        draw: Draw,
         /// Only files at or below this path.
         #[serde(skip_serializing_if = "Option::is_none")]
         path: Option<PathPrefix>,

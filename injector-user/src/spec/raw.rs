@@ -38,6 +38,7 @@ pub(super) struct RawSpec {
     pub(super) names: Vec<DnsPattern>,
     pub(super) answer: Option<DnsAnswer>,
     pub(super) syscall: Option<SyscallName>,
+    pub(super) exact: Option<bool>,
     pub(super) errno: Option<Errno>,
     pub(super) path: Option<PathPrefix>,
     #[serde(default, deserialize_with = "list::deserialize")]

@@ -52,6 +52,7 @@ impl RawSpec {
             ("names", !self.names.is_empty()),
             ("answer", self.answer.is_some()),
             ("syscall", self.syscall.is_some()),
+            ("exact", self.exact.is_some()),
             ("errno", self.errno.is_some()),
             ("path", self.path.is_some()),
         ];
@@ -106,12 +107,20 @@ impl RawSpec {
                 by: self.by,
                 draw: self.draw(verb)?,
             },
-            _ => FaultKind::Fail {
-                syscall: need(verb, "syscall", self.syscall, "which calls: open")?,
-                errno: need(verb, "errno", self.errno, "a name such as EIO")?,
-                percent: need(verb, "percent", self.percent.or(self.ramp.map(|ramp| ramp.to)), FREQUENCY)?,
-                path: self.path.clone(),
-            },
+            _ => self.fail()?,
+        })
+    }
+
+    fn fail(&self) -> Result<FaultKind, Error> {
+        let syscall = need("fail", "syscall", self.syscall, "which calls: open, fsync, connect")?;
+        let exact = self.exact.unwrap_or_default();
+        syscall.check(exact, self.path.is_some())?;
+        Ok(FaultKind::Fail {
+            syscall,
+            exact,
+            errno: need("fail", "errno", self.errno, "a name such as EIO")?,
+            draw: self.draw("fail")?,
+            path: self.path.clone(),
         })
     }
 

@@ -1,51 +1,145 @@
 //! Which system calls can be made to fail.
 
-use super::as_text;
+use super::{as_text, near::near, syscall_families::FAMILIES};
 use crate::error::Error;
 use std::fmt;
 use std::str::FromStr;
 
-/// A family of system calls: a bare name stands for all calls that programs use for it (DECISIONS.md 21).
+use syscalls::Sysno;
+
+/// They never return, or the C library cannot live without them.
+const NEVER: [&str; 4] = ["exit", "exit_group", "rt_sigreturn", "restart_syscall"];
+
+/// A system call by its name in the kernel's table, or the name of a family: all calls that programs use for the same
+/// thing (DECISIONS.md 21).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SyscallName {
-    /// open, openat, openat2 and creat: glibc calls openat, musl open, some programs openat2.
-    Open,
-}
+pub struct SyscallName(&'static str);
 
 impl SyscallName {
-    /// Every family that can be failed.
-    pub const ALL: [SyscallName; 1] = [SyscallName::Open];
+    /// What opens files.
+    pub const OPEN: Self = Self("open");
 
-    /// The calls of the family, as the kernel names them.
-    pub const fn members(self) -> &'static [&'static str] {
-        match self {
-            SyscallName::Open => &["open", "openat", "openat2", "creat"],
+    /// The family of which it is the name; `None`: it is a call for itself.
+    fn family(self) -> Option<&'static [&'static str]> {
+        FAMILIES.iter().find(|family| family[0] == self.0).copied()
+    }
+
+    /// The calls that are meant, as this architecture's table names them: one with `exact`.
+    pub fn members(self, exact: bool) -> Vec<Sysno> {
+        let names = match self.family() {
+            Some(family) if !exact => family,
+            _ => &[self.0],
+        };
+        names.iter().filter_map(|name| name.parse().ok()).collect()
+    }
+
+    /// Whether this, alone or with `exact` and told apart by path, says what is meant and can be had.
+    ///
+    /// # Errors
+    /// Usage: it is one of several calls of a family, or with `exact` only the name of one; it has no path.
+    pub fn check(self, exact: bool, by_path: bool) -> Result<(), Error> {
+        if by_path && !self.opens() {
+            return Err(Error::usage(format!("{self} can't be told apart by path"))
+                .hint("leave out the path, or name what opens the file: open"));
+        }
+        if exact && self.members(true).is_empty() {
+            return Err(Error::usage(format!("this architecture has no call {self} by itself"))
+                .hint(format!("leave out --exact: then it is {}", list(&self.members(false)))));
+        }
+        let family = FAMILIES.iter().find(|family| family[1..].contains(&self.0) && family[0] != self.0);
+        match family {
+            Some(family) if !exact => {
+                let head = SyscallName(family[0]);
+                Err(Error::usage(format!("programs use {self} and others for the same thing")).hint(format!(
+                    "write {head}: it covers {}; or --exact for {self} alone",
+                    list(&head.members(false))
+                )))
+            }
+            _ => Ok(()),
         }
     }
+
+    /// Does it open files, so that it has a path?
+    pub fn opens(self) -> bool {
+        FAMILIES.iter().any(|family| family[0] == "open" && family.contains(&self.0))
+    }
+}
+
+/// `open, openat, openat2, creat`
+pub fn list(calls: &[Sysno]) -> String {
+    calls.iter().map(Sysno::name).collect::<Vec<_>>().join(", ")
 }
 
 impl FromStr for SyscallName {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        if let Some(family) = Self::ALL.into_iter().find(|family| family.to_string() == text) {
-            return Ok(family);
+        if NEVER.contains(&text) {
+            return Err(Error::usage(format!("{text} can't be failed"))
+                .hint("no program lives without it: name a call that can return an error"));
         }
-        if let Some(family) = Self::ALL.into_iter().find(|family| family.members().contains(&text)) {
-            return Err(Error::usage(format!("`{text}` alone can't be failed"))
-                .hint(format!("write {family}: it covers {}", family.members().join(", "))));
+        let family = FAMILIES.iter().map(|family| family[0]).find(|name| *name == text);
+        let one = text.parse::<Sysno>().ok().map(|call| call.name());
+        if let Some(name) = family.or(one) {
+            return Ok(Self(name));
         }
-        Err(Error::usage(format!("`{}` can't be failed", text.escape_debug()))
-            .hint("what can be failed: open (covers open, openat, openat2, creat)"))
+        let all = Sysno::iter().map(|call| call.name()).chain(FAMILIES.iter().map(|family| family[0]));
+        let near = near(text, all, 4);
+        let hint = match near.as_slice() {
+            [] => "man 2 syscalls has them all".to_owned(),
+            near => format!("did you mean {}?", near.join(", ")),
+        };
+        Err(Error::usage(format!("there is no system call `{}`", text.escape_debug())).hint(hint))
     }
 }
 
 impl fmt::Display for SyscallName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            SyscallName::Open => "open",
-        })
+        f.write_str(self.0)
     }
 }
 
 as_text!(SyscallName, "a system call such as \"open\"");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> SyscallName {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_bare_name_is_its_family() {
+        let names = |text: &str, exact| list(&name(text).members(exact));
+        assert_eq!(names("getrandom", false), "getrandom");
+        assert_eq!(names("getrandom", true), "getrandom");
+        if cfg!(target_arch = "x86_64") {
+            assert_eq!(names("open", false), "open, openat, openat2, creat");
+            assert_eq!(names("open", true), "open");
+        }
+        assert_eq!(names("fsync", false), "fsync, fdatasync");
+        assert_eq!(names("fdatasync", true), "fdatasync");
+        assert!(name("openat").opens() && !name("fsync").opens());
+    }
+
+    #[test]
+    fn one_of_a_family_is_asked_for_exactly() {
+        assert!(name("openat").check(true, true).is_ok() && name("open").check(false, true).is_ok());
+        let error = name("openat").check(false, false).unwrap_err().to_string();
+        assert!(error.contains("--exact"), "{error}");
+        assert!(name("fsync").check(false, true).is_err(), "it has no path");
+    }
+
+    #[test]
+    fn no_call_is_in_two_families_and_each_family_has_one_here() {
+        let mut all: Vec<&str> = FAMILIES.iter().flat_map(|family| family.iter()).copied().collect();
+        all.sort_unstable();
+        let before = all.len();
+        all.dedup();
+        assert_eq!(all.len(), before);
+        for family in FAMILIES {
+            assert!(!name(family[0]).members(false).is_empty(), "{family:?}");
+        }
+    }
+}

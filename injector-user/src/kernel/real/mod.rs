@@ -1,5 +1,6 @@
 //! The real kernel.
 
+mod calls;
 mod look;
 mod ports;
 mod rules;
@@ -11,7 +12,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use anyhow::{Context as _, Result, bail};
 use aya::{
     maps::MapError,
-    programs::{CgroupSkbAttachType, kprobe::KProbeLink, lsm::LsmLink, tc::SchedClassifierLink},
+    programs::{CgroupSkbAttachType, tc::SchedClassifierLink},
 };
 use injector_ebpf::{
     flow::{Aggregate, End},
@@ -36,6 +37,7 @@ use crate::{
     observe::Snapshot,
     plan::{self, Addresses, Capabilities, Side, Site, Step},
 };
+use calls::Calls;
 use rules::Rules;
 use spared::Spared;
 use steps::WORKERS;
@@ -62,12 +64,6 @@ enum HookLink {
     Clsact,
 }
 
-#[derive(Debug)]
-enum OpenLinks {
-    Lsm(#[expect(dead_code, reason = "held for its descriptor")] LsmLink),
-    Kprobe(#[expect(dead_code, reason = "held for its descriptor")] Vec<KProbeLink>),
-}
-
 /// Loads nothing that can do harm before a step asks for it.
 pub struct Real {
     object: Object,
@@ -79,7 +75,7 @@ pub struct Real {
     most_netns: usize,
     spared: Spared,
     hooks: Shared<(u64, u32, Side), HookLink>,
-    open: Shared<u8, OpenLinks>,
+    calls: Calls,
     lose_in: Wanted,
     lose_out: Wanted,
     rules: Rules,
@@ -113,7 +109,7 @@ impl Real {
             most_netns: FEW_NETNS,
             spared: Spared::default(),
             hooks: Shared::default(),
-            open: Shared::default(),
+            calls: Calls::default(),
             lose_in: Wanted::new(names::INGRESS_DROP, CgroupSkbAttachType::Ingress),
             lose_out: Wanted::new(names::EGRESS_DROP, CgroupSkbAttachType::Egress),
             rules: Rules::default(),
@@ -157,7 +153,7 @@ impl Kernel for Real {
         mains
             .iter()
             .chain(&workers)
-            .chain(&[names::OPEN_LSM, names::OPEN_KPROBE])
+            .chain(&[names::OPEN_LSM, names::CALL_KPROBE])
             .try_for_each(|name| self.object.unload_program(name))
     }
 
@@ -179,7 +175,7 @@ impl Kernel for Real {
             Step::Redirect { netns, index, slot, side, .. } => {
                 self.apply_redirect(*netns, *index, *slot, *side)
             }
-            Step::Open { rung } => self.apply_open(*rung),
+            Step::Call { rung, call } => self.calls.attach(&mut self.object, *rung, call),
         }
     }
 
@@ -197,8 +193,8 @@ impl Kernel for Real {
             Step::Redirect { netns, index, slot, side, .. } => {
                 self.undo_filter(*netns, *index, *side, DEVICE_PRIO + *slot as u16)
             }
-            Step::Open { rung } => {
-                drop(self.open.give(&(*rung as u8)));
+            Step::Call { rung, call } => {
+                self.calls.detach(*rung, call);
                 Ok(())
             }
         }

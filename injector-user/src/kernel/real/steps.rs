@@ -6,13 +6,13 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use aya::programs::{KProbe, LinkOrder, Lsm, TcAttachType, tc::TcAttachOptions};
+use aya::programs::{LinkOrder, TcAttachType, tc::TcAttachOptions};
 use injector_ebpf::names;
 
-use super::{DEVICE_PRIO, HookLink, MAIN_PRIO, OpenLinks, Real};
+use super::{DEVICE_PRIO, HookLink, MAIN_PRIO, Real};
 use crate::{
     kernel::net::{self, BpfFilter, FilterAction, Netns, Rtnl, errno_of},
-    plan::{Rung, Shape, Side, Step},
+    plan::{Shape, Side, Step},
 };
 
 /// The programs to which the main ones jump.
@@ -197,30 +197,6 @@ impl Real {
             Some(index) => gone_is_fine(Rtnl::open(&ns)?.del_link(index)),
             None => Ok(()),
         }
-    }
-
-    pub(super) fn apply_open(&mut self, rung: Rung) -> Result<()> {
-        let mut open = std::mem::take(&mut self.open);
-        let result = open.take(rung as u8, || match rung {
-            Rung::Lsm => {
-                self.object.load_program(names::OPEN_LSM)?;
-                let program: &mut Lsm = self.object.program(names::OPEN_LSM)?.0.try_into()?;
-                let id = program.attach()?;
-                Ok(OpenLinks::Lsm(program.take_link(id)?))
-            }
-            Rung::Kprobe => {
-                self.object.load_program(names::OPEN_KPROBE)?;
-                let program: &mut KProbe = self.object.program(names::OPEN_KPROBE)?.0.try_into()?;
-                let mut links = Vec::new();
-                for function in crate::kernel::probe::OPEN_FUNCTIONS {
-                    let id = program.attach(function, 0).with_context(|| format!("kprobe on {function}"))?;
-                    links.push(program.take_link(id)?);
-                }
-                Ok(OpenLinks::Kprobe(links))
-            }
-        });
-        self.open = open;
-        result
     }
 
     pub(super) fn undo_filter(&mut self, netns: u64, index: u32, side: Side, prio: u16) -> Result<()> {

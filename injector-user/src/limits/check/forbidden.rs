@@ -29,8 +29,8 @@ pub(super) fn check(spec: &FaultSpec, targets: &[Target], protection: &Protectio
     if let Some(interface) = &spec.matching.interface {
         check_interface(interface.as_str(), protection)?;
     }
-    if let FaultKind::Fail { syscall, .. } = &spec.fault {
-        check_syscall(*syscall, protection)?;
+    if let FaultKind::Fail { syscall, exact, .. } = &spec.fault {
+        check_syscall(*syscall, *exact, protection)?;
     }
     Ok(parts)
 }
@@ -96,9 +96,10 @@ fn check_interface(name: &str, protection: &Protection) -> Result<(), Error> {
 }
 
 /// A family is refused as a whole if one of its calls is protected.
-fn check_syscall(family: SyscallName, protection: &Protection) -> Result<(), Error> {
+fn check_syscall(family: SyscallName, exact: bool, protection: &Protection) -> Result<(), Error> {
     let name = family.to_string();
-    let mut names = std::iter::once(name.as_str()).chain(family.members().iter().copied());
+    let members = family.members(exact);
+    let mut names = members.iter().map(|call| call.name()).chain((!exact).then_some(name.as_str()));
     match names.find_map(|name| protection.syscalls.get_key_value(name)) {
         None => Ok(()),
         Some((call, why)) => Err(Error::refused(format!("the system call {call} is protected: {why}"))

@@ -132,7 +132,8 @@ fn request() -> impl Strategy<Value = (FaultSpec, Vec<Target>)> {
         percent(0..=100).prop_map(|percent| FaultKind::Fail {
             syscall: "open".parse().unwrap(),
             errno: "EIO".parse().unwrap(),
-            percent,
+            exact: false,
+            draw: Draw::Chance(percent),
             path: None,
         }),
     ];
@@ -227,9 +228,8 @@ fn exceeded(spec: &FaultSpec, targets: &[Target], limits: &Limits, node: &NodeFa
     let ttl = spec.ttl.map_or(30_000_000.min(limits.max_ttl.as_micros()), Span::as_micros);
     hold("max_ttl", ttl <= limits.max_ttl.as_micros());
     let (units, delay) = match &spec.fault {
-        FaultKind::Drop { draw: Draw::Chance(percent), .. } | FaultKind::Fail { percent, .. } => {
-            (percent.units(), 0)
-        }
+        FaultKind::Drop { draw: Draw::Chance(percent), .. }
+        | FaultKind::Fail { draw: Draw::Chance(percent), .. } => (percent.units(), 0),
         FaultKind::Delay { by, jitter, .. } => (0, by.as_micros() + jitter.map_or(0, Span::as_micros)),
         // The only other one that is made here loses all.
         _ => (1_000_000, 0),

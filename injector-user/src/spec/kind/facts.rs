@@ -57,7 +57,7 @@ impl FaultKind {
         matches!(self, FaultKind::Blackhole { .. } | FaultKind::Reset { .. } | FaultKind::Refuse { .. })
     }
 
-    /// Which of the matching packets; `None`: all, or those that a rate does not let through, or calls.
+    /// Which of the matching packets; `None`: all, or those that a rate does not let through.
     pub const fn draw(&self) -> Option<Draw> {
         match self {
             FaultKind::Drop { draw, .. }
@@ -66,12 +66,10 @@ impl FaultKind {
             | FaultKind::Duplicate { draw, .. }
             | FaultKind::Reorder { draw, .. }
             | FaultKind::Reset { draw, .. }
-            | FaultKind::Dns { draw, .. } => Some(*draw),
+            | FaultKind::Dns { draw, .. }
+            | FaultKind::Fail { draw, .. } => Some(*draw),
             FaultKind::Delay { draw, .. } | FaultKind::Refuse { draw, .. } => *draw,
-            FaultKind::Rate { .. }
-            | FaultKind::Partition { .. }
-            | FaultKind::Blackhole { .. }
-            | FaultKind::Fail { .. } => None,
+            FaultKind::Rate { .. } | FaultKind::Partition { .. } | FaultKind::Blackhole { .. } => None,
         }
     }
 
@@ -79,7 +77,6 @@ impl FaultKind {
     /// rate, and a delay of everything.
     pub fn percent(&self) -> Option<Percent> {
         match self {
-            FaultKind::Fail { percent, .. } => Some(*percent),
             FaultKind::Partition { .. }
             | FaultKind::Blackhole { .. }
             | FaultKind::Refuse { above: Some(_), .. } => Some(Percent::ALL),
@@ -100,7 +97,6 @@ impl FaultKind {
     /// not raised.
     pub fn chance(&self) -> Option<Percent> {
         match self {
-            FaultKind::Fail { percent, .. } => Some(*percent),
             FaultKind::Delay { .. } => None,
             other => other.draw().and_then(|draw| draw.chance()),
         }

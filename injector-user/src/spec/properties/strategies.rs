@@ -134,9 +134,10 @@ pub(super) fn dns() -> impl Strategy<Value = FaultKind> {
 
 pub(super) fn kind() -> impl Strategy<Value = FaultKind> {
     let fail = (percent(), 1..=133i32, any::<bool>()).prop_map(|(percent, number, path)| FaultKind::Fail {
-        syscall: SyscallName::Open,
+        syscall: if path { SyscallName::OPEN } else { "fsync".parse().unwrap() },
+        exact: !path && number % 2 == 0,
         errno: Errno::from_number(number).unwrap_or_else(|| "EIO".parse().unwrap()),
-        percent,
+        draw: Draw::Chance(percent),
         path: path.then(|| "/var/lib/app".parse().unwrap()),
     });
     let simple = (0..8usize, draw(), direction(), 1..=1_000_000u32, any::<bool>()).prop_map(

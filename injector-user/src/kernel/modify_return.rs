@@ -1,0 +1,138 @@
+//! Programs that say what a kernel function returns, and keep it from running (`BPF_MODIFY_RETURN`). aya has no such
+//! program type: these are compiled as fexit programs, which have the same arguments, relocated by aya's own loader for
+//! objects, and loaded and attached here.
+
+use std::{
+    collections::HashSet,
+    os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd},
+};
+
+use anyhow::{Context as _, Result, bail};
+use aya_obj::{
+    Object as Elf,
+    btf::BtfFeatures,
+    generated::{bpf_attach_type, bpf_attr, bpf_cmd, bpf_prog_type},
+};
+
+/// What the kernel must know of the types in an object: functions, so that it looks at global ones only once. What came
+/// after 5.11 is taken out, since it is not needed here.
+const TYPES: BtfFeatures = BtfFeatures::new(true, true, true, false, false, false, false, false);
+/// Room for what the verifier says of a program that it refuses.
+const LOG: usize = 1 << 24;
+
+/// The programs of an object, with its maps in place; not in the kernel yet.
+#[derive(Debug)]
+pub struct ModifyReturn {
+    elf: Elf,
+    /// Its types, in the kernel.
+    types: OwnedFd,
+}
+
+impl ModifyReturn {
+    /// Takes these programs from an object whose maps are in the kernel; `map` gives the descriptor of one, `None` if
+    /// it is not to be had: none of these programs may use it then.
+    ///
+    /// # Errors
+    /// It is no such object, or has not got these programs or a map that they use.
+    pub fn new(bytes: &[u8], programs: &[&str], map: impl Fn(&str) -> Option<RawFd>) -> Result<Self> {
+        let mut elf = Elf::parse(bytes).context("the programs' object")?;
+        // The others stay out: what they use need not be there.
+        let others: HashSet<usize> = elf
+            .programs
+            .iter()
+            .filter(|(name, _)| !programs.contains(&name.as_str()))
+            .map(|(_, program)| program.section_index)
+            .collect();
+        elf.programs.retain(|name, _| programs.contains(&name.as_str()));
+        elf.functions.retain(|(section, _), _| !others.contains(section));
+        let types =
+            elf.fixup_and_sanitize_btf(&TYPES)?.context("the programs' object has no types")?.to_bytes();
+        let types = load_types(&types).context("the programs' types")?;
+        let sections: HashSet<usize> = elf.functions.keys().map(|(section, _)| *section).collect();
+        let maps = elf.maps.clone();
+        let placed = maps.iter().filter_map(|(name, one)| Some((name.as_str(), map(name)?, one)));
+        elf.relocate_maps(placed, &sections)?;
+        elf.relocate_calls(&sections)?;
+        Ok(Self { elf, types })
+    }
+
+    /// Loads one of them for a function, given by its id in the kernel's BTF.
+    ///
+    /// # Errors
+    /// There is no such program; what the kernel said: the function may not be modified (its result is not declared to
+    /// be injectable), or the verifier refuses the program.
+    pub fn load(&self, name: &str, function: u32) -> Result<OwnedFd> {
+        let program = self.elf.programs.get(name).with_context(|| format!("there is no program {name}"))?;
+        let code = self.elf.functions.get(&program.function_key()).context("the program has no code")?;
+        // SAFETY: all zeros are a valid request.
+        let mut attr = unsafe { std::mem::zeroed::<bpf_attr>() };
+        // SAFETY: the part for BPF_PROG_LOAD.
+        let load = unsafe { &mut attr.__bindgen_anon_3 };
+        for (to, from) in load.prog_name.iter_mut().take(15).zip(name.bytes()) {
+            *to = from as libc::c_char;
+        }
+        load.prog_type = bpf_prog_type::BPF_PROG_TYPE_TRACING as u32;
+        load.expected_attach_type = bpf_attach_type::BPF_MODIFY_RETURN as u32;
+        load.attach_btf_id = function;
+        load.insns = code.instructions.as_ptr() as u64;
+        load.insn_cnt = u32::try_from(code.instructions.len())?;
+        load.license = program.license.as_ptr() as u64;
+        let functions = code.func_info.func_info_bytes();
+        load.prog_btf_fd = u32::try_from(self.types.as_raw_fd())?;
+        load.func_info = functions.as_ptr() as u64;
+        load.func_info_rec_size = u32::try_from(code.func_info_rec_size)?;
+        load.func_info_cnt = u32::try_from(functions.len() / code.func_info_rec_size.max(1))?;
+        let refused = match bpf(bpf_cmd::BPF_PROG_LOAD, &attr) {
+            Ok(program) => return Ok(program),
+            Err(refused) => refused,
+        };
+        // Only now: of a program that is fine the verifier would say more than there is room for.
+        let mut log = vec![0_u8; LOG];
+        // SAFETY: the part for BPF_PROG_LOAD.
+        let load = unsafe { &mut attr.__bindgen_anon_3 };
+        (load.log_level, load.log_buf, load.log_size) = (1, log.as_mut_ptr() as u64, LOG as u32);
+        match bpf(bpf_cmd::BPF_PROG_LOAD, &attr) {
+            Ok(program) => Ok(program),
+            Err(_) => {
+                let text = String::from_utf8_lossy(&log);
+                let text = text.trim_end_matches('\0').trim();
+                // The last line is a count.
+                let why = text.lines().rev().find(|line| !line.starts_with("processed ")).unwrap_or_default();
+                bail!("{refused}: {why}")
+            }
+        }
+    }
+}
+
+/// Attaches it to the function for which it was loaded; it is detached when the link's descriptor goes.
+///
+/// # Errors
+/// What the kernel said.
+pub fn attach(program: BorrowedFd<'_>) -> Result<OwnedFd> {
+    // SAFETY: all zeros are a valid request.
+    let mut attr = unsafe { std::mem::zeroed::<bpf_attr>() };
+    attr.raw_tracepoint.prog_fd = u32::try_from(program.as_raw_fd())?;
+    bpf(bpf_cmd::BPF_RAW_TRACEPOINT_OPEN, &attr).context("attach")
+}
+
+fn load_types(types: &[u8]) -> Result<OwnedFd> {
+    // SAFETY: all zeros are a valid request.
+    let mut attr = unsafe { std::mem::zeroed::<bpf_attr>() };
+    // SAFETY: the part for BPF_BTF_LOAD.
+    let load = unsafe { &mut attr.__bindgen_anon_7 };
+    (load.btf, load.btf_size) = (types.as_ptr() as u64, u32::try_from(types.len())?);
+    Ok(bpf(bpf_cmd::BPF_BTF_LOAD, &attr)?)
+}
+
+/// For requests that make a descriptor.
+fn bpf(cmd: bpf_cmd, attr: &bpf_attr) -> std::io::Result<OwnedFd> {
+    // SAFETY: the request is whole, and what it points to is alive.
+    let made = unsafe {
+        libc::syscall(libc::SYS_bpf, cmd as libc::c_int, std::ptr::from_ref(attr), size_of::<bpf_attr>())
+    };
+    if made < 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has made this descriptor for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(made as RawFd) })
+}

@@ -1,0 +1,74 @@
+//! The programs on system calls.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use anyhow::{Context as _, Result};
+use aya::programs::{KProbe, Lsm, kprobe::KProbeLink, lsm::LsmLink};
+use injector_ebpf::names;
+
+use crate::{
+    kernel::{
+        attach::Shared,
+        modify_return::{self, ModifyReturn},
+        object::Object,
+        syscall_function,
+    },
+    plan::Rung,
+};
+
+/// What hangs on a call, held for its descriptors.
+#[derive(Debug)]
+enum Link {
+    Lsm(#[expect(dead_code, reason = "held for its descriptor")] LsmLink),
+    Kprobe(#[expect(dead_code, reason = "held for its descriptor")] KProbeLink),
+    Return(#[expect(dead_code, reason = "held for its descriptor")] OwnedFd),
+}
+
+/// All of them; several faults of one call share one.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    links: Shared<(Rung, String), Link>,
+    /// Made when it is first needed.
+    returns: Option<ModifyReturn>,
+}
+
+impl Calls {
+    /// What hangs where.
+    pub(super) fn all(&self) -> impl Iterator<Item = &(Rung, String)> {
+        self.links.keys()
+    }
+
+    pub(super) fn attach(&mut self, object: &mut Object, rung: Rung, call: &str) -> Result<()> {
+        let returns = &mut self.returns;
+        self.links.take((rung, call.to_owned()), || match rung {
+            Rung::Lsm => {
+                object.load_program(names::OPEN_LSM)?;
+                let program: &mut Lsm = object.program(names::OPEN_LSM)?.0.try_into()?;
+                let id = program.attach()?;
+                Ok(Link::Lsm(program.take_link(id)?))
+            }
+            Rung::Kprobe => {
+                object.load_program(names::CALL_KPROBE)?;
+                let program: &mut KProbe = object.program(names::CALL_KPROBE)?.0.try_into()?;
+                let function = syscall_function(call);
+                let id = program.attach(&function, 0).with_context(|| format!("kprobe on {function}"))?;
+                Ok(Link::Kprobe(program.take_link(id)?))
+            }
+            Rung::ModifyReturn => {
+                if returns.is_none() {
+                    *returns = Some(object.modify_return()?);
+                }
+                let programs = returns.as_ref().context("the programs of fmod_ret")?;
+                let function = syscall_function(call);
+                let said = || format!("fmod_ret on {function}");
+                let id = object.function(&function).with_context(said)?;
+                let program = programs.load(names::CALL_RETURN, id).with_context(said)?;
+                Ok(Link::Return(modify_return::attach(program.as_fd()).with_context(said)?))
+            }
+        })
+    }
+
+    pub(super) fn detach(&mut self, rung: Rung, call: &str) {
+        drop(self.links.give(&(rung, call.to_owned())));
+    }
+}

@@ -1,0 +1,37 @@
+//! System calls that programs use for the same thing, which one depends on the C library, its version and the
+//! architecture: the first name is the family's. Some do not exist on every architecture.
+
+/// See the module.
+pub(super) const FAMILIES: &[&[&str]] = &[
+    &["open", "openat", "openat2", "creat"],
+    &["read", "pread64", "readv", "preadv", "preadv2"],
+    &["write", "pwrite64", "writev", "pwritev", "pwritev2"],
+    &["fsync", "fdatasync"],
+    &["stat", "fstat", "lstat", "newfstatat", "statx"],
+    &["access", "faccessat", "faccessat2"],
+    &["mkdir", "mkdirat"],
+    &["mknod", "mknodat"],
+    &["unlink", "unlinkat"],
+    &["rename", "renameat", "renameat2"],
+    &["link", "linkat"],
+    &["symlink", "symlinkat"],
+    &["readlink", "readlinkat"],
+    &["truncate", "ftruncate"],
+    &["chmod", "fchmod", "fchmodat", "fchmodat2"],
+    &["chown", "fchown", "lchown", "fchownat"],
+    &["getdents", "getdents64"],
+    &["dup", "dup2", "dup3"],
+    &["pipe", "pipe2"],
+    &["accept", "accept4"],
+    &["sendto", "sendmsg", "sendmmsg"],
+    &["recvfrom", "recvmsg", "recvmmsg"],
+    &["poll", "ppoll"],
+    &["select", "pselect6"],
+    &["epoll_create", "epoll_create1"],
+    &["epoll_wait", "epoll_pwait", "epoll_pwait2"],
+    &["eventfd", "eventfd2"],
+    &["inotify_init", "inotify_init1"],
+    &["fork", "vfork", "clone", "clone3"],
+    &["execve", "execveat"],
+    &["nanosleep", "clock_nanosleep"],
+];

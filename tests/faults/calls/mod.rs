@@ -1,0 +1,153 @@
+//! Any system call fails at its entry, where the kernel has kprobe override or fmod_ret.
+
+mod named;
+mod slate;
+
+use std::thread::spawn;
+
+use crate::support::{World, assert_binomial, lacks, skip};
+use named::within;
+use slate::Slate;
+
+/// An error that none of these calls returns by itself.
+const ERROR: (&str, i32) = ("EDQUOT", libc::EDQUOT);
+/// So many faults at a time.
+const AT_ONCE: usize = 11;
+
+/// Nobody without the rung loses this test: another kernel of the matrix has one.
+fn world(test: &str) -> Option<World> {
+    let world = World::new();
+    if lacks(test, &world.daemon, "fail any call") { None } else { Some(world) }
+}
+
+#[test]
+fn each_named_call_fails_and_only_for_the_target() {
+    let Some(world) = world("each_named_call_fails_and_only_for_the_target") else { return };
+    let names: Vec<&'static str> = within(|calls| calls.iter().map(|(name, _)| *name).collect());
+    assert!(names.len() >= 40);
+    let (victims, controls) = (Slate::new(), Slate::new());
+    let serve = |slate: Slate| {
+        move || {
+            within(|calls| slate.serve(&calls.into_iter().map(|(_, call)| call).collect::<Vec<_>>()));
+            String::new()
+        }
+    };
+    let (victim, control) = (world.in_victim(serve(victims)), world.in_control(serve(controls)));
+    let mut wrong = Vec::new();
+    for (first, names) in (0..).step_by(AT_ONCE).zip(names.chunks(AT_ONCE)) {
+        let arm = |name: &&'static str| -> (&'static str, String) {
+            let fault = format!("fail {name} --exact --errno {} --percent 100", ERROR.0);
+            (*name, world.daemon.arm(&format!("{fault} --target {} --for 2m", world.target())))
+        };
+        let armed: Vec<(&str, String)> = names.iter().map(arm).collect();
+        for (index, (name, id)) in (first..).zip(&armed) {
+            let (felt, other) = (victims.ask(index), controls.ask(index));
+            let rung = world.daemon.fault(id)["rung"].as_str().unwrap_or_default().to_owned();
+            // By this fault, and by no other one.
+            let acted = world.daemon.counter(id, "acted");
+            let fine = felt == ERROR.1 && other != ERROR.1 && acted > 0;
+            let verdict = if fine { "ok" } else { "WRONG" };
+            println!("{name} by {rung}: victim {felt}, control {other}: {verdict}");
+            if !fine {
+                wrong.push(*name);
+            }
+        }
+        for (_, id) in &armed {
+            world.daemon.json(&format!("stop {id}"));
+        }
+    }
+    // And when it is over it is over.
+    let still: Vec<&str> = (0..)
+        .zip(&names)
+        .filter(|(index, _)| victims.ask(*index) == ERROR.1)
+        .map(|(_, name)| *name)
+        .collect();
+    victims.end();
+    controls.end();
+    victim.join();
+    control.join();
+    assert!(wrong.is_empty() && still.is_empty(), "wrong: {wrong:?}; after the end: {still:?}");
+}
+
+/// `threads` threads call lseek so many times each when it is time; returns how many calls failed.
+fn seek(threads: usize, each: u64, start: Slate) -> impl FnOnce() -> String {
+    move || {
+        let calls = move || {
+            start.wait();
+            // SAFETY: there is no such descriptor: an error either way, and which one tells.
+            let call = || unsafe { libc::syscall(libc::SYS_lseek, -1, 0, 0) };
+            let hit = |_: &u64| {
+                call();
+                std::io::Error::last_os_error().raw_os_error() == Some(ERROR.1)
+            };
+            (0..each).filter(hit).count()
+        };
+        let all: Vec<_> = (0..threads).map(|_| spawn(calls)).collect();
+        all.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>().to_string()
+    }
+}
+
+/// How many of `threads` times `each` calls of the victim failed, and what was counted.
+fn failed(world: &World, often: &str, threads: usize, each: u64) -> (u64, u64) {
+    let (start, then) = (Slate::new(), Slate::new());
+    let victim = world.in_victim(seek(threads, each, start));
+    let control = world.in_control(seek(threads, each / 10, then));
+    let fault = format!("fail lseek --errno {} {often} --target {} --for 2m", ERROR.0, world.target());
+    let id = world.daemon.arm(&fault);
+    start.end();
+    let felt: u64 = victim.join().parse().unwrap();
+    then.end();
+    assert_eq!(control.join(), "0", "the control felt {often}");
+    assert_eq!(world.daemon.counter(&id, "acted"), felt, "{often}");
+    let matched = world.daemon.counter(&id, "matched");
+    world.daemon.json(&format!("stop {id}"));
+    (felt, matched)
+}
+
+/// The kernel runs a program of fmod_ret once at a time on each CPU: who comes while its task is preempted is not seen.
+/// So it is exact for one thread, and for many only with kprobes.
+fn is_for_many(world: &World, test: &str) -> bool {
+    let doctor = world.daemon.get("/v1/doctor");
+    let kprobe = doctor["probes"].as_array().unwrap().iter().any(|probe| {
+        probe["what"] == "fail any call" && probe["how"] == "kprobe override" && probe["works"] == true
+    });
+    kprobe || !skip(test, "fmod_ret misses calls of threads that preempt each other")
+}
+
+#[test]
+fn as_often_as_asked() {
+    let Some(world) = world("as_often_as_asked") else { return };
+    share(&world, 10.0, 1);
+}
+
+#[test]
+fn as_often_as_asked_in_every_thread() {
+    let test = "as_often_as_asked_in_every_thread";
+    let Some(world) = world(test) else { return };
+    if is_for_many(&world, test) {
+        for (percent, threads) in [(0.1, 8), (1.0, 64), (50.0, 64)] {
+            share(&world, percent, threads);
+        }
+    }
+}
+
+fn share(world: &World, percent: f64, threads: usize) {
+    let each = 50_000 / threads as u64;
+    let (felt, matched) = failed(world, &format!("--percent {percent}"), threads, each);
+    assert_eq!(matched, each * threads as u64);
+    assert_binomial(&format!("{percent} % of lseek in {threads} threads"), felt, matched, percent / 100.0);
+}
+
+#[test]
+fn counted_exactly_by_64_threads_at_once() {
+    let test = "counted_exactly_by_64_threads_at_once";
+    let Some(world) = world(test) else { return };
+    if !is_for_many(&world, test) {
+        return;
+    }
+    for (often, expected) in [("--every 10", 1280), ("--first 100", 100)] {
+        let (felt, matched) = failed(&world, often, 64, 200);
+        println!("n={matched} {often}: {felt} failed");
+        assert_eq!((felt, matched), (expected, 12_800), "{often}");
+    }
+}
