@@ -1,14 +1,18 @@
 //! Offsets of kernel structures' fields, from the running kernel's own BTF.
 //!
 //! aya reads BTF for its own needs and keeps the types to itself; this reads just enough: structures, unions
-//! and their members. Format: Documentation/bpf/btf.rst.
+//! and their members, and which system calls there are. Format: Documentation/bpf/btf.rst.
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
 const STRUCT: u32 = 4;
 const UNION: u32 = 5;
+const FUNC: u32 = 12;
 
 /// The structures of a BTF blob.
 pub struct Btf {
@@ -16,6 +20,8 @@ pub struct Btf {
     strings: usize,
     /// Name to position of the type record; positions of all types by id.
     structs: HashMap<String, usize>,
+    /// The functions of system calls.
+    calls: HashSet<String>,
     types: Vec<usize>,
 }
 
@@ -32,7 +38,8 @@ impl Btf {
     }
 
     fn parse(data: Vec<u8>) -> Result<Self> {
-        let mut btf = Self { data, strings: 0, structs: HashMap::new(), types: vec![0] };
+        let mut btf =
+            Self { data, strings: 0, structs: HashMap::new(), calls: HashSet::new(), types: vec![0] };
         ensure!(btf.u32(0)? & 0xffff == 0xeb9f, "not BTF: the magic is wrong");
         let header = btf.u32(4)? as usize;
         let (types, types_len) = (header + btf.u32(8)? as usize, btf.u32(12)? as usize);
@@ -45,6 +52,12 @@ impl Btf {
                 let name = btf.string(btf.u32(at)? as usize)?.to_owned();
                 if !name.is_empty() {
                     btf.structs.entry(name).or_insert(at);
+                }
+            }
+            if kind == FUNC {
+                let name = btf.string(btf.u32(at)? as usize)?;
+                if name.starts_with(super::functions::PREFIX) {
+                    btf.calls.insert(name.to_owned());
                 }
             }
             btf.types.push(at);
@@ -62,6 +75,11 @@ impl Btf {
                 };
         }
         Ok(btf)
+    }
+
+    /// Has this kernel the function of a system call? Also true of all if it tells of none.
+    pub fn has_call(&self, function: &str) -> bool {
+        self.calls.is_empty() || self.calls.contains(function)
     }
 
     /// Byte offset of `path` (members separated by dots) in structure `name`; anonymous members are entered.

@@ -97,6 +97,7 @@ impl Default for Fake {
                 lsm: Ok(()),
                 kprobe: Ok(()),
                 modify_return: Ok(()),
+                missing_calls: BTreeSet::new(),
             },
             state: Arc::new(Mutex::new(State {
                 calls: Vec::new(),

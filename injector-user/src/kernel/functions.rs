@@ -11,9 +11,15 @@ const OTHER: [(&str, &str); 6] = [
     ("sendfile", "sendfile64"),
 ];
 
+/// What the functions of system calls begin with.
+#[cfg(target_arch = "aarch64")]
+pub const PREFIX: &str = "__arm64_sys_";
+/// What the functions of system calls begin with.
+#[cfg(not(target_arch = "aarch64"))]
+pub const PREFIX: &str = "__x64_sys_";
+
 /// `__x64_sys_openat`: the wrapper that takes the user's registers.
 pub fn syscall_function(call: &str) -> String {
     let name = OTHER.iter().find(|(known, _)| *known == call).map_or(call, |(_, function)| *function);
-    let prefix = if cfg!(target_arch = "aarch64") { "__arm64_sys_" } else { "__x64_sys_" };
-    format!("{prefix}{name}")
+    format!("{PREFIX}{name}")
 }

@@ -1,6 +1,7 @@
 //! The loaded programs and their maps: the only place that knows aya's types by name.
 
 use std::{
+    collections::BTreeSet,
     os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
     time::Duration,
 };
@@ -19,7 +20,9 @@ use injector_ebpf::{
     names::{self, offsets},
 };
 
-use super::{btf::Btf, modify_return::ModifyReturn};
+use syscalls::Sysno;
+
+use super::{btf::Btf, modify_return::ModifyReturn, syscall_function};
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/injector.o"));
 
@@ -28,6 +31,8 @@ pub struct Object {
     ebpf: Ebpf,
     /// The kernel's types, for programs that attach by them.
     btf: aya::Btf,
+    /// System calls that this kernel has not.
+    missing: BTreeSet<&'static str>,
     /// Ticks of `jiffies64` in a second.
     hz: u64,
     /// What the programs say.
@@ -46,6 +51,11 @@ fn ticks_per_second() -> Result<u64> {
     let nanos = u64::try_from(tick.tv_nsec()).unwrap_or_default();
     ensure!(nanos > 0 && tick.tv_sec() == 0, "the coarse clock's resolution is {tick}, not a tick");
     Ok(1_000_000_000 / nanos)
+}
+
+fn missing(kernel: &Btf) -> BTreeSet<&'static str> {
+    let names = Sysno::iter().map(|call| call.name());
+    names.filter(|name| !kernel.has_call(&syscall_function(name))).collect()
 }
 
 impl Object {
@@ -91,7 +101,13 @@ impl Object {
         loader.override_global(aya_log::LEVEL, &level, true);
         let mut ebpf = loader.load(OBJECT).context("the kernel refused the programs' maps")?;
         let log = EbpfLogger::init(&mut ebpf).context("the programs' log")?;
-        let mut object = Self { ebpf, btf: aya::Btf::from_sys_fs()?, hz: ticks_per_second()?, log };
+        let mut object = Self {
+            ebpf,
+            btf: aya::Btf::from_sys_fs()?,
+            missing: missing(&kernel),
+            hz: ticks_per_second()?,
+            log,
+        };
         let halt = Halt { magic: GATE_MAGIC, abi: ABI_VERSION, instance, word: 1 };
         object.array::<Halt>(names::HALT)?.set(0, halt, 0)?;
         object.load_classifier(names::BEAT)?;
@@ -204,6 +220,11 @@ impl Object {
             };
             Some(data.fd().as_fd().as_raw_fd())
         })
+    }
+
+    /// System calls of this architecture that this kernel has not: newer ones.
+    pub fn missing_calls(&self) -> &BTreeSet<&'static str> {
+        &self.missing
     }
 
     /// A kernel function's id in the kernel's BTF.

@@ -38,6 +38,7 @@ pub fn capabilities() -> Capabilities {
                 lsm: Err(why.clone()),
                 kprobe: Err(why.clone()),
                 modify_return: Err(why),
+                missing_calls: Default::default(),
             };
         }
     };
@@ -51,6 +52,7 @@ pub fn capabilities() -> Capabilities {
         lsm: text(lsm(&mut object)),
         kprobe: text(kprobe(&mut object)),
         modify_return: text(modify_return(&mut object)),
+        missing_calls: object.missing_calls().clone(),
     }
 }
 

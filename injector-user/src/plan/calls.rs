@@ -14,7 +14,12 @@ pub(super) fn compile(
     by_path: bool,
     kernel: &Capabilities,
 ) -> Result<(), Error> {
-    for call in calls {
+    let calls: Vec<Sysno> =
+        calls.iter().filter(|call| !kernel.missing_calls.contains(call.name())).copied().collect();
+    if calls.is_empty() {
+        return Err(incapable(&format!("fail {name}"), "it has no such call"));
+    }
+    for call in &calls {
         let number = call.id() as usize;
         if number >= CALLS {
             return Err(incapable(&format!("fail {call}"), "its number is larger than the tool knows"));

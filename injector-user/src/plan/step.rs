@@ -1,6 +1,6 @@
 //! What can be done to the kernel. Each step is undone by the kernel room from the same data.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +48,8 @@ pub struct Capabilities {
     pub kprobe: Result<(), String>,
     /// fmod_ret on system calls.
     pub modify_return: Result<(), String>,
+    /// System calls of this architecture that the kernel has not.
+    pub missing_calls: BTreeSet<&'static str>,
 }
 
 impl Capabilities {

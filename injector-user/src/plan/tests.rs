@@ -25,6 +25,7 @@ fn able() -> Capabilities {
         lsm: Ok(()),
         kprobe: Ok(()),
         modify_return: Err("no fmod_ret".into()),
+        missing_calls: ["fchmodat2"].into(),
     }
 }
 
@@ -133,6 +134,12 @@ fn a_call_without_a_hook_needs_its_entry() {
     let family = plan(&fsync(""), &able()).unwrap();
     assert_eq!(steps(&family), ["kprobe override: fsync", "kprobe override: fdatasync"]);
     assert_eq!(family.rule().calls.iter().map(|word| word.count_ones()).sum::<u32>(), 2);
+    let older = fsync("").replace("fsync", "chmod");
+    let older = plan(&older, &able()).unwrap();
+    assert!(!steps(&older).contains(&"kprobe override: fchmodat2".to_owned()), "this kernel has not got it");
+    assert!(steps(&older).contains(&"kprobe override: fchmod".to_owned()));
+    let error = plan(&fsync(r#""exact":true,"#).replace("fsync", "fchmodat2"), &able()).unwrap_err();
+    assert!(error.to_string().contains("no such call"), "{error}");
     let newer = Capabilities { kprobe: Err("no".into()), modify_return: Ok(()), ..able() };
     let one = plan(&fsync(r#""exact":true,"#), &newer).unwrap();
     assert_eq!(steps(&one), ["fmod_ret: fsync"]);

@@ -3,7 +3,7 @@
 mod named;
 mod slate;
 
-use std::thread::spawn;
+use std::{fs::Permissions, os::unix::fs::PermissionsExt as _, thread::spawn};
 
 use crate::support::{World, assert_binomial, lacks, skip};
 use named::within;
@@ -67,6 +67,27 @@ fn each_named_call_fails_and_only_for_the_target() {
     victim.join();
     control.join();
     assert!(wrong.is_empty() && still.is_empty(), "wrong: {wrong:?}; after the end: {still:?}");
+}
+
+/// `chmod` is four calls, one of which came with 6.6.
+#[test]
+fn a_family_is_what_this_kernel_has_of_it() {
+    let Some(world) = world("a_family_is_what_this_kernel_has_of_it") else { return };
+    let change = || {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let by_path = std::fs::set_permissions(file.path(), Permissions::from_mode(0o600));
+        let open = file.as_file().set_permissions(Permissions::from_mode(0o600));
+        format!("{:?}", [by_path, open].map(|result| result.err().and_then(|error| error.raw_os_error())))
+    };
+    let id = world.daemon.arm(&format!(
+        "fail chmod --errno {} --percent 100 --target {} --for 1m",
+        ERROR.0,
+        world.target()
+    ));
+    let felt = world.in_victim(change).join();
+    assert_eq!(felt, format!("{:?}", [Some(ERROR.1); 2]));
+    assert_eq!(world.in_control(change).join(), "[None, None]");
+    assert_eq!(world.daemon.counter(&id, "acted"), 2);
 }
 
 /// `threads` threads call lseek so many times each when it is time; returns how many calls failed.
