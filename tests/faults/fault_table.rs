@@ -1,6 +1,6 @@
 //! Every fault x IPv4 and IPv6 x out and in: the victim felt it, and the control beside it felt nothing.
 //!
-//! Each test prints its lines of one table: `refuse ip6 ingress: victim ..., control ...: ok`. What a line judges is
+//! Each test prints its lines of one table: `| refuse ip6 ingress | victim ... | control ... | ok |`. What a line judges is
 //! what a program saw at its sockets. Lower bounds and comparisons with the control, no upper bounds on time: slow
 //! machines run these as well.
 
@@ -162,14 +162,12 @@ impl Table {
         let acted = doc["counters"]["acted"].as_u64().unwrap();
         let failed = doc["achieved"]["failed"]["skbs"].as_u64().unwrap_or(0);
         let ok = right && acted > 0 && failed == 0;
-        let mut line = format!("{fault} {way}: victim {victim}, control {control}: ");
-        if ok {
-            line.push_str("ok");
-        } else {
-            line.push_str(&format!("WRONG, {}", doc["counters"]));
-            self.bad.push(line.clone());
-        }
+        let verdict = if ok { "ok".to_owned() } else { format!("WRONG, {}", doc["counters"]) };
+        let line = format!("| {fault} {way} | victim {victim} | control {control} | {verdict} |");
         println!("{line}");
+        if !ok {
+            self.bad.push(line);
+        }
     }
 
     /// After the last line: fails if one was wrong.

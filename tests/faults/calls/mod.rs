@@ -47,7 +47,8 @@ fn each_named_call_fails_and_only_for_the_target() {
             let acted = world.daemon.counter(id, "acted");
             let fine = felt == ERROR.1 && other != ERROR.1 && acted > 0;
             let verdict = if fine { "ok" } else { "WRONG" };
-            println!("{name} by {rung}: victim {felt}, control {other}: {verdict}");
+            let rung = rung.split(':').next().unwrap_or_default();
+            println!("| {name} by {rung} | victim {felt} | control {other} | {verdict} |");
             if !fine {
                 wrong.push(*name);
             }

@@ -76,7 +76,7 @@ fn drop_flows() {
         }
         let gone = of_flow.iter().filter(|lost| **lost == 5).count();
         let mixed = of_flow.iter().filter(|lost| !matches!(lost, 0 | 5)).count();
-        println!("drop flows: {gone} of {FLOWS} flows lost everything, {mixed} some of it");
+        println!("| drop flows | {gone} of {FLOWS} flows lost everything, {mixed} some of it |");
         mixed == 0 && (5..=35).contains(&gone)
     });
 }
@@ -91,7 +91,7 @@ fn drop_bursts() {
         let lost = victim.lost();
         let bursts = 1 + lost.windows(2).filter(|pair| pair[1] != pair[0] + 1).count();
         let (share, length) = (lost.len() as f64 / 1500.0, lost.len() as f64 / bursts as f64);
-        println!("drop bursts: {:.1} % lost, {length:.2} in a burst", share * 100.0);
+        println!("| drop bursts | {:.1} % lost, {length:.2} in a burst |", share * 100.0);
         (0.12..=0.40).contains(&share) && length > 2.0
     });
 }

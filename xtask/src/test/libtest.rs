@@ -18,11 +18,12 @@ pub struct Transcript {
 }
 
 /// Whether a line tells progress: all that a person watching wants of a run that goes well. A test that measures
-/// prints what it found in a line that begins with `n=`, the number of samples.
+/// prints what it found in a line that begins with `n=`, the number of samples, or with `| `, a row of a table.
 pub fn is_progress(line: &str) -> bool {
     (line.starts_with("test ") && line.contains(" ... "))
         || line.starts_with("SKIP ")
         || line.starts_with("n=")
+        || line.starts_with("| ")
 }
 
 /// Reads the output of a run with `--show-output`, in which a test's own lines stand alone.
@@ -74,6 +75,13 @@ mod tests {
             [("slow".into(), "takes an hour".into()), ("net::drops".into(), "no fq here: none".into())]
         );
         assert_eq!((said.passed, said.failed, said.ignored, said.complete), (2, 1, 1, true));
+    }
+
+    #[test]
+    fn what_a_test_found_is_progress() {
+        let shown = ["test a ... ok", "SKIP a: none", "n=5 hits: 3", "| drop ip4 egress | victim 0 | ok |"];
+        assert!(shown.into_iter().all(is_progress));
+        assert!(!["running 2 tests", "INFO armed", "", "dropped | by us"].into_iter().any(is_progress));
     }
 
     #[test]
