@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::support::{
-    HERE, THERE, World, child, figure, lacks, same_on_the_newest,
+    HERE, THERE, World, child, figure, lacks, same_as_in,
     statistics::{ks_distance, lost_runs, mean},
     traffic::{Arrival, Received, bulk, median, send_udp, tcp_sink},
 };
@@ -41,7 +41,7 @@ fn under_fault<T>(world: &World, fault: &str, f: impl FnOnce() -> T) -> T {
 fn distribution(test: &str, ours: &str, netem: &str) {
     const HALF: u64 = 3_000;
     let world = World::new();
-    if same_on_the_newest(test) || lacks(test, &world.daemon, "delay") {
+    if same_as_in("7.2", test) || lacks(test, &world.daemon, "delay") {
         return;
     }
     let take = || {
@@ -98,7 +98,7 @@ const R: f64 = 0.25;
 
 #[test]
 fn bursts_have_their_share() {
-    if same_on_the_newest("bursts_have_their_share") {
+    if same_as_in("7.2", "bursts_have_their_share") {
         return;
     }
     let world = World::new();
@@ -127,7 +127,7 @@ fn bursts_have_their_share() {
 fn bursts_are_as_long_as_netems() {
     let test = "bursts_are_as_long_as_netems";
     let world = World::new();
-    if same_on_the_newest(test) || lacks(test, &world.daemon, "delay") {
+    if same_as_in("7.2", test) || lacks(test, &world.daemon, "delay") {
         return;
     }
     const N: u64 = 40_000;
@@ -155,7 +155,7 @@ fn bursts_are_as_long_as_netems() {
 fn bulk_tcp_is_as_fast_as_under_plain_netem() {
     let test = "bulk_tcp_is_as_fast_as_under_plain_netem";
     let world = World::new();
-    if same_on_the_newest(test) || lacks(test, &world.daemon, "delay") {
+    if same_as_in("6.1", test) || lacks(test, &world.daemon, "delay") {
         return;
     }
     let outside = world.over_there(|| tcp_sink(THERE, 9001));
@@ -186,7 +186,7 @@ fn bulk_tcp_is_as_fast_as_under_plain_netem() {
 fn neighbours_of_a_delay_are_as_fast_as_without() {
     let test = "neighbours_of_a_delay_are_as_fast_as_without";
     let world = World::new();
-    if same_on_the_newest(test) || lacks(test, &world.daemon, "delay") {
+    if same_as_in("7.2", test) || lacks(test, &world.daemon, "delay") {
         return;
     }
     let _server = world.over_there(|| tcp_sink(THERE, 9001));
@@ -221,7 +221,7 @@ fn overtaken(got: &Received) -> usize {
 fn jitter_keeps_the_order_if_asked_to() {
     let test = "jitter_keeps_the_order_if_asked_to";
     let world = World::new();
-    if same_on_the_newest(test) || lacks(test, &world.daemon, "delay") {
+    if same_as_in("7.2", test) || lacks(test, &world.daemon, "delay") {
         return;
     }
     const N: u64 = 1_000;
