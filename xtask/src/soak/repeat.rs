@@ -42,6 +42,7 @@ impl Built {
         run.args(["--test-threads=1", "--nocapture", "--exact", test])
             .env("INJECTOR_BIN", &self.injector)
             .env("INJECTOR_KERNEL", "native")
+            .env("INJECTOR_SOAK", "1")
             .stdin(Stdio::null())
             .stdout(writer.try_clone()?)
             .stderr(writer);
@@ -85,22 +86,31 @@ pub fn draws(times: u32) -> Result<End> {
     let (mut hits, mut draws) = (0_u64, 0_u64);
     for time in 1..=times {
         let lines = built.run("loss::udp_loss_at_egress_ipv4")?;
-        let line = said(&lines, "UDP loss at egress: ")?;
+        let line = measured(&lines, " UDP loss at egress: ")?;
         println!("draws {time} of {times}: {line}");
-        let [hit, of] = numbers(line)?;
+        let [of, hit] = numbers(line)?;
         (hits, draws) = (hits + hit, draws + of);
     }
     let sigma = off(hits, draws, 0.05);
     let found =
         format!("n={draws} draws: {hits} lost, {:.4} %, {sigma:+.2} sigma", share(hits, draws) * 100.0);
     ensure!(sigma.abs() <= 5.0, "{found}");
-    Ok(End::Passed(found))
+    // It judges itself, by the chain's own variance.
+    let lines = built.run("like_netem::bursts_have_their_share")?;
+    Ok(End::Passed(format!("{found}; {}", measured(&lines, " bursts: ")?)))
 }
 
 /// What follows this word in the line that holds it: libtest writes on the same line as the test.
 fn said<'a>(lines: &'a [String], word: &str) -> Result<&'a str> {
     let found = lines.iter().find_map(|line| line.find(word).map(|at| &line[at..]));
     found.with_context(|| format!("the test said nothing of `{word}`:\n{}", lines.join("\n")))
+}
+
+/// The line that holds this word, from its number of samples on.
+fn measured<'a>(lines: &'a [String], word: &str) -> Result<&'a str> {
+    let found =
+        lines.iter().find(|line| line.contains(word)).and_then(|line| Some(&line[line.find("n=")?..]));
+    found.with_context(|| format!("the test has not measured `{word}`:\n{}", lines.join("\n")))
 }
 
 /// The first whole numbers in a text.
@@ -129,13 +139,16 @@ mod tests {
 
     #[test]
     fn figures_are_read_where_tests_print_them() -> Result<()> {
-        let lines =
-            ["test a ... UDP loss at egress: 4989 of 100000, expected 5000, off by -0.16 sigma".to_owned()];
-        let [hits, of] = numbers(said(&lines, "UDP loss at egress: ")?)?;
+        let lines = [
+            "test a ... n=100000: victim lost 4989".to_owned(),
+            "n=100000 UDP loss at egress: 4989 hits, expected 5000, off by -0.16 sigma".to_owned(),
+        ];
+        let [of, hits] = numbers(measured(&lines, " UDP loss at egress: ")?)?;
         assert_eq!((hits, of), (4989, 100_000));
         assert!((off(hits, of, 0.05) + 0.16).abs() < 0.01);
         assert!(numbers::<2>("only 1").is_err());
-        assert!(said(&lines, "n=").is_err());
+        assert_eq!(said(&lines, "n=")?, "n=100000: victim lost 4989");
+        assert!(measured(&lines, "bursts").is_err() && said(&lines, "kills").is_err());
         Ok(())
     }
 }
