@@ -68,7 +68,7 @@ pub use profile::{BUILT_IN, Profile, ProfileFault};
 pub use protocol::Protocol;
 pub use ramp::Ramp;
 pub use span::Span;
-pub use syscall::{SyscallName, list as list_calls};
+pub use syscall::SyscallName;
 pub use target::{PodName, TargetSpec};
 pub(crate) use text::as_text;
 pub use words::Words;

@@ -16,9 +16,6 @@ const NEVER: [&str; 4] = ["exit", "exit_group", "rt_sigreturn", "restart_syscall
 pub struct SyscallName(&'static str);
 
 impl SyscallName {
-    /// What opens files.
-    pub const OPEN: Self = Self("open");
-
     /// The family of which it is the name; `None`: it is a call for itself.
     fn family(self) -> Option<&'static [&'static str]> {
         FAMILIES.iter().find(|family| family[0] == self.0).copied()
@@ -66,7 +63,7 @@ impl SyscallName {
 }
 
 /// `open, openat, openat2, creat`
-pub fn list(calls: &[Sysno]) -> String {
+fn list(calls: &[Sysno]) -> String {
     calls.iter().map(Sysno::name).collect::<Vec<_>>().join(", ")
 }
 

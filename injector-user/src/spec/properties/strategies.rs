@@ -134,7 +134,7 @@ pub(super) fn dns() -> impl Strategy<Value = FaultKind> {
 
 pub(super) fn kind() -> impl Strategy<Value = FaultKind> {
     let fail = (percent(), 1..=133i32, any::<bool>()).prop_map(|(percent, number, path)| FaultKind::Fail {
-        syscall: if path { SyscallName::OPEN } else { "fsync".parse().unwrap() },
+        syscall: if path { "open" } else { "fsync" }.parse().unwrap(),
         exact: !path && number % 2 == 0,
         errno: Errno::from_number(number).unwrap_or_else(|| "EIO".parse().unwrap()),
         draw: Draw::Chance(percent),
