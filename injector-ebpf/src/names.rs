@@ -101,6 +101,14 @@ pub const TO_DEVICE: &str = "inj_to_dev";
 pub const IN_DEVICE: &str = "inj_in_dev";
 /// open fails, by the BPF LSM hook.
 pub const OPEN_LSM: &str = "inj_open_lsm";
+/// Calls fail at an LSM hook inside of them.
+pub const CALL_LSM: &str = "inj_call_lsm";
+/// connect fails by a cgroup's hooks.
+pub const CONNECT: [&str; 2] = ["inj_connect4", "inj_connect6"];
+/// bind fails by a cgroup's hooks.
+pub const BIND: [&str; 2] = ["inj_bind4", "inj_bind6"];
+/// Datagrams that are sent to an address fail by a cgroup's hooks.
+pub const SENDMSG: [&str; 2] = ["inj_sendmsg4", "inj_sendmsg6"];
 /// Calls fail at their entry, by kprobe and override.
 pub const CALL_KPROBE: &str = "inj_call_kp";
 /// Calls fail at their entry, by fmod_ret.
@@ -160,4 +168,8 @@ pub mod offsets {
     pub const F_PATH: &str = "OFF_F_PATH";
     /// `pt_regs.orig_ax` (x86_64), `pt_regs.syscallno` (aarch64)
     pub const SYSCALL_NR: &str = "OFF_SYSCALL_NR";
+    /// `task_struct.flags`
+    pub const TASK_FLAGS: &str = "OFF_TASK_FLAGS";
+    /// `task_struct.thread_info.status` (x86_64), `task_struct.thread_info.flags` (aarch64)
+    pub const TASK_COMPAT: &str = "OFF_TASK_COMPAT";
 }

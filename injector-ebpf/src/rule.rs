@@ -23,6 +23,10 @@ pub const HOOK_OPEN_LSM: u32 = 1 << 3;
 pub const HOOK_CALL: u32 = 1 << 4;
 /// [`Rule::hook`]: packets on their way out, where the sender is told.
 pub const HOOK_CGROUP_EGRESS: u32 = 1 << 5;
+/// [`Rule::hook`]: a call fails at one of the LSM hooks in [`Rule::hooks`].
+pub const HOOK_LSM: u32 = 1 << 6;
+/// [`Rule::hook`]: a call on a socket fails at a hook of the target's cgroup.
+pub const HOOK_CGROUP_CALL: u32 = 1 << 7;
 
 /// [`Rule::act`]: the packet is lost.
 pub const ACT_DROP: u32 = 0;
@@ -71,6 +75,8 @@ pub struct Rule {
     pub path: [u8; MAX_PATH],
     /// For calls: the numbers of those that are meant, a bit each.
     pub calls: [u64; CALLS / 64],
+    /// With [`HOOK_LSM`]: the LSM hooks at which it acts, a bit each by their place in the daemon's table.
+    pub hooks: u64,
 }
 
 impl Rule {
@@ -87,6 +93,7 @@ impl Rule {
         path_len: 0,
         path: [0; MAX_PATH],
         calls: [0; CALLS / 64],
+        hooks: 0,
     };
 
     /// Does it mean the call with this number?
@@ -120,7 +127,7 @@ pub struct RuleStats {
     pub passed_protected: u64,
     /// Calls whose path could not be read, and which were therefore let through.
     pub unreadable: u64,
-    /// Calls that reached the hook from another syscall than the one asked for (execve, io_uring).
+    /// Calls that reached the hook from another syscall than the one asked for (execve, splice).
     pub other_call: u64,
     /// Passed because this second's budget was spent.
     pub passed_rate: u64,
@@ -137,6 +144,10 @@ pub struct RuleStats {
     pub failed: u64,
     /// Bytes of the packets in `matched`.
     pub matched_bytes: u64,
+    /// Calls of 32-bit programs that reached the hook: their numbers mean nothing here.
+    pub compat: u64,
+    /// What reached the hook from io_uring.
+    pub io_uring: u64,
 }
 
 /// What the rules say of a network, as bit masks.
@@ -268,10 +279,12 @@ impl RuleStats {
         shadow_bytes: 0,
         failed: 0,
         matched_bytes: 0,
+        compat: 0,
+        io_uring: 0,
     };
 }
 
-layout!(Rule = 296, RuleStats = 144, GateStats = 32, Delays = 1544);
+layout!(Rule = 304, RuleStats = 160, GateStats = 32, Delays = 1544);
 
 const _: () = assert!(size_of::<PortRules>() == 4 && MAX_RULES == 16);
 const _: () = assert!(size_of::<CgroupEntry>() == 8 && size_of::<NameRules>() == 16);

@@ -2,19 +2,15 @@
 
 use core::ffi::c_void;
 
-use aya_ebpf::{
-    helpers::generated::{bpf_d_path, bpf_get_current_task_btf, bpf_task_pt_regs},
-    macros::lsm,
-    programs::LsmContext,
-};
+use aya_ebpf::{helpers::generated::bpf_d_path, macros::lsm, programs::LsmContext};
 use injector_ebpf::rule::HOOK_OPEN_LSM;
 
 use super::{
-    atomic,
     call::{decide, inj_meant, target},
     gate::{self, Slot},
-    kernel::{field, offset},
+    kernel::offset,
     maps::PATH_ROOM,
+    task,
 };
 
 #[lsm(hook = "file_open")]
@@ -29,11 +25,10 @@ fn open_lsm(ctx: &LsmContext) -> Option<i32> {
     let now = gate::open()?;
     let entry = target()?;
     // The hook is hit by execve, the loader and io_uring as well: only the syscall that was asked for counts.
-    let regs = unsafe { bpf_task_pt_regs(bpf_get_current_task_btf()) } as *const c_void;
-    let number = field!(regs, OFF_SYSCALL_NR, u64);
+    let number = task::syscall();
     if inj_meant(entry.rules, HOOK_OPEN_LSM, number) == 0 {
         let first = Slot::first(entry.rules, HOOK_OPEN_LSM, |_| true)?;
-        unsafe { atomic::add(&raw mut (*first.stats).other_call, 1) };
+        task::inj_passes_by(1 << first.index, number);
         return None;
     }
     let file = ctx.arg::<*const c_void>(0);

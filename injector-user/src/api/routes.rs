@@ -127,8 +127,15 @@ async fn status(State(app): Shared, client: Client) -> Answer {
     app.answer("status", app.by(&client)?.status().await)
 }
 
-async fn doctor(State(app): Shared, client: Client) -> Answer {
-    app.answer("doctor", app.by(&client)?.doctor().await)
+async fn doctor(State(app): Shared, client: Client, query: Pairs) -> Answer {
+    let calls = app.pairs(query, "syscalls")?.iter().any(|(_, value)| value == "true");
+    let doctor = app.by(&client)?.doctor().await.map(|mut doctor| {
+        if !calls {
+            doctor.syscalls.clear();
+        }
+        doctor
+    });
+    app.answer("doctor", doctor)
 }
 
 async fn plan(State(app): Shared, client: Client, body: Sent) -> Answer {

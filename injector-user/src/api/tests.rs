@@ -139,6 +139,7 @@ fn engine(requests: &mpsc::Receiver<Request>, seen: &Mutex<Seen>) {
                 blocked: None,
                 steps: Vec::new(),
                 rung: None,
+                semantics: vec![],
                 leaves_behind: Vec::new(),
                 warnings: Vec::new(),
             }))),
@@ -175,6 +176,7 @@ fn engine(requests: &mpsc::Receiver<Request>, seen: &Mutex<Seen>) {
                     how: "ifb".into(),
                     why: "ok".into(),
                 }],
+                syscalls: vec![],
             }))),
             Command::Arm(_, reply) => drop(reply.send(Ok(doc))),
             Command::Approve(id, reply) => drop(reply.send(Ok(PendingDoc {

@@ -78,6 +78,8 @@ fn parts(fault: &FaultDoc) -> Vec<String> {
         ("could not be done", achieved.failed),
         ("with an unreadable path", skbs(counters.unreadable)),
         ("from another call", skbs(counters.other_call)),
+        ("of 32-bit programs", skbs(counters.compat)),
+        ("from io_uring", skbs(counters.io_uring)),
     ];
     let rows = always.into_iter().chain(some.into_iter().filter(|(_, amount)| amount.skbs > 0));
     let network = fault.spec.fault.is_network();

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{arm, audit, faults::FaultVerb, flows, halt, limits, plan, profile, status, stop};
+use super::{arm, audit, doctor, faults::FaultVerb, flows, halt, limits, plan, profile, status, stop};
 
 /// Makes the network and the kernel fail, on purpose, for selected cgroups and for nothing else.
 #[derive(Debug, Parser)]
@@ -37,7 +37,7 @@ pub(super) enum Verb {
     /// Run the daemon (root).
     Daemon,
     /// Show what this kernel can do, which way, and why not.
-    Doctor,
+    Doctor(doctor::Doctor),
     #[command(flatten)]
     Fault(FaultVerb),
     /// Show what a fault would do; nothing is touched.

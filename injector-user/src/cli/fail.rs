@@ -31,6 +31,9 @@ pub(super) struct Fail {
     /// Only files at or below this absolute path; of open.
     #[arg(long, value_name = "PATH")]
     path: Option<String>,
+    /// By this rung only: kprobe, fmod-ret, lsm or cgroup [default: the best that this kernel has].
+    #[arg(long, value_name = "RUNG")]
+    rung: Option<String>,
 }
 
 impl Ask for Fail {
@@ -44,7 +47,9 @@ impl Ask for Fail {
         let errno = needed("--errno", self.errno.as_deref(), "a fail needs an errno", "--errno EIO")?;
         let draw = self.draw.needed("fail", &self.common)?;
         let path = value("--path", self.path.as_deref())?;
+        let rung = value("--rung", self.rung.as_deref())?;
         syscall.check(self.exact, path.is_some())?;
-        self.common.spec(FaultKind::Fail { syscall, exact: self.exact, errno, draw, path }, Match::default())
+        let fault = FaultKind::Fail { syscall, exact: self.exact, errno, draw, path, rung };
+        self.common.spec(fault, Match::default())
     }
 }

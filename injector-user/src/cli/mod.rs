@@ -97,7 +97,7 @@ fn watch(words: &[OsString]) -> ExitCode {
 fn dispatch(verb: Verb, context: &Context) -> Outcome {
     match verb {
         Verb::Daemon => daemon::run(context),
-        Verb::Doctor => doctor::run(context),
+        Verb::Doctor(args) => doctor::run(&args, context),
         Verb::Fault(verb) => verb.run(context),
         Verb::Plan(args) => plan::run(&args, context),
         Verb::Profile(args) => profile::run(&args, context),

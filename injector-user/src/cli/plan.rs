@@ -61,6 +61,7 @@ fn lines(plan: &Doc<PlanDoc>) -> Vec<String> {
     lines.extend(plan.names.iter().map(|name| format!("name: {name}")));
     lines.extend(plan.order.iter().map(|one| format!("order: {one}")));
     lines.extend(plan.rung.iter().map(|rung| format!("way: {rung}")));
+    lines.extend(plan.semantics.iter().map(|line| format!("  {line}")));
     let mut limits = Table::new(&["LIMIT", "ASKED", "ALLOWED"]);
     plan.limits
         .iter()

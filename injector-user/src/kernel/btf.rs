@@ -1,7 +1,8 @@
 //! Offsets of kernel structures' fields, from the running kernel's own BTF.
 //!
 //! aya reads BTF for its own needs and keeps the types to itself; this reads just enough: structures, unions
-//! and their members, and which system calls there are. Format: Documentation/bpf/btf.rst.
+//! and their members, and which system calls
+//! and LSM hooks there are. Format: Documentation/bpf/btf.rst.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -22,6 +23,8 @@ pub struct Btf {
     structs: HashMap<String, usize>,
     /// The functions of system calls.
     calls: HashSet<String>,
+    /// The functions of LSM hooks.
+    hooks: HashSet<String>,
     types: Vec<usize>,
 }
 
@@ -38,8 +41,14 @@ impl Btf {
     }
 
     fn parse(data: Vec<u8>) -> Result<Self> {
-        let mut btf =
-            Self { data, strings: 0, structs: HashMap::new(), calls: HashSet::new(), types: vec![0] };
+        let mut btf = Self {
+            data,
+            strings: 0,
+            structs: HashMap::new(),
+            calls: HashSet::new(),
+            hooks: HashSet::new(),
+            types: vec![0],
+        };
         ensure!(btf.u32(0)? & 0xffff == 0xeb9f, "not BTF: the magic is wrong");
         let header = btf.u32(4)? as usize;
         let (types, types_len) = (header + btf.u32(8)? as usize, btf.u32(12)? as usize);
@@ -58,6 +67,8 @@ impl Btf {
                 let name = btf.string(btf.u32(at)? as usize)?;
                 if name.starts_with(super::functions::PREFIX) {
                     btf.calls.insert(name.to_owned());
+                } else if name.starts_with(super::functions::HOOK_PREFIX) {
+                    btf.hooks.insert(name.to_owned());
                 }
             }
             btf.types.push(at);
@@ -80,6 +91,11 @@ impl Btf {
     /// Has this kernel the function of a system call? Also true of all if it tells of none.
     pub fn has_call(&self, function: &str) -> bool {
         self.calls.is_empty() || self.calls.contains(function)
+    }
+
+    /// Has this kernel the function of an LSM hook, to which programs attach?
+    pub fn has_hook(&self, function: &str) -> bool {
+        self.hooks.contains(function)
     }
 
     /// Byte offset of `path` (members separated by dots) in structure `name`; anonymous members are entered.

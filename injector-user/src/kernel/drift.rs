@@ -14,7 +14,7 @@ use super::{
     net::{self, Leftover, LeftoverKind, Netns, Rtnl},
     object::Object,
     query,
-    real::{DEVICE_PRIO, MAIN_PRIO, device_name},
+    real::{DEVICE_PRIO, MAIN_PRIO, cgroup_programs, device_name},
 };
 use crate::plan::{Side, Step};
 
@@ -31,6 +31,8 @@ pub(super) struct Look<'a> {
     /// Where the loss programs are attached, on the way in and out: topmost cgroups.
     pub lose_in: Vec<String>,
     pub lose_out: Vec<String>,
+    /// Where the programs on calls are attached: family and cgroup.
+    pub calls: Vec<(String, String)>,
 }
 
 impl Look<'_> {
@@ -62,6 +64,15 @@ impl Look<'_> {
                 Step::CgroupEgress { cgroup } => {
                     let tops = self.lose_out.clone();
                     self.cgroup(cgroup, &tops, names::EGRESS_DROP, query::CGROUP_EGRESS)?
+                }
+                Step::CgroupCall { call, cgroup } => {
+                    let of_it = self.calls.iter().filter(|(one, _)| one == call);
+                    let tops: Vec<String> = of_it.map(|(_, path)| path.clone()).collect();
+                    let mut all = true;
+                    for (program, at) in cgroup_programs(call)? {
+                        all &= self.cgroup(cgroup, &tops, program, at)?;
+                    }
+                    all
                 }
                 // Links of these kinds cannot be detached by anybody but their holder.
                 Step::Call { .. } => true,
@@ -95,8 +106,7 @@ impl Look<'_> {
         let Ok(directory) = File::open(self.cgroup_root.join(top.trim_start_matches('/'))) else {
             return Ok(true);
         };
-        let program: &mut aya::programs::CgroupSkb = self.object.program(program)?.0.try_into()?;
-        let ours = program.info()?.id();
+        let ours = self.object.program(program)?.0.info()?.id();
         let fd = u32::try_from(directory.as_raw_fd())?;
         Ok(query::programs(fd, attached)?.contains(&ours))
     }

@@ -97,7 +97,9 @@ impl Default for Fake {
                 lsm: Ok(()),
                 kprobe: Ok(()),
                 modify_return: Ok(()),
+                cgroup: Ok(()),
                 missing_calls: BTreeSet::new(),
+                missing_hooks: BTreeSet::new(),
             },
             state: Arc::new(Mutex::new(State {
                 calls: Vec::new(),

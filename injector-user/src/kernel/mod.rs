@@ -30,7 +30,7 @@ use crate::{
     observe::Snapshot,
     plan::{Addresses, Capabilities, Side, Site, Step},
 };
-pub use functions::syscall_function;
+pub use functions::{hook_function, syscall_function};
 use net::{Rewritten, SockInfo};
 
 /// What a delay device still holds.

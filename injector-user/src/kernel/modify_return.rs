@@ -1,6 +1,7 @@
 //! Programs that say what a kernel function returns, and keep it from running (`BPF_MODIFY_RETURN`). aya has no such
 //! program type: these are compiled as fexit programs, which have the same arguments, relocated by aya's own loader for
-//! objects, and loaded and attached here.
+//! objects, and loaded and attached here. So is the one program for all LSM hooks: aya loads a program for one hook only,
+//! and its link has no cookie to tell the program which one it is at.
 
 use std::{
     collections::HashSet,
@@ -19,6 +20,15 @@ use aya_obj::{
 const TYPES: BtfFeatures = BtfFeatures::new(true, true, true, false, false, false, false, false);
 /// Room for what the verifier says of a program that it refuses.
 const LOG: usize = 1 << 24;
+
+/// What a program is loaded as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// `BPF_MODIFY_RETURN`.
+    ModifyReturn,
+    /// `BPF_LSM_MAC`.
+    Lsm,
+}
 
 /// The programs of an object, with its maps in place; not in the kernel yet.
 #[derive(Debug)]
@@ -61,7 +71,7 @@ impl ModifyReturn {
     /// # Errors
     /// There is no such program; what the kernel said: the function may not be modified (its result is not declared to
     /// be injectable), or the verifier refuses the program.
-    pub fn load(&self, name: &str, function: u32) -> Result<OwnedFd> {
+    pub fn load(&self, name: &str, kind: Type, function: u32) -> Result<OwnedFd> {
         let program = self.elf.programs.get(name).with_context(|| format!("there is no program {name}"))?;
         let code = self.elf.functions.get(&program.function_key()).context("the program has no code")?;
         // SAFETY: all zeros are a valid request.
@@ -71,8 +81,11 @@ impl ModifyReturn {
         for (to, from) in load.prog_name.iter_mut().take(15).zip(name.bytes()) {
             *to = from as libc::c_char;
         }
-        load.prog_type = bpf_prog_type::BPF_PROG_TYPE_TRACING as u32;
-        load.expected_attach_type = bpf_attach_type::BPF_MODIFY_RETURN as u32;
+        let (program_type, attach_type) = match kind {
+            Type::ModifyReturn => (bpf_prog_type::BPF_PROG_TYPE_TRACING, bpf_attach_type::BPF_MODIFY_RETURN),
+            Type::Lsm => (bpf_prog_type::BPF_PROG_TYPE_LSM, bpf_attach_type::BPF_LSM_MAC),
+        };
+        (load.prog_type, load.expected_attach_type) = (program_type as u32, attach_type as u32);
         load.attach_btf_id = function;
         load.insns = code.instructions.as_ptr() as u64;
         load.insn_cnt = u32::try_from(code.instructions.len())?;
@@ -113,6 +126,21 @@ pub fn attach(program: BorrowedFd<'_>) -> Result<OwnedFd> {
     let mut attr = unsafe { std::mem::zeroed::<bpf_attr>() };
     attr.raw_tracepoint.prog_fd = u32::try_from(program.as_raw_fd())?;
     bpf(bpf_cmd::BPF_RAW_TRACEPOINT_OPEN, &attr).context("attach")
+}
+
+/// The same for a program at an LSM hook, with what its link tells it (`bpf_get_attach_cookie`).
+///
+/// # Errors
+/// What the kernel said.
+pub fn attach_lsm(program: BorrowedFd<'_>, cookie: u64) -> Result<OwnedFd> {
+    // SAFETY: all zeros are a valid request.
+    let mut attr = unsafe { std::mem::zeroed::<bpf_attr>() };
+    // SAFETY: the part for BPF_LINK_CREATE.
+    let link = unsafe { &mut attr.link_create };
+    link.__bindgen_anon_1.prog_fd = u32::try_from(program.as_raw_fd())?;
+    link.attach_type = bpf_attach_type::BPF_LSM_MAC as u32;
+    link.__bindgen_anon_3.tracing.cookie = cookie;
+    bpf(bpf_cmd::BPF_LINK_CREATE, &attr).context("attach")
 }
 
 fn load_types(types: &[u8]) -> Result<OwnedFd> {

@@ -22,7 +22,8 @@ use injector_ebpf::{
 
 use syscalls::Sysno;
 
-use super::{btf::Btf, modify_return::ModifyReturn, syscall_function};
+use super::{btf::Btf, hook_function, modify_return::ModifyReturn, syscall_function};
+use crate::plan::lsm_hooks;
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/injector.o"));
 
@@ -33,6 +34,8 @@ pub struct Object {
     btf: aya::Btf,
     /// System calls that this kernel has not.
     missing: BTreeSet<&'static str>,
+    /// LSM hooks that this kernel has not.
+    missing_hooks: BTreeSet<&'static str>,
     /// Ticks of `jiffies64` in a second.
     hz: u64,
     /// What the programs say.
@@ -87,6 +90,12 @@ impl Object {
                 "pt_regs",
                 if cfg!(target_arch = "aarch64") { "syscallno" } else { "orig_ax" },
             ),
+            (offsets::TASK_FLAGS, "task_struct", "flags"),
+            (
+                offsets::TASK_COMPAT,
+                "task_struct",
+                if cfg!(target_arch = "aarch64") { "thread_info.flags" } else { "thread_info.status" },
+            ),
         ];
         let mut loader = EbpfLoader::new();
         let mut values = Vec::new();
@@ -105,6 +114,7 @@ impl Object {
             ebpf,
             btf: aya::Btf::from_sys_fs()?,
             missing: missing(&kernel),
+            missing_hooks: lsm_hooks().filter(|hook| !kernel.has_hook(&hook_function(hook))).collect(),
             hz: ticks_per_second()?,
             log,
         };
@@ -207,7 +217,7 @@ impl Object {
     /// # Errors
     /// They use a map of a type that is used by no other program.
     pub fn modify_return(&self) -> Result<ModifyReturn> {
-        ModifyReturn::new(OBJECT, &[names::CALL_RETURN, names::PROBE_RETURN], |name| {
+        ModifyReturn::new(OBJECT, &[names::CALL_RETURN, names::PROBE_RETURN, names::CALL_LSM], |name| {
             let data = match self.ebpf.map(name)? {
                 Map::Array(data)
                 | Map::PerCpuArray(data)
@@ -225,6 +235,11 @@ impl Object {
     /// System calls of this architecture that this kernel has not: newer ones.
     pub fn missing_calls(&self) -> &BTreeSet<&'static str> {
         &self.missing
+    }
+
+    /// LSM hooks that this kernel has not.
+    pub fn missing_hooks(&self) -> &BTreeSet<&'static str> {
+        &self.missing_hooks
     }
 
     /// A kernel function's id in the kernel's BTF.
@@ -268,6 +283,7 @@ impl Object {
         let loaded = match program {
             Program::SchedClassifier(p) => p.load(),
             Program::CgroupSkb(p) => p.load(),
+            Program::CgroupSockAddr(p) => p.load(),
             Program::KProbe(p) => p.load(),
             Program::Lsm(p) => p.load("file_open", btf),
             Program::BtfTracePoint(p) => p.load(tracepoint(name), btf),
@@ -289,6 +305,7 @@ impl Object {
         match program {
             Program::SchedClassifier(p) => p.unload(),
             Program::CgroupSkb(p) => p.unload(),
+            Program::CgroupSockAddr(p) => p.unload(),
             Program::KProbe(p) => p.unload(),
             Program::Lsm(p) => p.unload(),
             _ => bail!("program {name} has a type that is never unloaded"),

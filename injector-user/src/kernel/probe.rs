@@ -9,13 +9,14 @@ use injector_ebpf::names;
 use nix::sched::{CloneFlags, unshare};
 
 use super::{
+    modify_return::Type,
     net::{BpfFilter, FilterAction, Netns, Rtnl},
     object::Object,
     syscall_function,
 };
 use crate::{
     api::types::{DoctorDoc, ProbeDoc},
-    plan::{Capabilities, Netem, Shape, Side},
+    plan::{self, Capabilities, Netem, Shape, Side},
 };
 
 /// Calls on which the rungs at the entry are tried, since every architecture has them: one that programs make all the
@@ -37,8 +38,10 @@ pub fn capabilities() -> Capabilities {
                 flow_rate: Err(why.clone()),
                 lsm: Err(why.clone()),
                 kprobe: Err(why.clone()),
-                modify_return: Err(why),
+                modify_return: Err(why.clone()),
+                cgroup: Err(why),
                 missing_calls: Default::default(),
+                missing_hooks: Default::default(),
             };
         }
     };
@@ -52,7 +55,9 @@ pub fn capabilities() -> Capabilities {
         lsm: text(lsm(&mut object)),
         kprobe: text(kprobe(&mut object)),
         modify_return: text(modify_return(&mut object)),
+        cgroup: text(names::CONNECT.iter().try_for_each(|name| object.load_program(name))),
         missing_calls: object.missing_calls().clone(),
+        missing_hooks: object.missing_hooks().clone(),
     }
 }
 
@@ -90,7 +95,15 @@ pub fn document(found: &Capabilities) -> DoctorDoc {
             probe("fail open", "BPF LSM hook", &found.lsm, "a counting program saw our own open"),
             entry("fail any call", "kprobe override", &found.kprobe),
             entry("fail any call", "fmod_ret", &found.modify_return),
+            probe(
+                "fail calls that have a hook",
+                "BPF LSM hook",
+                &found.lsm,
+                "a counting program saw our own open",
+            ),
+            probe("fail connect, bind, sendto", "cgroup hook", &found.cgroup, "the programs were loaded"),
         ],
+        syscalls: plan::syscalls(found),
     }
 }
 
@@ -183,7 +196,7 @@ fn modify_return(object: &mut Object) -> Result<()> {
     for function in TRIED.map(syscall_function) {
         let said = || format!("fmod_ret on {function}");
         let id = object.function(&function).with_context(said)?;
-        let program = programs.load(names::PROBE_RETURN, id).with_context(said)?;
+        let program = programs.load(names::PROBE_RETURN, Type::ModifyReturn, id).with_context(said)?;
         super::modify_return::attach(program.as_fd()).with_context(said)?;
     }
     Ok(())

@@ -12,6 +12,12 @@ const BPF_PROG_QUERY: libc::c_int = 16;
 pub const CGROUP_INGRESS: u32 = 0;
 /// `BPF_CGROUP_INET_EGRESS`.
 pub const CGROUP_EGRESS: u32 = 1;
+/// `BPF_CGROUP_INET4_BIND` and the same for IPv6.
+pub const CGROUP_BIND: [u32; 2] = [8, 9];
+/// `BPF_CGROUP_INET4_CONNECT` and the same for IPv6.
+pub const CGROUP_CONNECT: [u32; 2] = [10, 11];
+/// `BPF_CGROUP_UDP4_SENDMSG` and the same for IPv6.
+pub const CGROUP_SENDMSG: [u32; 2] = [14, 15];
 /// `BPF_TCX_INGRESS`.
 pub const TCX_INGRESS: u32 = 46;
 /// `BPF_TCX_EGRESS`.

@@ -87,6 +87,8 @@ fn counters(page: &Families, faults: &[&FaultDoc]) -> Result<()> {
             ("protected", c.passed_protected),
             ("unreadable", c.unreadable),
             ("other_call", c.other_call),
+            ("compat", c.compat),
+            ("io_uring", c.io_uring),
         ] {
             passed.with_label_values(&[id, kind, reason]).inc_by(n);
         }

@@ -1,21 +1,28 @@
-//! How system calls are made to fail on this kernel: by the best rung that it has.
+//! How system calls are made to fail on this kernel: by the best rung that it has, or the one that was asked for.
 
-use injector_ebpf::rule::{CALLS, HOOK_CALL, HOOK_OPEN_LSM};
+use injector_ebpf::rule::{CALLS, HOOK_CALL, HOOK_CGROUP_CALL, HOOK_LSM, HOOK_OPEN_LSM};
 use syscalls::Sysno;
 
-use super::{Capabilities, Plan, Rung, Step, compile::incapable};
-use crate::{error::Error, spec::SyscallName};
+use super::{Capabilities, Plan, Step, compile::incapable, hooks, rungs::Wanted};
+use crate::{
+    error::Error,
+    spec::{Rung, SyscallName},
+};
+
+/// What was asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub name: SyscallName,
+    pub exact: bool,
+    pub by_path: bool,
+    pub rung: Option<Rung>,
+}
 
 /// Fills in which calls, by which rung, and what that means.
-pub(super) fn compile(
-    plan: &mut Plan,
-    name: SyscallName,
-    calls: &[Sysno],
-    by_path: bool,
-    kernel: &Capabilities,
-) -> Result<(), Error> {
+pub(super) fn compile(plan: &mut Plan, asked: Asked, kernel: &Capabilities) -> Result<(), Error> {
+    let Asked { name, exact, by_path, rung } = asked;
     let calls: Vec<Sysno> =
-        calls.iter().filter(|call| !kernel.missing_calls.contains(call.name())).copied().collect();
+        name.members(exact).into_iter().filter(|call| !kernel.missing_calls.contains(call.name())).collect();
     if calls.is_empty() {
         return Err(incapable(&format!("fail {name}"), "it has no such call"));
     }
@@ -26,30 +33,39 @@ pub(super) fn compile(
         }
         plan.rule.calls[number / 64] |= 1 << (number % 64);
     }
-    let (rung, why) = rung(name, by_path, kernel)?;
+    let wanted = Wanted { name, calls: &calls, exact, by_path };
+    let (rung, why) = wanted.choose(rung, kernel).map_err(|why| incapable(&format!("fail {name}"), &why))?;
     plan.rule.hook = match rung {
-        Rung::Lsm => HOOK_OPEN_LSM,
+        Rung::Lsm if name.opens() => HOOK_OPEN_LSM,
+        Rung::Lsm => HOOK_LSM,
         Rung::Kprobe | Rung::ModifyReturn => HOOK_CALL,
+        Rung::Cgroup => HOOK_CGROUP_CALL,
     };
     match rung {
         Rung::Lsm => {
-            plan.leaves_behind.push(
-                "files that open(O_CREAT) made before the hook failed the call (empty, at most one a fault)"
-                    .into(),
-            );
-            plan.steps.push(Step::Call { rung, call: "open".to_owned() });
+            let found = hooks::all(&calls, &kernel.missing_hooks);
+            for (bit, hook) in found.map_err(|why| incapable(&format!("fail {name}"), &why))? {
+                plan.rule.hooks |= 1 << bit;
+                plan.steps.push(Step::Call { rung, call: hook.name.to_owned() });
+            }
         }
         Rung::Kprobe | Rung::ModifyReturn => {
             let step = |call: &Sysno| Step::Call { rung, call: call.name().to_owned() };
             plan.steps.extend(calls.iter().map(step));
-            if by_path {
-                plan.warnings.push(
-                    "the path is compared as the program typed it: relative ones and those that are not in memory \
-                     are let through and counted"
-                        .into(),
-                );
-            }
         }
+        Rung::Cgroup => {
+            let call = name.family_name().to_owned();
+            let step = |cgroup: &String| Step::CgroupCall { call: call.clone(), cgroup: cgroup.clone() };
+            plan.steps.extend(plan.roots.iter().map(step));
+        }
+    }
+    plan.semantics = wanted.semantics(rung);
+    if by_path && rung != Rung::Lsm {
+        plan.warnings.push(
+            "the path is compared as the program typed it: relative ones and those that are not in memory are let \
+             through and counted"
+                .into(),
+        );
     }
     if rung == Rung::ModifyReturn {
         // kernel/bpf/trampoline.c, __bpf_prog_enter_recur
@@ -59,43 +75,15 @@ pub(super) fn compile(
                 .into(),
         );
     }
-    plan.warnings.push(if name.opens() {
-        "opens through io_uring pass by".into()
-    } else {
-        "what is asked of io_uring, and the calls of 32-bit programs, pass by".to_owned()
-    });
+    if rung == Rung::Lsm && name.opens() {
+        plan.leaves_behind.push(
+            "files that open(O_CREAT) made before the hook failed the call (empty, at most one a fault)"
+                .into(),
+        );
+    }
     if calls.iter().any(|call| call.name() == "close") {
         plan.leaves_behind.push("descriptors that close was kept from closing".into());
     }
     plan.rung = Some((rung, why.to_owned()));
     Ok(())
-}
-
-/// With a path the LSM hook, because it sees the resolved one; else the entry of the call itself.
-fn rung(name: SyscallName, by_path: bool, kernel: &Capabilities) -> Result<(Rung, &'static str), Error> {
-    let entry = if kernel.kprobe.is_ok() {
-        Ok(Rung::Kprobe)
-    } else if kernel.modify_return.is_ok() {
-        Ok(Rung::ModifyReturn)
-    } else {
-        Err(kernel.kprobe.as_ref().err().zip(kernel.modify_return.as_ref().err()))
-    };
-    match (entry, &kernel.lsm) {
-        (Ok(_), Ok(())) if by_path => Ok((Rung::Lsm, "with a path, because the hook sees the resolved one")),
-        (Ok(Rung::Kprobe), _) => Ok((Rung::Kprobe, "the syscall itself fails, before anything was done")),
-        (_, Ok(())) if name.opens() => Ok((Rung::Lsm, "this kernel cannot override a syscall's result")),
-        (Ok(rung), _) => Ok((rung, "this kernel cannot override a syscall's result by kprobe")),
-        (Err(why), lsm) => {
-            let mut reasons: Vec<String> = Vec::new();
-            if let Some((kprobe, modify)) = why {
-                reasons.extend([format!("kprobe override: {kprobe}"), format!("fmod_ret: {modify}")]);
-            }
-            match lsm {
-                Err(lsm) if name.opens() => reasons.push(format!("BPF LSM: {lsm}")),
-                _ if !name.opens() => reasons.push("of LSM hooks only that of open is used".to_owned()),
-                _ => {}
-            }
-            Err(incapable(&format!("fail {name}"), &reasons.join("; ")))
-        }
-    }
 }

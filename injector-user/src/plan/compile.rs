@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 use injector_ebpf::rule::{MAX_PATH, RULE_SHADOW, Rule};
 use ipnet::IpNet;
 
-use super::{Addresses, Capabilities, Rung, Shape, Site, Step, calls, describe, draw, network, notes};
+use super::{Addresses, Capabilities, Shape, Site, Step, calls, describe, draw, network, notes};
 use crate::{
     error::Error,
     limits::{self, Allowed, Budget, Limits, NodeFacts, Protection},
-    spec::{FaultKind, FaultSpec},
+    spec::{FaultKind, FaultSpec, Rung},
     target::{Process, Target},
 };
 
@@ -45,6 +45,8 @@ pub struct Plan {
     pub(super) shape: Option<Shape>,
     pub(super) steps: Vec<Step>,
     pub(super) rung: Option<(Rung, String)>,
+    /// What that means, one matter a line.
+    pub(super) semantics: Vec<String>,
     pub(super) warnings: Vec<String>,
     pub(super) leaves_behind: Vec<String>,
     pub(super) share: Option<f64>,
@@ -140,11 +142,12 @@ pub fn make(spec: &FaultSpec, slot: u32, facts: &Facts<'_>) -> Result<Plan, Erro
         shape: None,
         steps: Vec::new(),
         rung: None,
+        semantics: Vec::new(),
         warnings: facts.targets.iter().flat_map(|t| t.notes.clone()).collect(),
         leaves_behind: Vec::new(),
         share: facts.node.traffic_share,
     };
-    if let FaultKind::Fail { syscall, exact, errno, draw, path } = &spec.fault {
+    if let FaultKind::Fail { syscall, exact, errno, draw, path, rung } = &spec.fault {
         plan.rule.draw = draw::compile(spec, *draw, slot);
         plan.rule.errno = -errno.number();
         if let Some(path) = path {
@@ -156,7 +159,8 @@ pub fn make(spec: &FaultSpec, slot: u32, facts: &Facts<'_>) -> Result<Plan, Erro
             plan.rule.path[..bytes.len()].copy_from_slice(bytes);
             plan.rule.path_len = bytes.len() as u32;
         }
-        calls::compile(&mut plan, *syscall, &syscall.members(*exact), path.is_some(), facts.capabilities)?;
+        let asked = calls::Asked { name: *syscall, exact: *exact, by_path: path.is_some(), rung: *rung };
+        calls::compile(&mut plan, asked, facts.capabilities)?;
     } else {
         network::compile(&mut plan, slot, facts)?;
         plan.warnings.extend(notes::warnings(spec).into_iter().map(str::to_owned));

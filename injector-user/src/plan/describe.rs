@@ -1,10 +1,10 @@
 //! A plan in words.
 
-use super::{Plan, Rung, Site, Step, words};
+use super::{Plan, Site, Step, words};
 use crate::{
     api::types::{CgroupDoc, LimitDoc, PlanDoc, ProcessDoc, StepDoc},
     limits::Consulted,
-    spec::TargetSpec,
+    spec::{Rung, TargetSpec},
 };
 
 const CLSACT_UNDO: &str =
@@ -99,7 +99,8 @@ impl Plan {
             order: Vec::new(),
             blocked: None,
             steps: self.steps.iter().map(|step| step.doc(tcx)).collect(),
-            rung: self.rung.as_ref().map(|(rung, why)| format!("{rung}: {why}")),
+            rung: self.rung.as_ref().map(|(rung, why)| format!("{}: {why}", rung.title())),
+            semantics: self.semantics.clone(),
             leaves_behind: self.leaves_behind.clone(),
             warnings: self.warnings.clone(),
         }
@@ -128,10 +129,13 @@ impl Step {
                 ),
                 CLSACT_UNDO.to_owned(),
             ),
-            Self::Call { rung: Rung::Lsm, .. } => ("LSM hook file_open".to_owned(), LINK_UNDO.to_owned()),
+            Self::Call { rung: Rung::Lsm, call } => (format!("LSM hook {call}"), LINK_UNDO.to_owned()),
             Self::Call { rung: Rung::Kprobe, call } => (format!("kprobe on {call}"), LINK_UNDO.to_owned()),
-            Self::Call { rung: Rung::ModifyReturn, call } => {
+            Self::Call { rung: Rung::ModifyReturn | Rung::Cgroup, call } => {
                 (format!("fmod_ret on {call}"), LINK_UNDO.to_owned())
+            }
+            Self::CgroupCall { call, cgroup } => {
+                (format!("cgroup hooks of {call} on {cgroup}"), LINK_UNDO.to_owned())
             }
         };
         StepDoc { does, undo }

@@ -74,7 +74,10 @@ impl Step {
             Self::Redirect { netns, index, side, .. } => Some((*netns, Some(*index), *side, false)),
             Self::Egress { netns, index, .. } => Some((*netns, Some(*index), Side::Egress, true)),
             Self::Ingress { netns, index, .. } => Some((*netns, Some(*index), Side::Ingress, true)),
-            Self::CgroupIngress { .. } | Self::CgroupEgress { .. } | Self::Call { .. } => None,
+            Self::CgroupIngress { .. }
+            | Self::CgroupEgress { .. }
+            | Self::Call { .. }
+            | Self::CgroupCall { .. } => None,
         }
     }
 
@@ -87,7 +90,8 @@ impl Step {
             Self::Device { .. }
             | Self::CgroupIngress { .. }
             | Self::CgroupEgress { .. }
-            | Self::Call { .. } => None,
+            | Self::Call { .. }
+            | Self::CgroupCall { .. } => None,
         }
     }
 

@@ -7,10 +7,13 @@ mod calls;
 mod compile;
 mod describe;
 mod draw;
+mod each;
+mod hooks;
 mod interfaces;
 mod meant;
 mod network;
 mod notes;
+mod rungs;
 mod shape;
 mod shaping;
 mod step;
@@ -19,9 +22,11 @@ mod words;
 
 pub use addresses::Addresses;
 pub use compile::{Facts, Plan, make, words};
+pub use each::syscalls;
+pub use hooks::{index as hook_index, lsm_hooks};
 pub use network::addresses;
 pub use shape::{Netem, Shape, Side};
-pub use step::{Capabilities, Rung, Site, Step};
+pub use step::{Capabilities, Site, Step};
 pub use table::Table;
 
 #[cfg(test)]

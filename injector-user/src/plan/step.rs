@@ -1,33 +1,11 @@
 //! What can be done to the kernel. Each step is undone by the kernel room from the same data.
 
-use std::{collections::BTreeSet, fmt};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Shape, Side};
-
-/// How a syscall is made to fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Rung {
-    /// kprobe and `bpf_override_return`.
-    Kprobe,
-    /// fmod_ret (`BPF_MODIFY_RETURN`).
-    #[serde(rename = "fmod_ret")]
-    ModifyReturn,
-    /// BPF LSM hook.
-    Lsm,
-}
-
-impl fmt::Display for Rung {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Kprobe => "kprobe override",
-            Self::ModifyReturn => "fmod_ret",
-            Self::Lsm => "LSM hook",
-        })
-    }
-}
+use crate::spec::Rung;
 
 /// What this kernel can do, and why not, from loading and attaching no-op programs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +26,12 @@ pub struct Capabilities {
     pub kprobe: Result<(), String>,
     /// fmod_ret on system calls.
     pub modify_return: Result<(), String>,
+    /// Hooks of a cgroup that set a call's result.
+    pub cgroup: Result<(), String>,
     /// System calls of this architecture that the kernel has not.
     pub missing_calls: BTreeSet<&'static str>,
+    /// Of the LSM hooks that are used, those that the kernel has not.
+    pub missing_hooks: BTreeSet<&'static str>,
 }
 
 impl Capabilities {
@@ -132,11 +114,18 @@ pub enum Step {
         /// Path below the cgroup2 root.
         cgroup: String,
     },
-    /// The program on a system call; on the hook that all opens pass, with the rung [`Rung::Lsm`].
+    /// The program on a system call, or on an LSM hook.
     Call {
-        /// Which way.
+        /// Which way; never [`Rung::Cgroup`].
         rung: Rung,
-        /// Its name in the kernel's table.
+        /// Its name in the kernel's table; with the rung [`Rung::Lsm`] that of the hook.
         call: String,
+    },
+    /// The programs at a cgroup's hooks on a family of calls.
+    CgroupCall {
+        /// The family.
+        call: String,
+        /// Path below the cgroup2 root.
+        cgroup: String,
     },
 }

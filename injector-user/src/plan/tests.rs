@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use injector_ebpf::{
     draw::ALWAYS,
     means::{PROTO_TCP, PROTO_UDP, Ports},
-    rule::{ACT_DEVICE, HOOK_CALL, HOOK_CGROUP_INGRESS, HOOK_EGRESS, HOOK_OPEN_LSM, RULE_PEERS},
+    rule::{
+        ACT_DEVICE, HOOK_CALL, HOOK_CGROUP_CALL, HOOK_CGROUP_INGRESS, HOOK_EGRESS, HOOK_LSM, HOOK_OPEN_LSM,
+        RULE_PEERS,
+    },
 };
 
 use super::*;
@@ -25,7 +28,9 @@ fn able() -> Capabilities {
         lsm: Ok(()),
         kprobe: Ok(()),
         modify_return: Err("no fmod_ret".into()),
+        cgroup: Err("no cgroup hook".into()),
         missing_calls: ["fchmodat2"].into(),
+        missing_hooks: Default::default(),
     }
 }
 
@@ -126,7 +131,7 @@ fn a_call_without_a_hook_needs_its_entry() {
     };
     let steps = |plan: &Plan| -> Vec<String> {
         let call = |step: &Step| match step {
-            Step::Call { rung, call } => format!("{rung}: {call}"),
+            Step::Call { rung, call } => format!("{}: {call}", rung.title()),
             other => format!("{other:?}"),
         };
         plan.steps().iter().map(call).collect()
@@ -146,6 +151,69 @@ fn a_call_without_a_hook_needs_its_entry() {
     let stock = Capabilities { kprobe: Err("x1".into()), modify_return: Err("x2".into()), ..able() };
     let error = plan(&fsync(""), &stock).unwrap_err().to_string();
     assert!(["x1", "x2", "fail fsync"].iter().all(|part| error.contains(part)), "{error}");
+}
+
+/// As Debian's 6.1 and 6.12: neither rung at the entry, all hooks.
+fn stock() -> Capabilities {
+    let no = |what: &str| Err(format!("no {what}"));
+    Capabilities { kprobe: no("kprobe"), modify_return: no("fmod_ret"), cgroup: Ok(()), ..able() }
+}
+
+fn fail(name: &str, keys: &str) -> String {
+    let keys = format!(r#""syscall":"{name}","errno":"EIO","every":10,{keys}"targets":["cgroup:/app"]"#);
+    format!(r#"{{"kind":"fail",{keys}}}"#)
+}
+
+#[test]
+fn a_call_fails_at_the_hooks_that_it_passes() {
+    let hooks = |plan: &Plan| -> Vec<String> {
+        plan.steps().iter().map(|step| step.doc(true).does.replace("LSM hook ", "")).collect()
+    };
+    let read = plan(&fail("read", ""), &stock()).unwrap();
+    assert_eq!((hooks(&read), read.rule().hook), (vec!["file_permission".to_owned()], HOOK_LSM));
+    assert_eq!(read.rule().hooks, 1 << hook_index("file_permission").unwrap());
+    let unlink = plan(&fail("unlink", ""), &stock()).unwrap();
+    assert_eq!(hooks(&unlink), ["inode_rmdir", "inode_unlink"]);
+    assert_eq!(unlink.rule().hooks.count_ones(), 2);
+    let refused = |name: &str, kernel: &Capabilities| plan(&fail(name, ""), kernel).unwrap_err().to_string();
+    let fsync = refused("fsync", &stock());
+    assert!(
+        ["no kprobe", "no fmod_ret", "fsync passes no LSM hook"].iter().all(|part| fsync.contains(part)),
+        "{fsync}"
+    );
+    assert!(refused("sendfile", &stock()).contains("twice"));
+    let older = Capabilities { missing_hooks: ["inode_unlink"].into(), ..stock() };
+    assert!(refused("unlink", &older).contains("no hook inode_unlink"));
+}
+
+#[test]
+fn a_rung_that_is_asked_for_is_had_or_refused() {
+    let by = |rung: &str, name: &str, kernel: &Capabilities| {
+        plan(&fail(name, &format!(r#""rung":"{rung}","#)), kernel)
+            .map(|plan| plan.rule().hook)
+            .map_err(|error| error.to_string())
+    };
+    let all = Capabilities { modify_return: Ok(()), cgroup: Ok(()), ..able() };
+    let each = ["kprobe", "fmod-ret", "lsm", "cgroup"].map(|rung| by(rung, "connect", &all).unwrap());
+    assert_eq!(each, [HOOK_CALL, HOOK_CALL, HOOK_LSM, HOOK_CGROUP_CALL]);
+    assert!(by("kprobe", "connect", &stock()).unwrap_err().contains("kprobe override: no kprobe"));
+    assert!(by("lsm", "fsync", &all).unwrap_err().contains("no LSM hook"));
+    assert!(by("cgroup", "read", &all).unwrap_err().contains("no hook of a cgroup"));
+    assert!(by("cgroup", "open", &all).is_err() && by("ladder", "connect", &all).is_err());
+    let exact = |name: &str| plan(&fail(name, r#""rung":"cgroup","exact":true,"#), &all);
+    assert!(exact("connect").is_ok(), "it is alone in its family");
+    for name in ["sendto", "sendmsg"] {
+        assert!(exact(name).unwrap_err().to_string().contains("apart"), "{name}");
+    }
+    let without = Capabilities { lsm: Err("no lsm".into()), ..stock() };
+    let bare = plan(&fail("connect", ""), &without).unwrap();
+    assert_eq!(bare.steps(), [Step::CgroupCall { call: "connect".into(), cgroup: "/app".into() }]);
+    assert!(bare.semantics.iter().any(|line| line.contains("on sockets that were made in")));
+    let typed = plan(
+        r#"{"kind":"fail","syscall":"open","errno":"EIO","every":10,"path":"/d","rung":"kprobe","targets":["cgroup:/app"]}"#,
+        &all,
+    );
+    assert_eq!(typed.unwrap().rule().hook, HOOK_CALL, "though the hook would be preferred");
 }
 
 #[test]

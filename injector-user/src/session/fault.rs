@@ -233,7 +233,7 @@ impl Fault {
             ended: self.end.as_ref().map(|end| stamp(end.at)),
             end: self.end.as_ref().map(|end| end.kind),
             end_reason: self.end.as_ref().map(|end| end.reason.clone()),
-            rung: self.plan.rung().map(|(rung, why)| format!("{rung}: {why}")),
+            rung: self.plan.rung().map(|(rung, why)| format!("{}: {why}", rung.title())),
             counters: CountersDoc {
                 matched: stats.matched,
                 acted: stats.acted,
@@ -249,6 +249,8 @@ impl Fault {
                 passed_protected: stats.passed_protected,
                 unreadable: stats.unreadable,
                 other_call: stats.other_call,
+                compat: stats.compat,
+                io_uring: stats.io_uring,
                 tail_drops: self.tail_drops,
                 lost_in_drain: self.lost_in_drain,
             },

@@ -145,6 +145,14 @@ fn syscalls() {
 }
 
 #[test]
+fn rungs() {
+    for rung in ["", "Kprobe", "fmod", "ebpf"] {
+        let hint = "write kprobe, fmod-ret, lsm or cgroup; without it the best one is taken";
+        says::<Rung>(rung, &format!("`{rung}` is not a rung ({hint})"));
+    }
+}
+
+#[test]
 fn paths() {
     says::<PathPrefix>("/", "the path `/` matches every open (leave out --path)");
     says::<PathPrefix>(

@@ -4,8 +4,8 @@ mod facts;
 mod waiting;
 
 use super::{
-    Bandwidth, Bytes, Direction, Distribution, DnsAnswer, DnsPattern, Draw, Errno, PathPrefix, Percent, Span,
-    SyscallName, list,
+    Bandwidth, Bytes, Direction, Distribution, DnsAnswer, DnsPattern, Draw, Errno, PathPrefix, Percent, Rung,
+    Span, SyscallName, list,
 };
 use serde::Serialize;
 use std::ops::Not;
@@ -158,5 +158,8 @@ pub enum FaultKind {
         /// Only files at or below this path.
         #[serde(skip_serializing_if = "Option::is_none")]
         path: Option<PathPrefix>,
+        /// By this rung only; the best one if it is `None`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        rung: Option<Rung>,
     },
 }

@@ -3,7 +3,7 @@
 use super::{
     AbortCondition, Bandwidth, Bytes, Connections, Count, Direction, Distribution, DnsAnswer, DnsPattern,
     Errno, FaultName, FaultSpec, Gilbert, InterfaceName, Match, PathPrefix, Peer, Percent, Ports, Protocol,
-    Ramp, Span, SyscallName, TargetSpec, Words, list,
+    Ramp, Rung, Span, SyscallName, TargetSpec, Words, list,
 };
 use crate::error::Error;
 use serde::Deserialize;
@@ -41,6 +41,7 @@ pub(super) struct RawSpec {
     pub(super) exact: Option<bool>,
     pub(super) errno: Option<Errno>,
     pub(super) path: Option<PathPrefix>,
+    pub(super) rung: Option<Rung>,
     #[serde(default, deserialize_with = "list::deserialize")]
     pub(super) peer: Vec<Peer>,
     #[serde(default, deserialize_with = "list::deserialize")]

@@ -55,6 +55,7 @@ impl RawSpec {
             ("exact", self.exact.is_some()),
             ("errno", self.errno.is_some()),
             ("path", self.path.is_some()),
+            ("rung", self.rung.is_some()),
         ];
         keys.into_iter().filter(|(_, given)| *given).map(|(key, _)| key)
     }
@@ -121,6 +122,7 @@ impl RawSpec {
             errno: need("fail", "errno", self.errno, "a name such as EIO")?,
             draw: self.draw("fail")?,
             path: self.path.clone(),
+            rung: self.rung,
         })
     }
 

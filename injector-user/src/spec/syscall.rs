@@ -21,6 +21,11 @@ impl SyscallName {
         FAMILIES.iter().find(|family| family[0] == self.0).copied()
     }
 
+    /// The name of its family, which is its own if it has none.
+    pub fn family_name(self) -> &'static str {
+        FAMILIES.iter().find(|family| family.contains(&self.0)).map_or(self.0, |family| family[0])
+    }
+
     /// The calls that are meant, as this architecture's table names them: one with `exact`.
     pub fn members(self, exact: bool) -> Vec<Sysno> {
         let names = match self.family() {

@@ -31,8 +31,14 @@ pub struct CountersDoc {
     pub passed_protected: u64,
     /// Calls whose path could not be read: let through.
     pub unreadable: u64,
-    /// Calls that reached the hook from other syscalls (execve, io_uring): let through.
+    /// Calls that reached the hook from other syscalls (execve, splice): let through.
     pub other_call: u64,
+    /// Calls of 32-bit programs that reached the hook: let through.
+    #[serde(default)]
+    pub compat: u64,
+    /// What reached the hook from io_uring: let through.
+    #[serde(default)]
+    pub io_uring: u64,
     /// Packets that our delay device lost because its queue was full.
     pub tail_drops: u64,
     /// Packets that were still held when the device had to go: lost.

@@ -83,11 +83,34 @@ pub struct ProbeDoc {
     pub why: String,
 }
 
-/// `injector.doctor/1`.
+/// `injector.doctor/1`; with `?syscalls=true` also every system call.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct DoctorDoc {
     /// Kernel release.
     pub kernel: String,
     /// All probes, by loading no-op programs.
     pub probes: Vec<ProbeDoc>,
+    /// Every system call of this architecture, if that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub syscalls: Vec<SyscallDoc>,
+}
+
+/// How one system call can be made to fail here.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct SyscallDoc {
+    /// Its name in the kernel's table.
+    pub name: String,
+    /// The family that it belongs to, if it is not the only one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub family: Option<String>,
+    /// The best rung here, as `--rung` takes it; none: it can't be failed here.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rung: Option<String>,
+    /// Other rungs that can do it here.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub also: Vec<String>,
+    /// What that rung covers; empty without one.
+    pub covers: String,
+    /// Why no better one, or why none.
+    pub why: String,
 }

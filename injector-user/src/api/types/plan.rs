@@ -88,6 +88,9 @@ pub struct PlanDoc {
     /// The way that a syscall is made to fail, and why this one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rung: Option<String>,
+    /// What that way means: whose calls, when within the call, what it misses, one matter a line.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub semantics: Vec<String>,
     /// What outlives the fault.
     pub leaves_behind: Vec<String>,
     /// What the person should know.

@@ -1,6 +1,7 @@
 //! The real kernel.
 
 mod calls;
+mod cgroup_calls;
 mod look;
 mod ports;
 mod rules;
@@ -38,10 +39,12 @@ use crate::{
     plan::{self, Addresses, Capabilities, Side, Site, Step},
 };
 use calls::Calls;
+use cgroup_calls::CgroupCalls;
 use rules::Rules;
 use spared::Spared;
 use steps::WORKERS;
 
+pub(super) use cgroup_calls::programs as cgroup_programs;
 pub use ports::blocks as port_blocks;
 pub(super) use steps::device_name;
 
@@ -76,6 +79,7 @@ pub struct Real {
     spared: Spared,
     hooks: Shared<(u64, u32, Side), HookLink>,
     calls: Calls,
+    cgroup_calls: CgroupCalls,
     lose_in: Wanted,
     lose_out: Wanted,
     rules: Rules,
@@ -110,6 +114,7 @@ impl Real {
             spared: Spared::default(),
             hooks: Shared::default(),
             calls: Calls::default(),
+            cgroup_calls: CgroupCalls::default(),
             lose_in: Wanted::new(names::INGRESS_DROP, CgroupSkbAttachType::Ingress),
             lose_out: Wanted::new(names::EGRESS_DROP, CgroupSkbAttachType::Egress),
             rules: Rules::default(),
@@ -154,6 +159,7 @@ impl Kernel for Real {
             .iter()
             .chain(&workers)
             .chain(&[names::OPEN_LSM, names::CALL_KPROBE])
+            .chain(names::CONNECT.iter().chain(&names::BIND).chain(&names::SENDMSG))
             .try_for_each(|name| self.object.unload_program(name))
     }
 
@@ -176,6 +182,9 @@ impl Kernel for Real {
                 self.apply_redirect(*netns, *index, *slot, *side)
             }
             Step::Call { rung, call } => self.calls.attach(&mut self.object, *rung, call),
+            Step::CgroupCall { call, cgroup } => {
+                self.cgroup_calls.add(&mut self.object, &self.cgroup_root, call, cgroup)
+            }
         }
     }
 
@@ -196,6 +205,9 @@ impl Kernel for Real {
             Step::Call { rung, call } => {
                 self.calls.detach(*rung, call);
                 Ok(())
+            }
+            Step::CgroupCall { call, cgroup } => {
+                self.cgroup_calls.remove(&mut self.object, &self.cgroup_root, call, cgroup)
             }
         }
     }
@@ -359,6 +371,7 @@ impl Kernel for Real {
             netns: &self.netns,
             lose_in: self.lose_in.paths().cloned().collect(),
             lose_out: self.lose_out.paths().cloned().collect(),
+            calls: self.cgroup_calls.places().cloned().collect(),
         }
         .missing(steps)
     }

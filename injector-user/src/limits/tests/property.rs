@@ -135,6 +135,7 @@ fn request() -> impl Strategy<Value = (FaultSpec, Vec<Target>)> {
             exact: false,
             draw: Draw::Chance(percent),
             path: None,
+            rung: None,
         }),
     ];
     let words = proptest::option::of(Just("words".parse().unwrap()));

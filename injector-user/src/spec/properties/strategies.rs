@@ -139,6 +139,7 @@ pub(super) fn kind() -> impl Strategy<Value = FaultKind> {
         errno: Errno::from_number(number).unwrap_or_else(|| "EIO".parse().unwrap()),
         draw: Draw::Chance(percent),
         path: path.then(|| "/var/lib/app".parse().unwrap()),
+        rung: (number % 3 == 0).then(|| Rung::ALL[number as usize % Rung::ALL.len()]),
     });
     let simple = (0..8usize, draw(), direction(), 1..=1_000_000u32, any::<bool>()).prop_map(
         |(which, draw, direction, above, told)| match which {

@@ -1,0 +1,62 @@
+//! Calls fail at an LSM hook inside of them. One program for all hooks: it does not look at their arguments, which
+//! differ, but at the system call that the task is in. It is loaded once for each hook (`kernel/modify_return.rs`), and told
+//! by its link's cookie which one it is at.
+
+use core::ffi::c_void;
+
+use aya_ebpf::helpers::generated::bpf_get_attach_cookie;
+use injector_ebpf::rule::{CgroupEntry, HOOK_LSM, MAX_RULES};
+
+use super::{
+    call::{decide, inj_meant, target},
+    gate,
+    maps::INJ_RULES,
+    task,
+};
+
+/// Of a cgroup's rules those that act at the LSM hook with this index.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn inj_at_hook(rules: u32, hook: u64) -> u32 {
+    let mut left = rules & 0xffff;
+    let mut found = 0;
+    for _ in 0..MAX_RULES {
+        if left == 0 {
+            break;
+        }
+        let index = left.trailing_zeros();
+        left &= left - 1;
+        let Some(rule) = INJ_RULES.get(index) else { return 0 };
+        if rule.hook & HOOK_LSM != 0 && rule.hooks >> (hook & 63) & 1 != 0 {
+            found |= 1 << (index & 15);
+        }
+    }
+    found
+}
+
+/// # Safety
+/// The context is the kernel's.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "lsm/inj_call_lsm")]
+pub unsafe extern "C" fn inj_call_lsm(ctx: *mut c_void) -> i32 {
+    let errno = call(ctx).unwrap_or(0);
+    // The bounds are for the verifier: an LSM hook returns 0 or a negative errno.
+    if errno < 0 && errno >= -4095 { errno } else { 0 }
+}
+
+#[inline(always)]
+fn call(ctx: *mut c_void) -> Option<i32> {
+    let now = gate::open()?;
+    let entry = target()?;
+    let rules = inj_at_hook(entry.rules, unsafe { bpf_get_attach_cookie(ctx) });
+    if rules == 0 {
+        return None;
+    }
+    let number = task::syscall();
+    if inj_meant(rules, HOOK_LSM, number) == 0 {
+        task::inj_passes_by(rules, number);
+        return None;
+    }
+    // A rule with a path is never here: only the hook of open has one.
+    decide(CgroupEntry { rules, ..entry }, HOOK_LSM, number, now, |_| false)
+}

@@ -1,0 +1,62 @@
+//! The ways in which a system call can be made to fail.
+
+use super::as_text;
+use crate::error::Error;
+use std::fmt;
+use std::str::FromStr;
+
+/// How a system call is made to fail. In the order in which they are preferred.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rung {
+    /// kprobe at the call's entry, and `bpf_override_return`.
+    Kprobe,
+    /// fmod_ret (`BPF_MODIFY_RETURN`) at the call's entry.
+    ModifyReturn,
+    /// BPF LSM hook within the call.
+    Lsm,
+    /// Hook of the target's cgroup, and `bpf_set_retval`.
+    Cgroup,
+}
+
+impl Rung {
+    /// All of them, the best first.
+    pub const ALL: [Self; 4] = [Self::Kprobe, Self::ModifyReturn, Self::Lsm, Self::Cgroup];
+
+    /// What it is called in sentences.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Kprobe => "kprobe override",
+            Self::ModifyReturn => "fmod_ret",
+            Self::Lsm => "LSM hook",
+            Self::Cgroup => "cgroup hook",
+        }
+    }
+}
+
+impl FromStr for Rung {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "kprobe" => Ok(Self::Kprobe),
+            "fmod-ret" | "fmod_ret" => Ok(Self::ModifyReturn),
+            "lsm" => Ok(Self::Lsm),
+            "cgroup" => Ok(Self::Cgroup),
+            _ => Err(Error::usage(format!("`{}` is not a rung", text.escape_debug()))
+                .hint("write kprobe, fmod-ret, lsm or cgroup; without it the best one is taken")),
+        }
+    }
+}
+
+impl fmt::Display for Rung {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Kprobe => "kprobe",
+            Self::ModifyReturn => "fmod-ret",
+            Self::Lsm => "lsm",
+            Self::Cgroup => "cgroup",
+        })
+    }
+}
+
+as_text!(Rung, "kprobe, fmod-ret, lsm or cgroup");
