@@ -1,73 +1,24 @@
-//! Any system call fails at its entry, where the kernel has kprobe override or fmod_ret.
+//! System calls fail by each rung that the kernel has for them, and as often as asked.
 
+#[cfg(target_arch = "x86_64")]
+mod compat;
+mod each;
 mod named;
 mod slate;
+mod uring;
 
 use std::{fs::Permissions, os::unix::fs::PermissionsExt as _, thread::spawn};
 
-use crate::support::{World, assert_binomial, lacks, skip};
-use named::within;
+use crate::support::{World, assert_binomial, lacks, same_as_on_6_1, skip};
 use slate::Slate;
 
 /// An error that none of these calls returns by itself.
 const ERROR: (&str, i32) = ("EDQUOT", libc::EDQUOT);
-/// So many faults at a time.
-const AT_ONCE: usize = 11;
 
 /// Nobody without the rung loses this test: another kernel of the matrix has one.
 fn world(test: &str) -> Option<World> {
     let world = World::new();
     if lacks(test, &world.daemon, "fail any call") { None } else { Some(world) }
-}
-
-#[test]
-fn each_named_call_fails_and_only_for_the_target() {
-    let Some(world) = world("each_named_call_fails_and_only_for_the_target") else { return };
-    let names: Vec<&'static str> = within(|calls| calls.iter().map(|(name, _)| *name).collect());
-    assert!(names.len() >= 40);
-    let (victims, controls) = (Slate::new(), Slate::new());
-    let serve = |slate: Slate| {
-        move || {
-            within(|calls| slate.serve(&calls.into_iter().map(|(_, call)| call).collect::<Vec<_>>()));
-            String::new()
-        }
-    };
-    let (victim, control) = (world.in_victim(serve(victims)), world.in_control(serve(controls)));
-    let mut wrong = Vec::new();
-    for (first, names) in (0..).step_by(AT_ONCE).zip(names.chunks(AT_ONCE)) {
-        let arm = |name: &&'static str| -> (&'static str, String) {
-            let fault = format!("fail {name} --exact --errno {} --percent 100", ERROR.0);
-            (*name, world.daemon.arm(&format!("{fault} --target {} --for 2m", world.target())))
-        };
-        let armed: Vec<(&str, String)> = names.iter().map(arm).collect();
-        for (index, (name, id)) in (first..).zip(&armed) {
-            let (felt, other) = (victims.ask(index), controls.ask(index));
-            let rung = world.daemon.fault(id)["rung"].as_str().unwrap_or_default().to_owned();
-            // By this fault, and by no other one.
-            let acted = world.daemon.counter(id, "acted");
-            let fine = felt == ERROR.1 && other != ERROR.1 && acted > 0;
-            let verdict = if fine { "ok" } else { "WRONG" };
-            let rung = rung.split(':').next().unwrap_or_default();
-            println!("| {name} by {rung} | victim {felt} | control {other} | {verdict} |");
-            if !fine {
-                wrong.push(*name);
-            }
-        }
-        for (_, id) in &armed {
-            world.daemon.json(&format!("stop {id}"));
-        }
-    }
-    // And when it is over it is over.
-    let still: Vec<&str> = (0..)
-        .zip(&names)
-        .filter(|(index, _)| victims.ask(*index) == ERROR.1)
-        .map(|(_, name)| *name)
-        .collect();
-    victims.end();
-    controls.end();
-    victim.join();
-    control.join();
-    assert!(wrong.is_empty() && still.is_empty(), "wrong: {wrong:?}; after the end: {still:?}");
 }
 
 /// `chmod` is four calls, one of which came with 6.6.
@@ -91,14 +42,28 @@ fn a_family_is_what_this_kernel_has_of_it() {
     assert_eq!(world.daemon.counter(&id, "acted"), 2);
 }
 
-/// `threads` threads call lseek so many times each when it is time; returns how many calls failed.
-fn seek(threads: usize, each: u64, start: Slate) -> impl FnOnce() -> String {
+/// A call that is made over and over: its name with flags, and what makes it.
+type Of = (&'static str, fn());
+
+/// Fails at its entry only: it passes no hook.
+const SEEK: Of = ("lseek", || {
+    // SAFETY: there is no such descriptor: an error either way, and which one tells.
+    unsafe { libc::syscall(libc::SYS_lseek, -1, 0, 0) };
+});
+/// Fails at its LSM hook.
+const LOCK: Of = ("flock --rung lsm", || {
+    // SAFETY: a call that changes nothing.
+    unsafe { libc::syscall(libc::SYS_flock, 2, libc::LOCK_UN) };
+});
+
+/// `threads` threads make the call so many times each when it is time; returns how many failed.
+fn calls(call: fn(), threads: usize, each: u64, start: Slate) -> impl FnOnce() -> String {
     move || {
         let calls = move || {
             start.wait();
-            // SAFETY: there is no such descriptor: an error either way, and which one tells.
-            let call = || unsafe { libc::syscall(libc::SYS_lseek, -1, 0, 0) };
             let hit = |_: &u64| {
+                // SAFETY: this thread's own.
+                unsafe { *libc::__errno_location() = 0 };
                 call();
                 std::io::Error::last_os_error().raw_os_error() == Some(ERROR.1)
             };
@@ -110,11 +75,11 @@ fn seek(threads: usize, each: u64, start: Slate) -> impl FnOnce() -> String {
 }
 
 /// How many of `threads` times `each` calls of the victim failed, and what was counted.
-fn failed(world: &World, often: &str, threads: usize, each: u64) -> (u64, u64) {
+fn failed(world: &World, (name, call): Of, often: &str, threads: usize, each: u64) -> (u64, u64) {
     let (start, then) = (Slate::new(), Slate::new());
-    let victim = world.in_victim(seek(threads, each, start));
-    let control = world.in_control(seek(threads, each / 10, then));
-    let fault = format!("fail lseek --errno {} {often} --target {} --for 2m", ERROR.0, world.target());
+    let victim = world.in_victim(calls(call, threads, each, start));
+    let control = world.in_control(calls(call, threads, each / 10, then));
+    let fault = format!("fail {name} --errno {} {often} --target {} --for 2m", ERROR.0, world.target());
     let id = world.daemon.arm(&fault);
     start.end();
     let felt: u64 = victim.join().parse().unwrap();
@@ -155,7 +120,7 @@ fn as_often_as_asked_in_every_thread() {
 
 fn share(world: &World, percent: f64, threads: usize) {
     let each = 50_000 / threads as u64;
-    let (felt, matched) = failed(world, &format!("--percent {percent}"), threads, each);
+    let (felt, matched) = failed(world, SEEK, &format!("--percent {percent}"), threads, each);
     assert_eq!(matched, each * threads as u64);
     assert_binomial(&format!("{percent} % of lseek in {threads} threads"), felt, matched, percent / 100.0);
 }
@@ -168,8 +133,23 @@ fn counted_exactly_by_64_threads_at_once() {
         return;
     }
     for (often, expected) in [("--every 10", 1280), ("--first 100", 100)] {
-        let (felt, matched) = failed(&world, often, 64, 200);
+        let (felt, matched) = failed(&world, SEEK, often, 64, 200);
         println!("n={matched} {often}: {felt} failed");
+        assert_eq!((felt, matched), (expected, 12_800), "{often}");
+    }
+}
+
+/// By an LSM hook no call is missed, on whichever kernel.
+#[test]
+fn counted_exactly_at_a_hook() {
+    let test = "counted_exactly_at_a_hook";
+    let world = World::new();
+    if lacks(test, &world.daemon, "fail calls that have a hook") || same_as_on_6_1(test) {
+        return;
+    }
+    for (often, expected) in [("--every 10", 1280), ("--first 100", 100)] {
+        let (felt, matched) = failed(&world, LOCK, often, 64, 200);
+        println!("n={matched} at a hook, {often}: {felt} failed");
         assert_eq!((felt, matched), (expected, 12_800), "{often}");
     }
 }

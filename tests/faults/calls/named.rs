@@ -43,6 +43,95 @@ pub fn within<T>(f: impl FnOnce(Vec<Named>) -> T) -> T {
     f(named(directory.path().to_str().unwrap()))
 }
 
+/// So many times a call can be made that takes its object away, or makes it.
+const TIMES: usize = 12;
+
+/// A call that is made with another path each time: `make` has made what is there.
+fn anew(
+    below: &str,
+    name: &'static str,
+    make: impl Fn(&str),
+    call: impl Fn(*const libc::c_char) -> i32 + 'static,
+) -> Named {
+    let paths: Vec<String> = (0..TIMES).map(|number| format!("{below}/{name}{number}")).collect();
+    paths.iter().for_each(|path| make(path));
+    let paths: Vec<_> = paths.iter().map(|text| path(text)).collect();
+    let next = std::cell::Cell::new(0);
+    (
+        name,
+        Box::new(move || {
+            let number = next.replace(next.get() + 1);
+            call(paths[number % TIMES])
+        }),
+    )
+}
+
+/// Two calls that come by different hooks: what both came to, or -1.
+fn both(one: i32, other: i32) -> i32 {
+    if one == other { one } else { -1 }
+}
+
+/// What each call makes or takes away.
+fn consuming(directory: &str, data: *const libc::c_char) -> Vec<Named> {
+    let at = libc::AT_FDCWD;
+    let touch = |path: &str| drop(std::fs::File::create(path).unwrap());
+    let nothing = |_: &str| {};
+    // SAFETY: the paths are never freed.
+    unsafe {
+        vec![
+            anew(directory, "mkdirat", nothing, move |path| {
+                errno(libc::syscall(libc::SYS_mkdirat, at, path, 0o700))
+            }),
+            anew(
+                directory,
+                "unlinkat",
+                |path| {
+                    touch(path);
+                    std::fs::create_dir(format!("{path}d")).unwrap();
+                },
+                move |path| {
+                    let folder =
+                        CString::new([std::ffi::CStr::from_ptr(path).to_bytes(), b"d"].concat()).unwrap();
+                    let call = |path: *const libc::c_char, flags: i32| {
+                        errno(libc::syscall(libc::SYS_unlinkat, at, path, flags))
+                    };
+                    both(call(path, 0), call(folder.as_ptr(), libc::AT_REMOVEDIR))
+                },
+            ),
+            anew(directory, "renameat2", touch, move |path| {
+                let to = CString::new([std::ffi::CStr::from_ptr(path).to_bytes(), b"x"].concat()).unwrap();
+                errno(libc::syscall(libc::SYS_renameat2, at, path, at, to.as_ptr(), 0))
+            }),
+            anew(directory, "linkat", nothing, move |path| {
+                errno(libc::syscall(libc::SYS_linkat, at, data, at, path, 0))
+            }),
+            anew(directory, "symlinkat", nothing, move |path| {
+                errno(libc::syscall(libc::SYS_symlinkat, data, at, path))
+            }),
+            // A pipe, and a plain file, which is another hook's.
+            anew(directory, "mknodat", nothing, move |path| {
+                let plain = CString::new([std::ffi::CStr::from_ptr(path).to_bytes(), b"f"].concat()).unwrap();
+                let call = |path: *const libc::c_char, kind: u32| {
+                    errno(libc::syscall(libc::SYS_mknodat, at, path, kind, 0))
+                };
+                both(call(path, libc::S_IFIFO | 0o600), call(plain.as_ptr(), libc::S_IFREG | 0o600))
+            }),
+        ]
+    }
+}
+
+/// A child that ends at once.
+fn fork() -> i32 {
+    // SAFETY: the child does nothing but end, by a call that is never failed.
+    unsafe {
+        let child = libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0);
+        if child == 0 {
+            libc::syscall(libc::SYS_exit_group, 0);
+        }
+        errno(child)
+    }
+}
+
 fn named(directory: &str) -> Vec<Named> {
     let at = |name: &str| format!("{directory}/{name}");
     let data = file(&at("data"));
@@ -73,9 +162,18 @@ fn named(directory: &str) -> Vec<Named> {
     let (four, one, event) = (leak(4_u32), leak(1_i32), leak([0_u8; 256]));
     let moment = leak(libc::timespec { tv_sec: 0, tv_nsec: 1000 });
     let (page, null) = (leak([0_u8; 12_288]) as usize & !4095, std::ptr::null_mut::<u8>());
-    let (file_path, other, missing) = (path(&at("data")), path(&at("other")), path(&at("none")));
+    let (file_path, program, link) = (path(&at("data")), path(&at("program")), path(&at("link")));
+    std::fs::write(at("program"), "no program").unwrap();
+    std::fs::set_permissions(at("program"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    std::os::unix::fs::symlink("data", at("link")).unwrap();
     let here = path(directory);
-    calls![
+    let (attribute, value, pair) = (path("user.injector"), path("x"), leak([0_i32; 2]));
+    let (limits, header) = (leak([u64::MAX; 2]), leak([0x2008_0522_u32, 0]));
+    // SAFETY: plain call.
+    let (parent, me) = unsafe { (libc::getppid(), libc::getpid()) };
+    let mut all = consuming(directory, file_path);
+    all.push(("clone", Box::new(fork)));
+    all.extend(calls![
         ("openat", SYS_openat, libc::AT_FDCWD, file_path, libc::O_RDONLY, 0),
         ("read", SYS_read, data, buffer, 16),
         ("write", SYS_write, data, buffer, 16),
@@ -91,9 +189,6 @@ fn named(directory: &str) -> Vec<Named> {
         ("newfstatat", SYS_newfstatat, libc::AT_FDCWD, file_path, event, 0),
         ("statx", SYS_statx, libc::AT_FDCWD, file_path, 0, 0x7ff, event),
         ("fstat", SYS_fstat, data, event),
-        ("mkdirat", SYS_mkdirat, libc::AT_FDCWD, other, 0o700),
-        ("unlinkat", SYS_unlinkat, libc::AT_FDCWD, missing, 0),
-        ("renameat2", SYS_renameat2, libc::AT_FDCWD, missing, libc::AT_FDCWD, missing, 0),
         ("getdents64", SYS_getdents64, folder, buffer, 4096),
         ("statfs", SYS_statfs, here, event),
         ("dup", SYS_dup, data),
@@ -116,9 +211,31 @@ fn named(directory: &str) -> Vec<Named> {
         ("mmap", SYS_mmap, null, 4096, libc::PROT_READ, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0),
         ("mprotect", SYS_mprotect, page, 4096, libc::PROT_READ | libc::PROT_WRITE),
         ("madvise", SYS_madvise, page, 4096, libc::MADV_NORMAL),
-        ("execve", SYS_execve, missing, null, null),
+        ("execve", SYS_execve, program, null, null),
         ("wait4", SYS_wait4, -1, null, libc::WNOHANG, null),
         ("getrandom", SYS_getrandom, buffer, 16, 0),
         ("clock_nanosleep", SYS_clock_nanosleep, libc::CLOCK_MONOTONIC, 0, moment, null),
-    ]
+        ("ioctl", SYS_ioctl, data, libc::FIONREAD, four),
+        ("fcntl", SYS_fcntl, data, libc::F_GETFD),
+        ("flock", SYS_flock, data, libc::LOCK_SH),
+        ("fchmodat", SYS_fchmodat, libc::AT_FDCWD, file_path, 0o600),
+        ("fchownat", SYS_fchownat, libc::AT_FDCWD, file_path, 0, 0, 0),
+        ("utimensat", SYS_utimensat, libc::AT_FDCWD, file_path, null, 0),
+        ("readlinkat", SYS_readlinkat, libc::AT_FDCWD, link, buffer, 64),
+        ("getxattr", SYS_getxattr, file_path, attribute, buffer, 64),
+        ("setxattr", SYS_setxattr, file_path, attribute, value, 1, 0),
+        ("listxattr", SYS_listxattr, file_path, buffer, 64),
+        ("removexattr", SYS_removexattr, file_path, attribute),
+        // There is no such filesystem.
+        ("mount", SYS_mount, value, here, value, 0, null),
+        ("socketpair", SYS_socketpair, libc::AF_UNIX, libc::SOCK_DGRAM, 0, pair),
+        ("getpeername", SYS_getpeername, udp, event, four),
+        ("kill", SYS_kill, me, 0),
+        ("prlimit64", SYS_prlimit64, 0, libc::RLIMIT_MSGQUEUE, limits, null),
+        ("prctl", SYS_prctl, libc::PR_GET_DUMPABLE, 0, 0, 0, 0),
+        ("setpgid", SYS_setpgid, 0, 0),
+        ("process_vm_readv", SYS_process_vm_readv, parent, parts, 1_usize, parts, 1_usize, 0_usize),
+        ("capget", SYS_capget, header, buffer),
+    ]);
+    all
 }
