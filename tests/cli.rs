@@ -100,7 +100,7 @@ fn help_is_as_published() {
 
 #[test]
 fn bad_input_is_a_usage_error_that_says_what_would_be_right() {
-    let cases: [(&str, &str, &str); 83] = [
+    let cases: [(&str, &str, &str); 91] = [
         ("drop --target unit:x", "a drop needs a frequency", "--percent 5"),
         ("drop --percent 5", "a drop needs a target", "--target"),
         ("drop --percent 0 --target unit:x", "would never act", "between 0.0001 and 100"),
@@ -171,7 +171,19 @@ fn bad_input_is_a_usage_error_that_says_what_would_be_right() {
         ("fail open --errno EIO --target unit:x", "needs a frequency", "--percent"),
         ("fail open --errno EIOO --percent 5 --target unit:x", "`EIOO` is not an errno", "EIO"),
         ("fail open --errno ERESTARTSYS --percent 5 --target unit:x", "ERESTARTSYS can't be injected", "512"),
-        ("fail open --errno EINTR --percent 5 --target unit:x", "EINTR can't be injected", "EAGAIN"),
+        ("fail open --errno EINTR --percent 100 --target unit:x", "is no end", "50 % or less"),
+        ("fail @dsik --errno EIO --percent 5 --target unit:x", "there is no group `@dsik`", "@disk"),
+        ("fail read --short 5 --percent 5 --target unit:x", "5 bytes short", "only 0"),
+        ("fail open --short 0 --percent 5 --target unit:x", "0 from open", "write an errno"),
+        ("fail open --errno EIO --short 0 --percent 5 --target unit:x", "`errno` and `short`", "leave out"),
+        ("fail open --outcome EIO=7,EIO=3 --percent 5 --target unit:x", "comes twice", "the sum"),
+        ("fail open --errno EIO --after 2 --first 2 --target unit:x", "`first` and `after`", "leave out"),
+        ("fail open --errno EIO --every 2 --seed 2 --target unit:x", "a seed repeats", "percent or bursts"),
+        (
+            "fail open --errno EIO --percent 100 --path /usr --target unit:x",
+            "dynamic loader's",
+            "less than 100",
+        ),
         ("fail open --errno -5 --percent 5 --target unit:x", "is a number", "EIO"),
         ("fail fsnc --errno EIO --percent 5 --target unit:x", "no system call `fsnc`", "did you mean fsync"),
         (

@@ -8,6 +8,8 @@ pub const MAX_RULES: usize = 16;
 pub const MAX_PEERS: u32 = 4096;
 /// Numbers of system calls are below this: both architectures are far from it (in 2026 it is 470).
 pub const CALLS: usize = 512;
+/// Most different outcomes of the calls of one rule.
+pub const OUTCOMES: usize = 4;
 /// Longest path prefix that a rule can hold, in bytes.
 pub const MAX_PATH: usize = 128;
 
@@ -53,10 +55,12 @@ pub struct Rule {
     pub hook: u32,
     /// For packets: one of the `ACT_`.
     pub act: u32,
-    /// Negative errno, as a system call returns it, for the open hooks.
-    pub errno: i32,
     /// The answer to a DNS query: 0 (no such record), 2 (SERVFAIL), 3 (NXDOMAIN) of RFC 1035.
     pub rcode: u32,
+    /// For calls: a word of 32 bits that is not below so many of these chooses [`returns`](Self::returns) at that place.
+    pub shares: [u32; OUTCOMES - 1],
+    /// For calls: what they return: negative errnos, or 0.
+    pub returns: [i32; OUTCOMES],
     /// `RULE_` bits.
     pub flags: u64,
     /// How often.
@@ -78,8 +82,9 @@ impl Rule {
     pub const FREE: Self = Self {
         hook: 0,
         act: 0,
-        errno: 0,
         rcode: 0,
+        shares: [u32::MAX; OUTCOMES - 1],
+        returns: [0; OUTCOMES],
         flags: 0,
         draw: Draw::NEVER,
         means: Means::ALL,
@@ -88,6 +93,16 @@ impl Rule {
         path: [0; MAX_PATH],
         calls: [0; CALLS / 64],
     };
+
+    /// What a call returns, by a word of 32 bits.
+    #[inline(always)]
+    pub fn outcome(&self, word: u32) -> i32 {
+        let mut at = 0;
+        for share in self.shares {
+            at += (word >= share) as usize;
+        }
+        self.returns[at % OUTCOMES]
+    }
 
     /// Does it mean the call with this number?
     #[inline(always)]
@@ -271,7 +286,7 @@ impl RuleStats {
     };
 }
 
-layout!(Rule = 296, RuleStats = 144, GateStats = 32, Delays = 1544);
+layout!(Rule = 320, RuleStats = 144, GateStats = 32, Delays = 1544);
 
 const _: () = assert!(size_of::<PortRules>() == 4 && MAX_RULES == 16);
 const _: () = assert!(size_of::<CgroupEntry>() == 8 && size_of::<NameRules>() == 16);

@@ -130,12 +130,16 @@ pub extern "C" fn inj_first(meant: u32, readable: u32) -> u32 {
     MAX_RULES as u32
 }
 
-/// A rule that means a call: counts it, and says whether it fails.
+/// A rule that means a call: counts it, and says whether it fails. 0 if not; else above the lower half, which is what
+/// the call returns.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn inj_call_fires(index: u32, now: u64) -> u32 {
+pub extern "C" fn inj_call_fires(index: u32, now: u64) -> u64 {
     let Some(slot) = Slot::get(index) else { return 0 };
-    u32::from(slot.fires(now, 1, 0, 0, &CALL_METERS))
+    match slot.fires(now, 1, 0, 0, &CALL_METERS) {
+        0 => 0,
+        taken => 1 << 32 | u64::from(slot.rule.outcome(taken as u32) as u32),
+    }
 }
 
 /// Chooses the rule for the call with this number, and settles it. `read` fills the path and says whether it could.
@@ -165,10 +169,10 @@ pub fn decide(
         unsafe { atomic::add(&raw mut (*slot.stats).passed_protected, 1) };
         return None;
     }
-    if inj_call_fires(slot.index, now) == 0 {
-        return None;
+    match inj_call_fires(slot.index, now) {
+        0 => None,
+        returned => Some(returned as i32),
     }
-    Some(slot.rule.errno)
 }
 
 /// At the entry of a call. The wrappers of system calls take the user's registers as their only argument.

@@ -9,13 +9,14 @@ use super::{
 };
 use crate::{
     error::Error,
-    spec::{FaultKind, FaultSpec, Match, SyscallName},
+    spec::{FaultKind, FaultSpec, Given, Match, SyscallName},
 };
 
 /// Make a target's system calls return an error.
 #[derive(Debug, Args)]
 pub(super) struct Fail {
-    /// Which calls: a name such as fsync, which stands for its family (open: open, openat, openat2 and creat).
+    /// Which calls: a name such as fsync, which stands for its family (open: open, openat, openat2 and creat), or a group:
+    /// @disk, @network, @memory, @process.
     #[arg(value_name = "SYSCALL")]
     syscall: Option<String>,
     #[command(flatten)]
@@ -23,11 +24,20 @@ pub(super) struct Fail {
     /// The error, by name: EIO, ENOSPC, EACCES.
     #[arg(long, value_name = "NAME", allow_negative_numbers = true)]
     errno: Option<String>,
+    /// One of several errors, by weight: EIO=70,ENOSPC=30.
+    #[arg(long, value_name = "NAME=WEIGHT,...")]
+    outcome: Option<String>,
+    /// No error: 0, as if nothing could be read or written; of read- and write-like calls.
+    #[arg(long, value_name = "0", allow_negative_numbers = true)]
+    short: Option<String>,
     /// This call only, not its family.
     #[arg(long)]
     exact: bool,
     #[command(flatten)]
     draw: CallDraw,
+    /// The same number, 1 or more, takes the same of the matching calls again; with --percent or --bursts.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    seed: Option<String>,
     /// Only files at or below this absolute path; of open.
     #[arg(long, value_name = "PATH")]
     path: Option<String>,
@@ -41,10 +51,19 @@ impl Ask for Fail {
             "a fail needs a system call",
             "injector fail open ...",
         )?;
-        let errno = needed("--errno", self.errno.as_deref(), "a fail needs an errno", "--errno EIO")?;
+        let given = Given {
+            errno: value("--errno", self.errno.as_deref())?,
+            outcome: value("--outcome", self.outcome.as_deref())?,
+            short: value("--short", self.short.as_deref())?,
+        };
+        let returns = given.one()?.ok_or_else(|| {
+            Error::usage("a fail needs an errno").hint("--errno EIO, or one of --outcome and --short 0")
+        })?;
         let draw = self.draw.needed("fail", &self.common)?;
         let path = value("--path", self.path.as_deref())?;
         syscall.check(self.exact, path.is_some())?;
-        self.common.spec(FaultKind::Fail { syscall, exact: self.exact, errno, draw, path }, Match::default())
+        let seed = value("--seed", self.seed.as_deref())?;
+        let exact = self.exact;
+        self.common.spec(FaultKind::Fail { syscall, exact, returns, draw, seed, path }, Match::default())
     }
 }

@@ -75,7 +75,7 @@ fn asked(spec: &FaultSpec) -> Option<f64> {
             Some(Draw::Chance(percent) | Draw::Flows(percent)) => Some(percent.fraction()),
             Some(Draw::Bursts(chain)) => Some(chain.share()),
             Some(Draw::Every(nth)) => Some(1.0 / f64::from(nth)),
-            Some(Draw::First(_)) => None,
+            Some(Draw::First(_) | Draw::After(_) | Draw::PerSecond(_)) => None,
         },
     }
 }

@@ -14,6 +14,7 @@ pub(super) fn compile(
     by_path: bool,
     kernel: &Capabilities,
 ) -> Result<(), Error> {
+    let short = plan.rule.returns.contains(&0);
     let calls: Vec<Sysno> =
         calls.iter().filter(|call| !kernel.missing_calls.contains(call.name())).copied().collect();
     if calls.is_empty() {
@@ -26,7 +27,7 @@ pub(super) fn compile(
         }
         plan.rule.calls[number / 64] |= 1 << (number % 64);
     }
-    let (rung, why) = rung(name, by_path, kernel)?;
+    let (rung, why) = if short { rung_of_short(name, by_path, kernel) } else { rung(name, by_path, kernel) }?;
     plan.rule.hook = match rung {
         Rung::Lsm => HOOK_OPEN_LSM,
         Rung::Kprobe | Rung::ModifyReturn => HOOK_CALL,
@@ -69,6 +70,22 @@ pub(super) fn compile(
     }
     plan.rung = Some((rung, why.to_owned()));
     Ok(())
+}
+
+/// A result of 0 is for the other rungs how they let a call happen.
+fn rung_of_short(
+    name: SyscallName,
+    by_path: bool,
+    kernel: &Capabilities,
+) -> Result<(Rung, &'static str), Error> {
+    let asked =
+        if by_path { format!("fail {name} with 0 below a path") } else { format!("fail {name} with 0") };
+    match &kernel.kprobe {
+        Ok(()) => Ok((Rung::Kprobe, "only there a call can return 0 and have done nothing")),
+        Err(why) => {
+            Err(incapable(&asked, &format!("kprobe override: {why}; the other rungs return errors only")))
+        }
+    }
 }
 
 /// With a path the LSM hook, because it sees the resolved one; else the entry of the call itself.

@@ -144,9 +144,9 @@ pub fn make(spec: &FaultSpec, slot: u32, facts: &Facts<'_>) -> Result<Plan, Erro
         leaves_behind: Vec::new(),
         share: facts.node.traffic_share,
     };
-    if let FaultKind::Fail { syscall, exact, errno, draw, path } = &spec.fault {
-        plan.rule.draw = draw::compile(spec, *draw, slot);
-        plan.rule.errno = -errno.number();
+    if let FaultKind::Fail { syscall, exact, returns, draw, seed, path } = &spec.fault {
+        plan.rule.draw = draw::seeded(draw::compile(spec, *draw, slot), *seed);
+        (plan.rule.shares, plan.rule.returns) = draw::outcomes(&returns.values());
         if let Some(path) = path {
             let bytes = path.as_str().as_bytes();
             if bytes.len() >= MAX_PATH {

@@ -2,8 +2,8 @@
 
 use super::{
     AbortCondition, Bandwidth, Bytes, Connections, Count, Direction, Distribution, DnsAnswer, DnsPattern,
-    Errno, FaultName, FaultSpec, Gilbert, InterfaceName, Match, PathPrefix, Peer, Percent, Ports, Protocol,
-    Ramp, Span, SyscallName, TargetSpec, Words, list,
+    Errno, FaultName, FaultSpec, Gilbert, InterfaceName, Match, Outcomes, PathPrefix, Peer, Percent, Ports,
+    Protocol, Ramp, Short, Span, SyscallName, TargetSpec, Words, list,
 };
 use crate::error::Error;
 use serde::Deserialize;
@@ -22,6 +22,9 @@ pub(super) struct RawSpec {
     pub(super) bursts: Option<Gilbert>,
     pub(super) every: Option<Count>,
     pub(super) first: Option<Count>,
+    pub(super) after: Option<Count>,
+    pub(super) per_second: Option<Count>,
+    pub(super) seed: Option<Count>,
     pub(super) direction: Option<Direction>,
     pub(super) local_error: Option<bool>,
     pub(super) by: Option<Span>,
@@ -40,6 +43,8 @@ pub(super) struct RawSpec {
     pub(super) syscall: Option<SyscallName>,
     pub(super) exact: Option<bool>,
     pub(super) errno: Option<Errno>,
+    pub(super) outcome: Option<Outcomes>,
+    pub(super) short: Option<Short>,
     pub(super) path: Option<PathPrefix>,
     #[serde(default, deserialize_with = "list::deserialize")]
     pub(super) peer: Vec<Peer>,

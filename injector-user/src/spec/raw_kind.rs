@@ -3,7 +3,7 @@
 mod own;
 
 use super::raw::RawSpec;
-use super::{Direction, Distribution, Draw, Draws, FaultKind};
+use super::{Direction, Distribution, Draw, Draws, FaultKind, Given};
 use crate::error::Error;
 use own::own;
 
@@ -37,6 +37,9 @@ impl RawSpec {
             ("bursts", self.bursts.is_some()),
             ("every", self.every.is_some()),
             ("first", self.first.is_some()),
+            ("after", self.after.is_some()),
+            ("per_second", self.per_second.is_some()),
+            ("seed", self.seed.is_some()),
             ("direction", self.direction.is_some()),
             ("local_error", self.local_error.is_some()),
             ("by", self.by.is_some()),
@@ -54,6 +57,8 @@ impl RawSpec {
             ("syscall", self.syscall.is_some()),
             ("exact", self.exact.is_some()),
             ("errno", self.errno.is_some()),
+            ("outcome", self.outcome.is_some()),
+            ("short", self.short.is_some()),
             ("path", self.path.is_some()),
         ];
         keys.into_iter().filter(|(_, given)| *given).map(|(key, _)| key)
@@ -115,11 +120,13 @@ impl RawSpec {
         let syscall = need("fail", "syscall", self.syscall, "which calls: open, fsync, connect")?;
         let exact = self.exact.unwrap_or_default();
         syscall.check(exact, self.path.is_some())?;
+        let given = Given { errno: self.errno, outcome: self.outcome.clone(), short: self.short };
         Ok(FaultKind::Fail {
             syscall,
             exact,
-            errno: need("fail", "errno", self.errno, "a name such as EIO")?,
+            returns: need("fail", "errno", given.one()?, "a name such as EIO; or `outcome` or `short`")?,
             draw: self.draw("fail")?,
+            seed: self.seed,
             path: self.path.clone(),
         })
     }
@@ -144,8 +151,8 @@ impl RawSpec {
     }
 
     fn draws(&self) -> Draws {
-        let RawSpec { percent, flows, bursts, every, first, .. } = *self;
-        Draws { percent, flows, bursts, every, first }
+        let RawSpec { percent, flows, bursts, every, first, after, per_second, .. } = *self;
+        Draws { percent, flows, bursts, every, first, after, per_second }
     }
 
     /// Which packets; of a ramp, the share that it goes up to.

@@ -131,9 +131,10 @@ fn request() -> impl Strategy<Value = (FaultSpec, Vec<Target>)> {
         Just(FaultKind::Partition { direction: Direction::Both }),
         percent(0..=100).prop_map(|percent| FaultKind::Fail {
             syscall: "open".parse().unwrap(),
-            errno: "EIO".parse().unwrap(),
+            returns: crate::spec::Returns::Errno("EIO".parse().unwrap()),
             exact: false,
             draw: Draw::Chance(percent),
+            seed: None,
             path: None,
         }),
     ];

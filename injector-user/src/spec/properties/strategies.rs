@@ -136,8 +136,12 @@ pub(super) fn kind() -> impl Strategy<Value = FaultKind> {
     let fail = (percent(), 1..=133i32, any::<bool>()).prop_map(|(percent, number, path)| FaultKind::Fail {
         syscall: if path { "open" } else { "fsync" }.parse().unwrap(),
         exact: !path && number % 2 == 0,
-        errno: Errno::from_number(number).unwrap_or_else(|| "EIO".parse().unwrap()),
+        returns: match Errno::from_number(number).filter(|errno| errno.name() != "EINTR") {
+            Some(errno) => Returns::Errno(errno),
+            None => Returns::Outcomes("EIO=70,ENOSPC=30".parse().unwrap()),
+        },
         draw: Draw::Chance(percent),
+        seed: (number % 3 == 0).then(|| "7".parse().unwrap()),
         path: path.then(|| "/var/lib/app".parse().unwrap()),
     });
     let simple = (0..8usize, draw(), direction(), 1..=1_000_000u32, any::<bool>()).prop_map(

@@ -26,7 +26,21 @@ pub(super) fn own(verb: &str) -> Option<&'static [&'static str]> {
         "partition" | "blackhole" => &["direction"],
         "refuse" => &["percent", "flows", "bursts", "every", "first", "above", "direction"],
         "dns" => &["names", "answer", "by", "percent", "flows", "bursts", "every", "first"],
-        "fail" => &["syscall", "exact", "errno", "percent", "bursts", "every", "first", "path"],
+        "fail" => &[
+            "syscall",
+            "exact",
+            "errno",
+            "outcome",
+            "short",
+            "percent",
+            "bursts",
+            "every",
+            "first",
+            "after",
+            "per_second",
+            "seed",
+            "path",
+        ],
         _ => return None,
     })
 }
