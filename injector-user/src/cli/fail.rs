@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::{
     ask::{Common, needed, value},
+    call_matching::CallMatching,
     draw::CallDraw,
     faults::Ask,
 };
@@ -28,9 +29,12 @@ pub(super) struct Fail {
     exact: bool,
     #[command(flatten)]
     draw: CallDraw,
-    /// Only files at or below this absolute path; of open.
+    /// Only with this absolute path among the arguments, or one below it; with * and ? the whole path must fit, /** at
+    /// the end is all below.
     #[arg(long, value_name = "PATH")]
     path: Option<String>,
+    #[command(flatten)]
+    which: CallMatching,
 }
 
 impl Ask for Fail {
@@ -45,6 +49,8 @@ impl Ask for Fail {
         let draw = self.draw.needed("fail", &self.common)?;
         let path = value("--path", self.path.as_deref())?;
         syscall.check(self.exact, path.is_some())?;
-        self.common.spec(FaultKind::Fail { syscall, exact: self.exact, errno, draw, path }, Match::default())
+        let which = self.which.given()?;
+        let kind = FaultKind::Fail { syscall, exact: self.exact, errno, draw, path, which };
+        self.common.spec(kind, Match::default())
     }
 }

@@ -4,8 +4,8 @@ mod facts;
 mod waiting;
 
 use super::{
-    Bandwidth, Bytes, Direction, Distribution, DnsAnswer, DnsPattern, Draw, Errno, PathPrefix, Percent, Span,
-    SyscallName, list,
+    Bandwidth, Bytes, CallMatch, Direction, Distribution, DnsAnswer, DnsPattern, Draw, Errno, PathPattern,
+    Percent, Span, SyscallName, list,
 };
 use serde::Serialize;
 use std::ops::Not;
@@ -155,8 +155,11 @@ pub enum FaultKind {
         /// Which of the matching calls; never by flow.
         #[serde(flatten)]
         draw: Draw,
-        /// Only files at or below this path.
+        /// Only files at or below this path, or that fit this pattern.
         #[serde(skip_serializing_if = "Option::is_none")]
-        path: Option<PathPrefix>,
+        path: Option<PathPattern>,
+        /// Which of these calls.
+        #[serde(flatten)]
+        which: CallMatch,
     },
 }

@@ -4,8 +4,11 @@
 //! exist are valid by themselves; what only makes sense together is checked by [`FaultSpec::validate`].
 
 mod abort;
+mod argument;
+mod argument_flags;
 mod bandwidth;
 mod bytes;
+mod call_match;
 mod connections;
 mod count;
 mod direction;
@@ -36,14 +39,18 @@ mod raw_kind;
 mod sense;
 mod span;
 mod syscall;
+mod syscall_arguments;
 mod syscall_families;
 mod target;
+mod task_name;
 pub(crate) mod text;
 mod words;
 
 pub use abort::{AbortCondition, Group, GroupMeasured, Measured, Quantile, Resource};
+pub use argument::{ArgumentTest, Compare};
 pub use bandwidth::Bandwidth;
 pub use bytes::Bytes;
+pub use call_match::CallMatch;
 pub use connections::Connections;
 pub use count::Count;
 pub use direction::Direction;
@@ -60,7 +67,7 @@ pub use latency_table::LatencyTable;
 pub use matching::Match;
 pub use name::FaultName;
 pub use near::near;
-pub use path::PathPrefix;
+pub use path::PathPattern;
 pub use peer::Peer;
 pub use percent::Percent;
 pub use ports::Ports;
@@ -68,8 +75,10 @@ pub use profile::{BUILT_IN, Profile, ProfileFault};
 pub use protocol::Protocol;
 pub use ramp::Ramp;
 pub use span::Span;
-pub use syscall::SyscallName;
+pub use syscall::{SyscallName, has_path};
+pub use syscall_arguments::{Arguments, arguments};
 pub use target::{PodName, TargetSpec};
+pub use task_name::TaskName;
 pub(crate) use text::as_text;
 pub use words::Words;
 

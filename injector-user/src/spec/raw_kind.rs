@@ -3,7 +3,7 @@
 mod own;
 
 use super::raw::RawSpec;
-use super::{Direction, Distribution, Draw, Draws, FaultKind};
+use super::{CallMatch, Direction, Distribution, Draw, Draws, FaultKind};
 use crate::error::Error;
 use own::own;
 
@@ -55,6 +55,10 @@ impl RawSpec {
             ("exact", self.exact.is_some()),
             ("errno", self.errno.is_some()),
             ("path", self.path.is_some()),
+            ("uid", self.uid.is_some()),
+            ("comm", self.comm.is_some()),
+            ("process", self.process.is_some()),
+            ("arg", !self.arg.is_empty()),
         ];
         keys.into_iter().filter(|(_, given)| *given).map(|(key, _)| key)
     }
@@ -121,7 +125,17 @@ impl RawSpec {
             errno: need("fail", "errno", self.errno, "a name such as EIO")?,
             draw: self.draw("fail")?,
             path: self.path.clone(),
+            which: self.which(),
         })
+    }
+
+    fn which(&self) -> CallMatch {
+        CallMatch {
+            uid: self.uid,
+            comm: self.comm.clone(),
+            process: self.process.clone(),
+            arg: self.arg.clone(),
+        }
     }
 
     /// Measured latencies bring their own mean and deviation.

@@ -33,6 +33,7 @@ pub(super) fn kind(fault: &FaultKind) -> Result<(), Error> {
             Err(Error::usage(format!("with a burst of {burst} no full packet passes"))
                 .hint(format!("write {LEAST_BURST}B or more")))
         }
+        FaultKind::Fail { syscall, exact, which, .. } => which.check(*syscall, *exact),
         FaultKind::Refuse { draw, above, .. } => refuse(*draw, *above),
         FaultKind::Dns { names, answer, by, .. } => {
             if names.len() != 1 {

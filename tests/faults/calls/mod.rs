@@ -2,6 +2,7 @@
 
 mod named;
 mod slate;
+mod which;
 
 use std::{fs::Permissions, os::unix::fs::PermissionsExt as _, thread::spawn};
 

@@ -26,7 +26,10 @@ pub(super) fn own(verb: &str) -> Option<&'static [&'static str]> {
         "partition" | "blackhole" => &["direction"],
         "refuse" => &["percent", "flows", "bursts", "every", "first", "above", "direction"],
         "dns" => &["names", "answer", "by", "percent", "flows", "bursts", "every", "first"],
-        "fail" => &["syscall", "exact", "errno", "percent", "bursts", "every", "first", "path"],
+        "fail" => &[
+            "syscall", "exact", "errno", "percent", "bursts", "every", "first", "path", "uid", "comm",
+            "process", "arg",
+        ],
         _ => return None,
     })
 }
