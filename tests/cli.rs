@@ -100,7 +100,7 @@ fn help_is_as_published() {
 
 #[test]
 fn bad_input_is_a_usage_error_that_says_what_would_be_right() {
-    let cases: [(&str, &str, &str); 91] = [
+    let cases: [(&str, &str, &str); 96] = [
         ("drop --target unit:x", "a drop needs a frequency", "--percent 5"),
         ("drop --percent 5", "a drop needs a target", "--target"),
         ("drop --percent 0 --target unit:x", "would never act", "between 0.0001 and 100"),
@@ -193,6 +193,19 @@ fn bad_input_is_a_usage_error_that_says_what_would_be_right() {
         ),
         ("fail openat --errno EIO --percent 5 --target unit:x", "for the same thing", "--exact"),
         ("fail fsync --errno EIO --percent 5 --target unit:x --path /a", "by path", "leave out the path"),
+        ("fail open --errno EIO --percent 5 --target unit:x --path /a/**/b", "holds `**`", "at its end"),
+        (
+            "fail openat --exact --errno EIO --percent 5 --target unit:x --arg 9=1",
+            "names no argument",
+            "0 to 5",
+        ),
+        ("fail open --errno EIO --percent 5 --target unit:x --arg 2&O_SYNC", "another argument", "--exact"),
+        (
+            "fail fsync --errno EIO --percent 5 --target unit:x --comm sixteen-letters-",
+            "has 16 bytes",
+            "sixteen-letters",
+        ),
+        ("fail fsync --errno EIO --percent 5 --target unit:x --uid nobody-at-all", "no user", "getent"),
         ("fail fsync --errno EIO --every 3 --first 2 --target unit:x", "`every` and `first`", "leave out"),
         ("fail open --errno EIO --percent 5 --target unit:x --path etc", "not absolute", "/etc"),
         ("stop", "which fault", "--all"),

@@ -5,6 +5,7 @@
 //! refuses a map instead of guessing.
 #![no_std]
 
+pub mod call_means;
 pub mod draw;
 pub mod flow;
 pub mod gate;
@@ -16,7 +17,7 @@ pub mod rule;
 pub mod tag;
 
 /// Version of everything in this crate; part of every gate map, checked before a foreign map is written.
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;
 
 /// Size and alignment are part of the ABI: a change must be seen at build time, not by the verifier.
 macro_rules! layout {

@@ -57,6 +57,8 @@ pub const DEPS: &str = "INJ_DEPS";
 pub const FLOW_STATS: &str = "INJ_FLOW_STATS";
 /// Array of one `u64`: how many flows may be made before the daemon looks again.
 pub const FLOW_LIMIT: &str = "INJ_FLOW_LIMIT";
+/// Array of [`crate::call_means::CallShape`], one for each number of a call.
+pub const CALL_SHAPES: &str = "INJ_CALL_SHAPES";
 /// Array of `u64` hit by the no-op programs of `injector doctor`.
 pub const PROBE: &str = "INJ_PROBE";
 
@@ -158,6 +160,10 @@ pub mod offsets {
     pub const SK_UID: &str = "OFF_SK_UID";
     /// `file.f_path`
     pub const F_PATH: &str = "OFF_F_PATH";
+    /// `task_struct.group_leader`
+    pub const GROUP_LEADER: &str = "OFF_GROUP_LEADER";
+    /// `task_struct.comm`
+    pub const COMM: &str = "OFF_COMM";
     /// `pt_regs.orig_ax` (x86_64), `pt_regs.syscallno` (aarch64)
     pub const SYSCALL_NR: &str = "OFF_SYSCALL_NR";
 }

@@ -1,6 +1,6 @@
 //! A fault as the kernel programs read it, what it counts, and whom it is for.
 
-use crate::{draw::Draw, hist::BUCKETS, layout, means::Means};
+use crate::{call_means::CallMeans, draw::Draw, hist::BUCKETS, layout, means::Means};
 
 /// Rules are slots 0..16; a set of rules is a bit mask.
 pub const MAX_RULES: usize = 16;
@@ -71,10 +71,12 @@ pub struct Rule {
     pub pad: u32,
     /// Length of `path` in bytes; 0 matches every path. With [`RULE_DNS`] not 0: certain names only.
     pub path_len: u32,
-    /// Absolute path prefix, compared by components.
+    /// Absolute path prefix, compared by components, or a pattern.
     pub path: [u8; MAX_PATH],
     /// For calls: the numbers of those that are meant, a bit each.
     pub calls: [u64; CALLS / 64],
+    /// For calls: which of these.
+    pub call: CallMeans,
 }
 
 impl Rule {
@@ -92,6 +94,7 @@ impl Rule {
         path_len: 0,
         path: [0; MAX_PATH],
         calls: [0; CALLS / 64],
+        call: CallMeans::ALL,
     };
 
     /// What a call returns, by a word of 32 bits.
@@ -286,7 +289,7 @@ impl RuleStats {
     };
 }
 
-layout!(Rule = 320, RuleStats = 144, GateStats = 32, Delays = 1544);
+layout!(Rule = 392, RuleStats = 144, GateStats = 32, Delays = 1544);
 
 const _: () = assert!(size_of::<PortRules>() == 4 && MAX_RULES == 16);
 const _: () = assert!(size_of::<CgroupEntry>() == 8 && size_of::<NameRules>() == 16);

@@ -26,6 +26,8 @@ offsets!(
     OFF_SK_UID,
     OFF_F_PATH,
     OFF_SYSCALL_NR,
+    OFF_GROUP_LEADER,
+    OFF_COMM,
 );
 
 /// The value of an offset, as a constant of the verifier's. Unsafe to use: a raw read.

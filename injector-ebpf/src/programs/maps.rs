@@ -7,11 +7,12 @@ use aya_ebpf::{
     maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, PerCpuHashMap, ProgramArray, lpm_trie::Key},
 };
 use injector_ebpf::{
+    call_means::CallShape,
     flow::{AGGREGATES, Aggregate, DepKey, DepValue, End, Flow, FlowStats, Seen},
     gate::{Halt, Lease},
     meter::{METERS, Meter, MeterUse},
     rule::{
-        CgroupEntry, Delays, GateStats, MAX_PEERS, MAX_RULES, Name, NameRules, PORT_BLOCKS, PeerRules,
+        CALLS, CgroupEntry, Delays, GateStats, MAX_PEERS, MAX_RULES, Name, NameRules, PORT_BLOCKS, PeerRules,
         PortBlock, Rule, RuleStats,
     },
 };
@@ -82,6 +83,12 @@ pub static INJ_PROBE: Array<u64> = Array::with_max_entries(2, 0);
 /// Room for a path (PATH_MAX): the stack has 512 bytes.
 #[map]
 pub static INJ_PATH: PerCpuArray<[u8; PATH_ROOM]> = PerCpuArray::with_max_entries(1, 0);
+/// Not 0 while somebody on this CPU uses the room for a path: a task may be preempted in a program.
+#[map]
+pub static INJ_PATH_USED: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
+/// Where the arguments of each call are.
+#[map]
+pub static INJ_CALL_SHAPES: Array<CallShape> = Array::with_max_entries(CALLS as u32, 0);
 /// What became of first fragments: the oldest goes when it is full.
 #[map]
 pub static INJ_FRAGMENTS: LruHashMap<[u32; 10], u64> = LruHashMap::with_max_entries(1024, 0);

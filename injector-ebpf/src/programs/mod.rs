@@ -4,6 +4,8 @@ mod asked;
 mod atomic;
 mod beat;
 mod call;
+mod call_path;
+mod call_which;
 mod cgroup;
 mod decide;
 mod delays;

@@ -7,11 +7,13 @@ use aya_ebpf::{
     macros::lsm,
     programs::LsmContext,
 };
-use injector_ebpf::rule::HOOK_OPEN_LSM;
+use injector_ebpf::{call_means::CALL_PATH, rule::HOOK_OPEN_LSM};
 
 use super::{
     atomic,
-    call::{decide, inj_meant, target},
+    call::{inj_meant, settle, target},
+    call_path::{give, inj_fits, inj_unreadable, inj_with_path, take},
+    call_which::{inj_asks, inj_narrow, read},
     gate::{self, Slot},
     kernel::{field, offset},
     maps::PATH_ROOM,
@@ -31,14 +33,43 @@ fn open_lsm(ctx: &LsmContext) -> Option<i32> {
     // The hook is hit by execve, the loader and io_uring as well: only the syscall that was asked for counts.
     let regs = unsafe { bpf_task_pt_regs(bpf_get_current_task_btf()) } as *const c_void;
     let number = field!(regs, OFF_SYSCALL_NR, u64);
-    if inj_meant(entry.rules, HOOK_OPEN_LSM, number) == 0 {
+    let mut meant = inj_meant(entry.rules, HOOK_OPEN_LSM, number);
+    if meant == 0 {
         let first = Slot::first(entry.rules, HOOK_OPEN_LSM, |_| true)?;
         unsafe { atomic::add(&raw mut (*first.stats).other_call, 1) };
         return None;
     }
-    let file = ctx.arg::<*const c_void>(0);
-    decide(entry, HOOK_OPEN_LSM, number, now, |path| {
+    if meant >> 16 != 0 {
+        meant = inj_narrow(meant, number, as_number(regs), 0);
+    }
+    if meant >> 16 != 0 && inj_asks(meant) & CALL_PATH != 0 {
+        meant = resolved(meant, ctx.arg(0));
+    }
+    settle(entry, meant, now)
+}
+
+/// Those of these rules that mean the file's path.
+#[inline(always)]
+fn resolved(meant: u32, file: *const c_void) -> u32 {
+    let mut fits = 0;
+    let mut unreadable = 1;
+    if let Some(path) = take() {
         let f_path = unsafe { file.cast::<u8>().add(offset!(OFF_F_PATH)) };
-        unsafe { bpf_d_path(f_path.cast_mut().cast(), path.cast(), PATH_ROOM as u32) > 0 }
-    })
+        if unsafe { bpf_d_path(f_path.cast_mut().cast(), path.cast(), PATH_ROOM as u32) } > 0 {
+            fits = inj_fits(meant);
+            unreadable = fits >> 16;
+        }
+        give();
+    }
+    let kept = inj_with_path(meant, fits);
+    if unreadable != 0 && kept != meant {
+        inj_unreadable(meant & !kept);
+    }
+    kept
+}
+
+/// A pointer as a number: what is read from memory is none to the verifier.
+#[inline(always)]
+fn as_number(pointer: *const c_void) -> u64 {
+    read((&raw const pointer) as u64)
 }

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::{
     ask::{Common, needed, value},
+    call_matching::CallMatching,
     draw::CallDraw,
     faults::Ask,
 };
@@ -38,9 +39,12 @@ pub(super) struct Fail {
     /// The same number, 1 or more, takes the same of the matching calls again; with --percent or --bursts.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<String>,
-    /// Only files at or below this absolute path; of open.
+    /// Only with this absolute path among the arguments, or one below it; with * and ? the whole path must fit, /** at
+    /// the end is all below.
     #[arg(long, value_name = "PATH")]
     path: Option<String>,
+    #[command(flatten)]
+    which: CallMatching,
 }
 
 impl Ask for Fail {
@@ -63,7 +67,8 @@ impl Ask for Fail {
         let path = value("--path", self.path.as_deref())?;
         syscall.check(self.exact, path.is_some())?;
         let seed = value("--seed", self.seed.as_deref())?;
-        let exact = self.exact;
-        self.common.spec(FaultKind::Fail { syscall, exact, returns, draw, seed, path }, Match::default())
+        let (exact, which) = (self.exact, self.which.given()?);
+        self.common
+            .spec(FaultKind::Fail { syscall, exact, returns, draw, seed, path, which }, Match::default())
     }
 }

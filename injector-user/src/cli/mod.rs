@@ -7,6 +7,7 @@ mod arm;
 mod ask;
 mod audit;
 mod blackhole;
+mod call_matching;
 mod clean;
 mod context;
 mod corrupt;

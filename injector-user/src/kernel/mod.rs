@@ -16,6 +16,7 @@ pub mod object;
 pub mod probe;
 mod query;
 pub mod real;
+mod shapes;
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -22,7 +22,7 @@ use injector_ebpf::{
 
 use syscalls::Sysno;
 
-use super::{btf::Btf, modify_return::ModifyReturn, syscall_function};
+use super::{btf::Btf, modify_return::ModifyReturn, shapes, syscall_function};
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/injector.o"));
 
@@ -82,6 +82,8 @@ impl Object {
             (offsets::DADDR, "sock", "__sk_common.skc_daddr"),
             (offsets::DADDR6, "sock", "__sk_common.skc_v6_daddr"),
             (offsets::F_PATH, "file", "f_path"),
+            (offsets::GROUP_LEADER, "task_struct", "group_leader"),
+            (offsets::COMM, "task_struct", "comm"),
             (
                 offsets::SYSCALL_NR,
                 "pt_regs",
@@ -111,6 +113,7 @@ impl Object {
         let halt = Halt { magic: GATE_MAGIC, abi: ABI_VERSION, instance, word: 1 };
         object.array::<Halt>(names::HALT)?.set(0, halt, 0)?;
         object.load_classifier(names::BEAT)?;
+        shapes::write(&mut object)?;
         Ok(object)
     }
 

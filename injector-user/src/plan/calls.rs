@@ -98,7 +98,9 @@ fn rung(name: SyscallName, by_path: bool, kernel: &Capabilities) -> Result<(Rung
         Err(kernel.kprobe.as_ref().err().zip(kernel.modify_return.as_ref().err()))
     };
     match (entry, &kernel.lsm) {
-        (Ok(_), Ok(())) if by_path => Ok((Rung::Lsm, "with a path, because the hook sees the resolved one")),
+        (Ok(_), Ok(())) if by_path && name.opens() => {
+            Ok((Rung::Lsm, "with a path, because the hook sees the resolved one"))
+        }
         (Ok(Rung::Kprobe), _) => Ok((Rung::Kprobe, "the syscall itself fails, before anything was done")),
         (_, Ok(())) if name.opens() => Ok((Rung::Lsm, "this kernel cannot override a syscall's result")),
         (Ok(rung), _) => Ok((rung, "this kernel cannot override a syscall's result by kprobe")),

@@ -2,10 +2,12 @@
 
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
-use injector_ebpf::rule::{MAX_PATH, RULE_SHADOW, Rule};
+use injector_ebpf::rule::{RULE_SHADOW, Rule};
 use ipnet::IpNet;
 
-use super::{Addresses, Capabilities, Rung, Shape, Site, Step, calls, describe, draw, network, notes};
+use super::{
+    Addresses, Capabilities, Rung, Shape, Site, Step, call_means, calls, describe, draw, network, notes,
+};
 use crate::{
     error::Error,
     limits::{self, Allowed, Budget, Limits, NodeFacts, Protection},
@@ -144,19 +146,12 @@ pub fn make(spec: &FaultSpec, slot: u32, facts: &Facts<'_>) -> Result<Plan, Erro
         leaves_behind: Vec::new(),
         share: facts.node.traffic_share,
     };
-    if let FaultKind::Fail { syscall, exact, returns, draw, seed, path } = &spec.fault {
+    if let FaultKind::Fail { syscall, exact, returns, draw, seed, path, which } = &spec.fault {
         plan.rule.draw = draw::seeded(draw::compile(spec, *draw, slot), *seed);
         (plan.rule.shares, plan.rule.returns) = draw::outcomes(&returns.values());
-        if let Some(path) = path {
-            let bytes = path.as_str().as_bytes();
-            if bytes.len() >= MAX_PATH {
-                return Err(Error::usage(format!("the path has {} bytes", bytes.len()))
-                    .hint(format!("at most {} are possible", MAX_PATH - 1)));
-            }
-            plan.rule.path[..bytes.len()].copy_from_slice(bytes);
-            plan.rule.path_len = bytes.len() as u32;
-        }
-        calls::compile(&mut plan, *syscall, &syscall.members(*exact), path.is_some(), facts.capabilities)?;
+        call_means::compile(&mut plan.rule, path.as_ref(), which)?;
+        let calls = call_means::told_apart(&mut plan, &syscall.members(*exact));
+        calls::compile(&mut plan, *syscall, &calls, path.is_some(), facts.capabilities)?;
     } else {
         network::compile(&mut plan, slot, facts)?;
         plan.warnings.extend(notes::warnings(spec).into_iter().map(str::to_owned));

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Netem, Shape};
-use crate::spec::{Distribution, Draw, FaultKind, FaultSpec, Match};
+use crate::spec::{Distribution, Draw, FaultKind, FaultSpec, Match, PathPattern};
 
 /// `5 % egress loss, peer 10.0.0.5`, `80ms +- 20ms egress delay`, `EIO for 10 % of open below /var/lib/app`.
 pub(super) fn what(spec: &FaultSpec) -> String {
@@ -46,13 +46,19 @@ pub(super) fn what(spec: &FaultSpec) -> String {
             let by = by.map(|by| format!(" by {by}")).unwrap_or_default();
             format!("DNS {answer}{by} for {share} queries of {}{peer}", names.join(", "))
         }
-        FaultKind::Fail { syscall, exact, returns, seed, path, .. } => {
-            let below = path.as_ref().map(|path| format!(" below {}", path.as_str())).unwrap_or_default();
+        FaultKind::Fail { syscall, exact, returns, seed, path, which, .. } => {
+            let below = path.as_ref().map(|path| format!(" {}", place(path))).unwrap_or_default();
             let alone = if *exact { " alone" } else { "" };
             let seed = seed.map(|seed| format!(" (seed {seed})")).unwrap_or_default();
-            format!("{returns} for {share}{seed} of {syscall}{alone}{below}")
+            format!("{returns} for {share}{seed} of {syscall}{alone}{below}{which}")
         }
     }
+}
+
+/// `below /var/lib` or `at /var/*.log`
+fn place(path: &PathPattern) -> String {
+    let compared = path.compared();
+    format!("{} {}", if compared.below { "below" } else { "at" }, compared.text)
 }
 
 fn draw(draw: Draw) -> String {

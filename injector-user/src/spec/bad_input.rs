@@ -142,24 +142,36 @@ fn syscalls() {
 
 #[test]
 fn paths() {
-    says::<PathPrefix>("/", "the path `/` matches every open (leave out --path)");
-    says::<PathPrefix>(
+    says::<PathPattern>("/", "the path `/` matches everything (leave it out)");
+    says::<PathPattern>(
         "var/lib",
         "the path `var/lib` is not absolute (start it with a slash, as in /var/lib)",
     );
+    says::<PathPattern>("/**", "the path `/**` matches everything (leave it out)");
+    for path in ["/a/**/b", "/a/b**"] {
+        says::<PathPattern>(
+            path,
+            &format!(
+                "the path `{path}` holds `**` within (write /** at its end for all that is below, and * for letters of one name)"
+            ),
+        );
+    }
     for (path, part) in [("/a/../b", ".."), ("/a//b", "//"), ("/a/./b", "."), ("//", "//")] {
         if path == "//" {
-            assert!(path.parse::<PathPrefix>().is_err());
+            assert!(path.parse::<PathPattern>().is_err());
             continue;
         }
         let message = format!("the path `{path}` holds `{part}` (write it as `realpath` prints it)");
-        says::<PathPrefix>(path, &message);
+        says::<PathPattern>(path, &message);
     }
-    says::<PathPrefix>("/a\0b", "the path `/a\\0b` holds a NUL byte (remove it)");
+    says::<PathPattern>("/a\0b", "the path `/a\\0b` holds a NUL byte (remove it)");
     let long = format!("/{}", "x".repeat(127));
-    says::<PathPrefix>(&long, "the path is 128 bytes long (at most 127 bytes: write a directory further up)");
-    assert_eq!(shows::<PathPrefix>(&format!("{}/", &long[..127]), &long[..127]).as_str().len(), 127);
-    shows::<PathPrefix>("/var/lib/app/", "/var/lib/app");
+    says::<PathPattern>(
+        &long,
+        "the path is 128 bytes long (at most 127 bytes: write a directory further up)",
+    );
+    assert_eq!(shows::<PathPattern>(&format!("{}/", &long[..127]), &long[..127]).as_str().len(), 127);
+    shows::<PathPattern>("/var/lib/app/", "/var/lib/app");
 }
 
 #[test]

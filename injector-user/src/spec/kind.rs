@@ -4,8 +4,8 @@ mod facts;
 mod waiting;
 
 use super::{
-    Bandwidth, Bytes, Count, Direction, Distribution, DnsAnswer, DnsPattern, Draw, PathPrefix, Percent,
-    Returns, Span, SyscallName, list,
+    Bandwidth, Bytes, CallMatch, Count, Direction, Distribution, DnsAnswer, DnsPattern, Draw, PathPattern,
+    Percent, Returns, Span, SyscallName, list,
 };
 use serde::Serialize;
 use std::ops::Not;
@@ -160,8 +160,11 @@ pub enum FaultKind {
         /// bursts.
         #[serde(skip_serializing_if = "Option::is_none")]
         seed: Option<Count>,
-        /// Only files at or below this path.
+        /// Only files at or below this path, or that fit this pattern.
         #[serde(skip_serializing_if = "Option::is_none")]
-        path: Option<PathPrefix>,
+        path: Option<PathPattern>,
+        /// Which of these calls.
+        #[serde(flatten)]
+        which: CallMatch,
     },
 }

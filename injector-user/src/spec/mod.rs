@@ -4,8 +4,11 @@
 //! exist are valid by themselves; what only makes sense together is checked by [`FaultSpec::validate`].
 
 mod abort;
+mod argument;
+mod argument_flags;
 mod bandwidth;
 mod bytes;
+mod call_match;
 mod connections;
 mod count;
 mod direction;
@@ -38,15 +41,19 @@ mod returns;
 mod sense;
 mod span;
 mod syscall;
+mod syscall_arguments;
 mod syscall_families;
 mod syscall_groups;
 mod target;
+mod task_name;
 pub(crate) mod text;
 mod words;
 
 pub use abort::{AbortCondition, Group, GroupMeasured, Measured, Quantile, Resource};
+pub use argument::{ArgumentTest, Compare};
 pub use bandwidth::Bandwidth;
 pub use bytes::Bytes;
+pub use call_match::CallMatch;
 pub use connections::Connections;
 pub use count::Count;
 pub use direction::Direction;
@@ -64,7 +71,7 @@ pub use matching::Match;
 pub use name::FaultName;
 pub use near::near;
 pub use outcomes::Outcomes;
-pub use path::PathPrefix;
+pub use path::PathPattern;
 pub use peer::Peer;
 pub use percent::Percent;
 pub use ports::Ports;
@@ -73,8 +80,10 @@ pub use protocol::Protocol;
 pub use ramp::Ramp;
 pub use returns::{Given, Returns, Short};
 pub use span::Span;
-pub use syscall::SyscallName;
+pub use syscall::{SyscallName, has_path};
+pub use syscall_arguments::{Arguments, arguments};
 pub use target::{PodName, TargetSpec};
+pub use task_name::TaskName;
 pub(crate) use text::as_text;
 pub use words::Words;
 

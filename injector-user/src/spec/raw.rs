@@ -1,9 +1,9 @@
 //! The JSON form of a fault before its keys are matched with its kind.
 
 use super::{
-    AbortCondition, Bandwidth, Bytes, Connections, Count, Direction, Distribution, DnsAnswer, DnsPattern,
-    Errno, FaultName, FaultSpec, Gilbert, InterfaceName, Match, Outcomes, PathPrefix, Peer, Percent, Ports,
-    Protocol, Ramp, Short, Span, SyscallName, TargetSpec, Words, list,
+    AbortCondition, ArgumentTest, Bandwidth, Bytes, Connections, Count, Direction, Distribution, DnsAnswer,
+    DnsPattern, Errno, FaultName, FaultSpec, Gilbert, InterfaceName, Match, Outcomes, PathPattern, Peer,
+    Percent, Ports, Protocol, Ramp, Short, Span, SyscallName, TargetSpec, TaskName, Words, list,
 };
 use crate::error::Error;
 use serde::Deserialize;
@@ -45,7 +45,12 @@ pub(super) struct RawSpec {
     pub(super) errno: Option<Errno>,
     pub(super) outcome: Option<Outcomes>,
     pub(super) short: Option<Short>,
-    pub(super) path: Option<PathPrefix>,
+    pub(super) path: Option<PathPattern>,
+    pub(super) uid: Option<u32>,
+    pub(super) comm: Option<TaskName>,
+    pub(super) process: Option<TaskName>,
+    #[serde(default, deserialize_with = "list::deserialize")]
+    pub(super) arg: Vec<ArgumentTest>,
     #[serde(default, deserialize_with = "list::deserialize")]
     pub(super) peer: Vec<Peer>,
     #[serde(default, deserialize_with = "list::deserialize")]

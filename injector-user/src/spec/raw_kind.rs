@@ -3,7 +3,7 @@
 mod own;
 
 use super::raw::RawSpec;
-use super::{Direction, Distribution, Draw, Draws, FaultKind, Given};
+use super::{CallMatch, Direction, Distribution, Draw, Draws, FaultKind, Given};
 use crate::error::Error;
 use own::own;
 
@@ -60,6 +60,10 @@ impl RawSpec {
             ("outcome", self.outcome.is_some()),
             ("short", self.short.is_some()),
             ("path", self.path.is_some()),
+            ("uid", self.uid.is_some()),
+            ("comm", self.comm.is_some()),
+            ("process", self.process.is_some()),
+            ("arg", !self.arg.is_empty()),
         ];
         keys.into_iter().filter(|(_, given)| *given).map(|(key, _)| key)
     }
@@ -128,7 +132,17 @@ impl RawSpec {
             draw: self.draw("fail")?,
             seed: self.seed,
             path: self.path.clone(),
+            which: self.which(),
         })
+    }
+
+    fn which(&self) -> CallMatch {
+        CallMatch {
+            uid: self.uid,
+            comm: self.comm.clone(),
+            process: self.process.clone(),
+            arg: self.arg.clone(),
+        }
     }
 
     /// Measured latencies bring their own mean and deviation.

@@ -1,6 +1,6 @@
 //! Which system calls can be made to fail.
 
-use super::{as_text, near::near, syscall_families::FAMILIES, syscall_groups::GROUPS};
+use super::{arguments, as_text, near::near, syscall_families::FAMILIES, syscall_groups::GROUPS};
 use crate::error::Error;
 use std::fmt;
 use std::str::FromStr;
@@ -48,8 +48,8 @@ impl SyscallName {
     /// # Errors
     /// Usage: it is one of several calls of a family, or with `exact` only the name of one; it has no path.
     pub fn check(self, exact: bool, by_path: bool) -> Result<(), Error> {
-        if by_path && !self.opens() {
-            return Err(Error::usage(format!("{self} can't be told apart by path"))
+        if by_path && !self.members(exact).iter().any(|call| has_path(*call)) {
+            return Err(Error::usage(format!("{self} can't be told apart by path: it has none"))
                 .hint("leave out the path, or name what opens the file: open"));
         }
         if exact && self.is_group() {
@@ -77,6 +77,11 @@ impl SyscallName {
     pub fn opens(self) -> bool {
         FAMILIES.iter().any(|family| family[0] == "open" && family.contains(&self.0))
     }
+}
+
+/// Is one of its arguments a path?
+pub fn has_path(call: Sysno) -> bool {
+    !arguments(call.name()).paths.is_empty()
 }
 
 /// `open, openat, openat2, creat`
@@ -151,6 +156,7 @@ mod tests {
         let error = name("openat").check(false, false).unwrap_err().to_string();
         assert!(error.contains("--exact"), "{error}");
         assert!(name("fsync").check(false, true).is_err(), "it has no path");
+        assert!(name("stat").check(false, true).is_ok() && name("fstat").check(true, true).is_err());
     }
 
     #[test]

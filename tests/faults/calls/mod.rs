@@ -3,6 +3,7 @@
 mod named;
 mod often;
 mod slate;
+mod which;
 
 use std::{fs::Permissions, os::unix::fs::PermissionsExt as _, thread::spawn};
 

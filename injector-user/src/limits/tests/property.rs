@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::limits::{Budget, Budgets, Freeze, HostFacts, HostLimits, Requirement, Soft, When, Window};
-use crate::spec::{Direction, Distribution, Draw, FaultKind, Match, Percent, Span, TargetSpec};
+use crate::spec::{CallMatch, Direction, Distribution, Draw, FaultKind, Match, Percent, Span, TargetSpec};
 use crate::target::{Cgroup, Process, Target};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -136,6 +136,7 @@ fn request() -> impl Strategy<Value = (FaultSpec, Vec<Target>)> {
             draw: Draw::Chance(percent),
             seed: None,
             path: None,
+            which: CallMatch::default(),
         }),
     ];
     let words = proptest::option::of(Just("words".parse().unwrap()));

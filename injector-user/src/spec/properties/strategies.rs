@@ -143,6 +143,16 @@ pub(super) fn kind() -> impl Strategy<Value = FaultKind> {
         draw: Draw::Chance(percent),
         seed: (number % 3 == 0).then(|| "7".parse().unwrap()),
         path: path.then(|| "/var/lib/app".parse().unwrap()),
+        which: CallMatch {
+            uid: (number % 3 == 0).then_some(number as u32),
+            comm: (number % 5 == 0).then(|| "writer 1".parse().unwrap()),
+            process: (number % 7 == 0).then(|| "postgres".parse().unwrap()),
+            arg: if !path && number % 2 == 0 {
+                vec!["0=3".parse().unwrap(), "1!=AT_FDCWD".parse().unwrap()]
+            } else {
+                vec![]
+            },
+        },
     });
     let simple = (0..8usize, draw(), direction(), 1..=1_000_000u32, any::<bool>()).prop_map(
         |(which, draw, direction, above, told)| match which {

@@ -40,6 +40,10 @@ pub(super) fn own(verb: &str) -> Option<&'static [&'static str]> {
             "per_second",
             "seed",
             "path",
+            "uid",
+            "comm",
+            "process",
+            "arg",
         ],
         _ => return None,
     })

@@ -4,7 +4,7 @@ use nix::libc::EINTR;
 
 use crate::{
     error::Error,
-    spec::{Draw, FaultKind, PathPrefix, Returns, SyscallName},
+    spec::{Draw, FaultKind, PathPattern, Returns, SyscallName},
 };
 
 /// Families whose calls return how many bytes or messages they moved.
@@ -19,7 +19,8 @@ const MOST_EINTR: f64 = 0.5;
 
 /// Checks a `fail` by itself.
 pub(super) fn calls(fault: &FaultKind) -> Result<(), Error> {
-    let FaultKind::Fail { syscall, exact, returns, draw, seed, path } = fault else { return Ok(()) };
+    let FaultKind::Fail { syscall, exact, returns, draw, seed, path, which } = fault else { return Ok(()) };
+    which.check(*syscall, *exact)?;
     if seed.is_some() && !matches!(draw, Draw::Chance(_) | Draw::Bursts(_)) {
         return Err(Error::usage("a seed repeats what chance decides, and here it decides nothing")
             .hint("leave out the seed, or write a percent or bursts"));
@@ -59,7 +60,7 @@ fn short(syscall: SyscallName, exact: bool) -> Result<(), Error> {
 }
 
 /// Are the loader's files at or below `path`?
-fn needs(path: &PathPrefix) -> bool {
+fn needs(path: &PathPattern) -> bool {
     let path = path.as_str();
     let above = |library: &str| {
         library == path || library.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'))
