@@ -79,7 +79,8 @@ fn parts(fault: &FaultDoc) -> Vec<String> {
         ("with an unreadable path", skbs(counters.unreadable)),
         ("from another call", skbs(counters.other_call)),
     ];
-    let rows = always.into_iter().chain(some.into_iter().filter(|(_, amount)| amount.skbs > 0));
+    let missed = counters.missed.map(|missed| ("missed, of this host", skbs(missed)));
+    let rows = always.into_iter().chain(missed).chain(some.into_iter().filter(|(_, amount)| amount.skbs > 0));
     let network = fault.spec.fault.is_network();
     let mut table = match network {
         true => Table::new(&["  WHAT", "PACKETS", "ON THE WIRE", "BYTES"]),

@@ -30,6 +30,12 @@ pub(super) fn lines(fault: &FaultDoc) -> Vec<String> {
             count(fault.counters.lost_in_drain)
         ));
     }
+    if let Some(missed) = fault.counters.missed {
+        lines.push(format!(
+            "  missed: {} calls of this host that the kernel did not ask us about",
+            count(missed)
+        ));
+    }
     lines.extend(fault.clean.iter().flat_map(clean));
     lines.extend(fault.recovery.as_ref().map(|recovery| format!("  {}", came_back(fault, recovery))));
     lines

@@ -88,6 +88,13 @@ pub trait Kernel: Send {
     /// The device cannot be asked. Gone is no error: it holds nothing.
     fn held(&mut self, step: &Step) -> Result<Held>;
 
+    /// How often the kernel has not run the fmod_ret programs that these steps have attached, since they were loaded, for
+    /// whatever task; `None`: there are none.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn missed(&mut self, steps: &[Step]) -> Result<Option<u64>>;
+
     /// Whom a rule means by address and name; again while it is set, when names have other addresses. Before
     /// [`Kernel::set_rule`].
     ///

@@ -58,6 +58,10 @@ fn counters(page: &Families, faults: &[&FaultDoc]) -> Result<()> {
         family("injector_fault_tail_drops_total", "Packets that the delay device lost: its queue was full.")?;
     let drain =
         family("injector_fault_lost_in_drain_total", "Packets still held when the delay device had to go.")?;
+    let missed = family(
+        "injector_fault_missed_total",
+        "Calls, of whatever program on the host, that the kernel let pass without asking us (fmod_ret).",
+    )?;
     let passed = page.counter(
         "injector_fault_passed_total",
         "Packets or calls that the fault means and let through, by reason.",
@@ -75,6 +79,7 @@ fn counters(page: &Families, faults: &[&FaultDoc]) -> Result<()> {
             (&failed, fault.achieved.failed.skbs),
             (&queue, c.tail_drops),
             (&drain, c.lost_in_drain),
+            (&missed, c.missed.unwrap_or_default()),
         ] {
             family.with_label_values(&[id, kind]).inc_by(n);
         }

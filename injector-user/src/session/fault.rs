@@ -99,6 +99,10 @@ pub struct Fault {
     pub tail_drops: u64,
     /// What it still held when it had to go.
     pub lost_in_drain: u64,
+    /// How often the kernel had not run its programs when it was armed: another fault may share them.
+    pub missed_before: u64,
+    /// The same at the last look, if they are of a kind that it does not always run.
+    pub missed: Option<u64>,
     /// What the guard says.
     pub control_verdict: String,
     /// Its host names, with the addresses that the kernel has for them.
@@ -251,6 +255,7 @@ impl Fault {
                 other_call: stats.other_call,
                 tail_drops: self.tail_drops,
                 lost_in_drain: self.lost_in_drain,
+                missed: self.missed.map(|now| now.saturating_sub(self.missed_before)),
             },
             achieved: self.achieved(),
             nothing_matched: self.nothing_matched(),

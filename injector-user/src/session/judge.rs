@@ -49,6 +49,10 @@ impl Engine {
             Ok(stats) => fault.stats = stats,
             Err(error) => warn!("{}: its counters cannot be read: {error:#}", fault.id),
         }
+        match self.kernel.missed(fault.plan.steps()) {
+            Ok(missed) => fault.missed = missed,
+            Err(error) => warn!("{}: what its programs missed cannot be read: {error:#}", fault.id),
+        }
         if fault.asked_delay.is_some()
             && let Ok(delays) = self.kernel.delays(fault.slot)
         {

@@ -37,6 +37,10 @@ pub struct CountersDoc {
     pub tail_drops: u64,
     /// Packets that were still held when the device had to go: lost.
     pub lost_in_drain: u64,
+    /// For fmod_ret: calls, of whatever program on the host, that the kernel let pass without asking us. Absent for other
+    /// rungs, which miss none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub missed: Option<u64>,
 }
 
 /// How much of something: as far as the kernel counts it.

@@ -13,7 +13,7 @@ use crate::{
         object::Object,
         syscall_function,
     },
-    plan::Rung,
+    plan::{Rung, Step},
 };
 
 /// What hangs on a call, held for its descriptors.
@@ -21,7 +21,11 @@ use crate::{
 enum Link {
     Lsm(#[expect(dead_code, reason = "held for its descriptor")] LsmLink),
     Kprobe(#[expect(dead_code, reason = "held for its descriptor")] KProbeLink),
-    Return(#[expect(dead_code, reason = "held for its descriptor")] OwnedFd),
+    Return {
+        program: OwnedFd,
+        #[expect(dead_code, reason = "held for its descriptor")]
+        link: OwnedFd,
+    },
 }
 
 /// All of them; several faults of one call share one.
@@ -63,9 +67,22 @@ impl Calls {
                 let said = || format!("fmod_ret on {function}");
                 let id = object.function(&function).with_context(said)?;
                 let program = programs.load(names::CALL_RETURN, id).with_context(said)?;
-                Ok(Link::Return(modify_return::attach(program.as_fd()).with_context(said)?))
+                let link = modify_return::attach(program.as_fd()).with_context(said)?;
+                Ok(Link::Return { program, link })
             }
         })
+    }
+
+    /// See [`crate::kernel::Kernel::missed`].
+    pub(super) fn missed(&self, steps: &[Step]) -> Result<Option<u64>> {
+        let mut sum = None;
+        for step in steps {
+            let Step::Call { rung, call } = step else { continue };
+            if let Some(Link::Return { program, .. }) = self.links.get(&(*rung, call.clone())) {
+                sum = Some(sum.unwrap_or(0) + modify_return::missed(program.as_fd())?);
+            }
+        }
+        Ok(sum)
     }
 
     pub(super) fn detach(&mut self, rung: Rung, call: &str) {

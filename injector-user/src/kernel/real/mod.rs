@@ -214,6 +214,10 @@ impl Kernel for Real {
         Ok(held)
     }
 
+    fn missed(&mut self, steps: &[Step]) -> Result<Option<u64>> {
+        self.calls.missed(steps)
+    }
+
     fn set_addresses(&mut self, slot: u32, addresses: &Addresses) -> Result<()> {
         self.rules.set_addresses(&mut self.object, slot, Some(addresses))
     }
