@@ -6,17 +6,19 @@
 #![no_std]
 
 pub mod draw;
+pub mod event;
 pub mod flow;
 pub mod gate;
 pub mod hist;
 pub mod means;
 pub mod meter;
 pub mod names;
+pub mod reaction;
 pub mod rule;
 pub mod tag;
 
 /// Version of everything in this crate; part of every gate map, checked before a foreign map is written.
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;
 
 /// Size and alignment are part of the ABI: a change must be seen at build time, not by the verifier.
 macro_rules! layout {

@@ -15,7 +15,9 @@ use injector_ebpf::rule::{CG_PROTECTED, CgroupEntry, HOOK_CALL, MAX_PATH, MAX_RU
 
 use super::{
     atomic,
+    events::{self, inj_tell},
     gate::{self, CALL_METERS, Slot},
+    livelock::{inj_called, inj_failed},
     maps::{INJ_PATH, INJ_RULES, INJ_TASKS, PATH_ROOM},
 };
 
@@ -138,7 +140,8 @@ pub extern "C" fn inj_call_fires(index: u32, now: u64) -> u32 {
     u32::from(slot.fires(now, 1, 0, 0, &CALL_METERS))
 }
 
-/// Chooses the rule for the call with this number, and settles it. `read` fills the path and says whether it could.
+/// Chooses the rule for the call with this number, and settles it. `read` fills the path and says whether it could;
+/// `shown` says where the program has what the event tells ([`events::shown`]), 0 if it is not known.
 #[inline(always)]
 pub fn decide(
     entry: CgroupEntry,
@@ -146,6 +149,7 @@ pub fn decide(
     number: u64,
     now: u64,
     read: impl FnOnce(*mut Path) -> bool,
+    shown: impl FnOnce() -> u64,
 ) -> Option<i32> {
     let meant = inj_meant(entry.rules, hook, number);
     if meant == 0 {
@@ -165,10 +169,13 @@ pub fn decide(
         unsafe { atomic::add(&raw mut (*slot.stats).passed_protected, 1) };
         return None;
     }
-    if inj_call_fires(slot.index, now) == 0 {
+    if inj_called(slot.index, number) != 0 || inj_call_fires(slot.index, now) == 0 {
         return None;
     }
-    Some(slot.rule.errno)
+    let errno = slot.rule.errno;
+    inj_failed(slot.index, number);
+    inj_tell(events::what(slot.index, number, errno), shown(), readable, now);
+    Some(errno)
 }
 
 /// At the entry of a call. The wrappers of system calls take the user's registers as their only argument.
@@ -178,10 +185,11 @@ fn entry(regs: *const u8) -> Option<i32> {
     let entry = target()?;
     let register = |offset: usize| unsafe { bpf_probe_read_kernel(regs.add(offset).cast::<u64>()) }.ok();
     let number = register(nr::NR_REGISTER)?;
-    decide(entry, HOOK_CALL, number, now, |path| {
+    let path = |path: *mut Path| {
         let Some(at) = register(nr::path_register(number)) else { return false };
         unsafe { bpf_probe_read_user_str(path.cast(), PATH_ROOM as u32, at as *const c_void) > 0 }
-    })
+    };
+    decide(entry, HOOK_CALL, number, now, path, || events::shown(number, register))
 }
 
 #[kprobe]

@@ -26,6 +26,10 @@ offsets!(
     OFF_SK_UID,
     OFF_F_PATH,
     OFF_SYSCALL_NR,
+    OFF_TASK_SIGNAL,
+    OFF_SIGNAL_LIVE,
+    OFF_TASK_LEADER,
+    OFF_TASK_COMM,
 );
 
 /// The value of an offset, as a constant of the verifier's. Unsafe to use: a raw read.

@@ -3,7 +3,10 @@
 use core::ffi::c_void;
 
 use aya_ebpf::{
-    helpers::generated::{bpf_d_path, bpf_get_current_task_btf, bpf_task_pt_regs},
+    helpers::{
+        bpf_probe_read_kernel,
+        generated::{bpf_d_path, bpf_get_current_task_btf, bpf_task_pt_regs},
+    },
     macros::lsm,
     programs::LsmContext,
 };
@@ -11,7 +14,8 @@ use injector_ebpf::rule::HOOK_OPEN_LSM;
 
 use super::{
     atomic,
-    call::{decide, inj_meant, target},
+    call::{Path, decide, inj_meant, target},
+    events,
     gate::{self, Slot},
     kernel::{field, offset},
     maps::PATH_ROOM,
@@ -37,8 +41,11 @@ fn open_lsm(ctx: &LsmContext) -> Option<i32> {
         return None;
     }
     let file = ctx.arg::<*const c_void>(0);
-    decide(entry, HOOK_OPEN_LSM, number, now, |path| {
+    let path = |path: *mut Path| {
         let f_path = unsafe { file.cast::<u8>().add(offset!(OFF_F_PATH)) };
         unsafe { bpf_d_path(f_path.cast_mut().cast(), path.cast(), PATH_ROOM as u32) > 0 }
-    })
+    };
+    let register =
+        |offset: usize| unsafe { bpf_probe_read_kernel(regs.cast::<u8>().add(offset).cast()) }.ok();
+    decide(entry, HOOK_OPEN_LSM, number, now, path, || events::shown(number, register))
 }

@@ -18,6 +18,7 @@ mod draw;
 mod drop;
 mod duplicate;
 mod ending;
+mod events;
 mod fail;
 mod faults;
 mod flows;
@@ -34,6 +35,7 @@ mod plan;
 mod profile;
 mod proof;
 mod rate;
+mod reaction;
 mod refuse;
 mod reorder;
 mod reset;
@@ -109,6 +111,7 @@ fn dispatch(verb: Verb, context: &Context) -> Outcome {
         Verb::Approve(args) => arm::approve(&args, context),
         Verb::Limits(args) => limits::run(&args, context),
         Verb::Certificate => limits::certificate(context),
+        Verb::Events(args) => events::run(&args, context),
         Verb::Flows(args) => flows::run(&args, context),
         Verb::Audit(args) => audit::run(&args, context),
     }
