@@ -14,7 +14,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-const VERBS: [&[&str]; 42] = [
+const VERBS: [&[&str]; 43] = [
     &[],
     &["daemon"],
     &["doctor"],
@@ -54,6 +54,7 @@ const VERBS: [&[&str]; 42] = [
     &["halt"],
     &["clean"],
     &["flows"],
+    &["events"],
     &["audit"],
     &["audit", "verify"],
     &["audit", "show"],
@@ -283,6 +284,8 @@ fn a_dead_daemon_is_exit_3_and_says_how_to_start_it() {
         "stop drop-7k3",
         "flows",
         "flows --watch --target cgroup:/x",
+        "events",
+        "events --watch",
     ];
     for line in lines {
         let words: Vec<&str> = line.split(' ').chain(["--socket", &socket]).collect();

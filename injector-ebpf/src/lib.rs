@@ -7,12 +7,14 @@
 
 pub mod call_means;
 pub mod draw;
+pub mod event;
 pub mod flow;
 pub mod gate;
 pub mod hist;
 pub mod means;
 pub mod meter;
 pub mod names;
+pub mod reaction;
 pub mod rule;
 pub mod tag;
 

@@ -59,6 +59,10 @@ pub const FLOW_STATS: &str = "INJ_FLOW_STATS";
 pub const FLOW_LIMIT: &str = "INJ_FLOW_LIMIT";
 /// Array of [`crate::call_means::CallShape`], one for each number of a call.
 pub const CALL_SHAPES: &str = "INJ_CALL_SHAPES";
+/// Ring buffer of [`crate::event::Event`].
+pub const EVENTS: &str = "INJ_EVENTS";
+/// Array of one `u64`: events for which the ring had no room.
+pub const EVENTS_FULL: &str = "INJ_EVENTS_FULL";
 /// Array of `u64` hit by the no-op programs of `injector doctor`.
 pub const PROBE: &str = "INJ_PROBE";
 
@@ -128,6 +132,11 @@ pub const TCP_STATE: &str = "inj_tcp_state";
 /// Writes all flows to a reader.
 pub const ITER_FLOWS: &str = "inj_iter_flows";
 
+/// Counts processes of a target that end after a call of theirs was failed.
+pub const TASK_EXIT: &str = "inj_task_exit";
+/// Counts programs that begin again after that.
+pub const TASK_EXEC: &str = "inj_task_exec";
+
 /// Tracepoints' and kernel structures' offsets, patched into the programs' read-only data by the loader.
 pub mod offsets {
     /// `sock.sk_cgrp_data.cgroup`
@@ -166,4 +175,8 @@ pub mod offsets {
     pub const COMM: &str = "OFF_COMM";
     /// `pt_regs.orig_ax` (x86_64), `pt_regs.syscallno` (aarch64)
     pub const SYSCALL_NR: &str = "OFF_SYSCALL_NR";
+    /// `task_struct.signal`
+    pub const TASK_SIGNAL: &str = "OFF_TASK_SIGNAL";
+    /// `signal_struct.live`
+    pub const SIGNAL_LIVE: &str = "OFF_SIGNAL_LIVE";
 }

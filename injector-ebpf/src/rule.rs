@@ -1,6 +1,6 @@
 //! A fault as the kernel programs read it, what it counts, and whom it is for.
 
-use crate::{call_means::CallMeans, draw::Draw, hist::BUCKETS, layout, means::Means};
+use crate::{call_means::CallMeans, draw::Draw, hist::BUCKETS, layout, means::Means, reaction::Reaction};
 
 /// Rules are slots 0..16; a set of rules is a bit mask.
 pub const MAX_RULES: usize = 16;
@@ -155,6 +155,8 @@ pub struct RuleStats {
     pub failed: u64,
     /// Bytes of the packets in `matched`.
     pub matched_bytes: u64,
+    /// For calls: what the target did next.
+    pub reaction: Reaction,
 }
 
 /// What the rules say of a network, as bit masks.
@@ -286,10 +288,11 @@ impl RuleStats {
         shadow_bytes: 0,
         failed: 0,
         matched_bytes: 0,
+        reaction: Reaction::ZERO,
     };
 }
 
-layout!(Rule = 392, RuleStats = 144, GateStats = 32, Delays = 1544);
+layout!(Rule = 392, RuleStats = 192, GateStats = 32, Delays = 1544);
 
 const _: () = assert!(size_of::<PortRules>() == 4 && MAX_RULES == 16);
 const _: () = assert!(size_of::<CgroupEntry>() == 8 && size_of::<NameRules>() == 16);

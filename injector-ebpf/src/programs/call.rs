@@ -16,7 +16,9 @@ use injector_ebpf::rule::{CG_PROTECTED, CgroupEntry, HOOK_CALL, MAX_RULES};
 use super::{
     atomic,
     call_which::{inj_narrow, read},
+    events::{self, inj_tell},
     gate::{self, CALL_METERS, Slot},
+    livelock::{inj_called, inj_failed},
     maps::{INJ_RULES, INJ_TASKS},
 };
 
@@ -83,9 +85,9 @@ pub extern "C" fn inj_call_fires(index: u32, now: u64) -> u64 {
     }
 }
 
-/// Settles the call with the first of the rules that mean it.
+/// Settles the call with the first of the rules that mean it. `registers`: the address of the user's.
 #[inline(always)]
-pub fn settle(entry: CgroupEntry, meant: u32, now: u64) -> Option<i32> {
+pub fn settle(entry: CgroupEntry, meant: u32, number: u64, registers: u64, now: u64) -> Option<i32> {
     if meant & 0xffff == 0 {
         return None;
     }
@@ -95,10 +97,16 @@ pub fn settle(entry: CgroupEntry, meant: u32, now: u64) -> Option<i32> {
         unsafe { atomic::add(&raw mut (*slot.stats).passed_protected, 1) };
         return None;
     }
-    match inj_call_fires(slot.index, now) {
-        0 => None,
-        returned => Some(returned as i32),
+    if inj_called(slot.index, number) != 0 {
+        return None;
     }
+    let returned = match inj_call_fires(slot.index, now) {
+        0 => return None,
+        returned => returned as i32,
+    };
+    inj_failed(slot.index, number);
+    inj_tell(events::what(slot.index, number, returned), registers, now);
+    Some(returned)
 }
 
 /// At the entry of a call. The wrappers of system calls take the address of the user's registers as their only argument.
@@ -111,7 +119,7 @@ fn entry(registers: u64) -> Option<i32> {
     if meant >> 16 != 0 {
         meant = inj_narrow(meant, number, registers, 1);
     }
-    settle(entry, meant, now)
+    settle(entry, meant, number, registers, now)
 }
 
 #[kprobe]

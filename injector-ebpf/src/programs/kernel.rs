@@ -28,6 +28,8 @@ offsets!(
     OFF_SYSCALL_NR,
     OFF_GROUP_LEADER,
     OFF_COMM,
+    OFF_TASK_SIGNAL,
+    OFF_SIGNAL_LIVE,
 );
 
 /// The value of an offset, as a constant of the verifier's. Unsafe to use: a raw read.

@@ -4,13 +4,17 @@ use aya_ebpf::{
     bindings::BPF_F_NO_PREALLOC,
     btf_maps::SkStorage,
     macros::{btf_map, map},
-    maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, PerCpuHashMap, ProgramArray, lpm_trie::Key},
+    maps::{
+        Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, PerCpuHashMap, ProgramArray, RingBuf, lpm_trie::Key,
+    },
 };
 use injector_ebpf::{
     call_means::CallShape,
+    event::EVENT_ROOM,
     flow::{AGGREGATES, Aggregate, DepKey, DepValue, End, Flow, FlowStats, Seen},
     gate::{Halt, Lease},
     meter::{METERS, Meter, MeterUse},
+    reaction::{Failed, Gone, Name as Ended, Thread},
     rule::{
         CALLS, CgroupEntry, Delays, GateStats, MAX_PEERS, MAX_RULES, Name, NameRules, PORT_BLOCKS, PeerRules,
         PortBlock, Rule, RuleStats,
@@ -108,6 +112,21 @@ pub static INJ_LAUNDRY: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
 /// Room for a dependency's first value: the stack has 512 bytes. Never written, so always zero.
 #[map]
 pub static INJ_ZERO_DEP: Array<DepValue> = Array::with_max_entries(1, 0);
+/// Threads of which a call was failed, by rule (upper half) and thread. The oldest goes when it is full.
+#[map]
+pub static INJ_THREADS: LruHashMap<u64, Thread> = LruHashMap::with_max_entries(4096, 0);
+/// Processes of which a call was failed, by rule (upper half) and process. The oldest goes when it is full.
+#[map]
+pub static INJ_FAILED: LruHashMap<u64, Failed> = LruHashMap::with_max_entries(4096, 0);
+/// Names of processes that ended after that. The oldest goes when it is full.
+#[map]
+pub static INJ_GONE: LruHashMap<Ended, Gone> = LruHashMap::with_max_entries(1024, 0);
+/// Failed calls, told one by one.
+#[map]
+pub static INJ_EVENTS: RingBuf = RingBuf::with_byte_size(EVENT_ROOM, 0);
+/// How many of these found no room.
+#[map]
+pub static INJ_EVENTS_FULL: Array<u64> = Array::with_max_entries(1, 0);
 
 #[btf_map]
 pub static INJ_FLOWS: SkStorage<Flow> = SkStorage::new();

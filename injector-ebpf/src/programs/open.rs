@@ -39,13 +39,14 @@ fn open_lsm(ctx: &LsmContext) -> Option<i32> {
         unsafe { atomic::add(&raw mut (*first.stats).other_call, 1) };
         return None;
     }
+    let registers = as_number(regs);
     if meant >> 16 != 0 {
-        meant = inj_narrow(meant, number, as_number(regs), 0);
+        meant = inj_narrow(meant, number, registers, 0);
     }
     if meant >> 16 != 0 && inj_asks(meant) & CALL_PATH != 0 {
         meant = resolved(meant, ctx.arg(0));
     }
-    settle(entry, meant, now)
+    settle(entry, meant, number, registers, now)
 }
 
 /// Those of these rules that mean the file's path.

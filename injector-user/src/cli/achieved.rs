@@ -74,6 +74,7 @@ fn parts(fault: &FaultDoc) -> Vec<String> {
         ("  after its budget", skbs(gate.budget)),
         ("  over this second's budget", skbs(gate.rate)),
         ("  protected", skbs(gate.protected)),
+        ("  backed off", skbs(gate.livelock)),
         ("as a shadow", achieved.shadow),
         ("could not be done", achieved.failed),
         ("with an unreadable path", skbs(counters.unreadable)),

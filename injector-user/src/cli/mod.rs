@@ -19,6 +19,7 @@ mod draw;
 mod drop;
 mod duplicate;
 mod ending;
+mod events;
 mod fail;
 mod faults;
 mod flows;
@@ -35,6 +36,7 @@ mod plan;
 mod profile;
 mod proof;
 mod rate;
+mod reaction;
 mod refuse;
 mod reorder;
 mod reset;
@@ -110,6 +112,7 @@ fn dispatch(verb: Verb, context: &Context) -> Outcome {
         Verb::Approve(args) => arm::approve(&args, context),
         Verb::Limits(args) => limits::run(&args, context),
         Verb::Certificate => limits::certificate(context),
+        Verb::Events(args) => events::run(&args, context),
         Verb::Flows(args) => flows::run(&args, context),
         Verb::Audit(args) => audit::run(&args, context),
     }

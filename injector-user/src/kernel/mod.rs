@@ -5,6 +5,7 @@ pub mod btf;
 pub mod cgroups;
 mod cost;
 mod drift;
+mod events;
 pub mod fake;
 mod functions;
 pub mod gates;
@@ -31,6 +32,7 @@ use crate::{
     observe::Snapshot,
     plan::{Addresses, Capabilities, Side, Site, Step},
 };
+pub use events::Ring;
 pub use functions::syscall_function;
 use net::{Rewritten, SockInfo};
 

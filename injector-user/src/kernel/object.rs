@@ -89,6 +89,8 @@ impl Object {
                 "pt_regs",
                 if cfg!(target_arch = "aarch64") { "syscallno" } else { "orig_ax" },
             ),
+            (offsets::TASK_SIGNAL, "task_struct", "signal"),
+            (offsets::SIGNAL_LIVE, "signal_struct", "live.counter"),
         ];
         let mut loader = EbpfLoader::new();
         let mut values = Vec::new();
@@ -205,6 +207,19 @@ impl Object {
         Ok(map.fd().as_fd().try_clone_to_owned()?)
     }
 
+    /// A map once more, as one of its own: for a reader beside this one.
+    ///
+    /// # Errors
+    /// There is no such map, or no descriptor is left.
+    pub fn beside(&mut self, name: &str) -> Result<Map> {
+        let again = |data: &MapData| anyhow::Ok(MapData::from_fd(data.fd().as_fd().try_clone_to_owned()?)?);
+        Ok(match self.map(name)? {
+            Map::Array(data) => Map::Array(again(data)?),
+            Map::RingBuf(data) => Map::RingBuf(again(data)?),
+            other => bail!("map {name} is of another type: {other:?}"),
+        })
+    }
+
     /// The programs that aya does not know, with this object's maps.
     ///
     /// # Errors
@@ -218,6 +233,7 @@ impl Object {
                 | Map::LruHashMap(data)
                 | Map::PerCpuHashMap(data)
                 | Map::LpmTrie(data)
+                | Map::RingBuf(data)
                 | Map::SkStorage(data) => data,
                 _ => return None,
             };
@@ -357,6 +373,8 @@ fn tracepoint(program: &str) -> &'static str {
     match program {
         names::TCP_PROBE => "tcp_probe",
         names::TCP_RETRANSMIT => "tcp_retransmit_skb",
+        names::TASK_EXIT => "sched_process_exit",
+        names::TASK_EXEC => "sched_process_exec",
         _ => "inet_sock_set_state",
     }
 }

@@ -2,7 +2,10 @@
 
 use anyhow::Result;
 
-use super::families::{Families, set_quantiles};
+use super::{
+    families::{Families, set_quantiles},
+    reactions,
+};
 use crate::api::types::{FaultDoc, Fidelity, SignalsDoc, State};
 
 /// Ended faults that keep their series, so that a scrape still sees their last numbers.
@@ -15,6 +18,7 @@ pub fn add(page: &Families, faults: &[FaultDoc]) -> Result<()> {
     states(page, &shown)?;
     counters(page, &shown)?;
     achieved(page, &shown)?;
+    reactions::add(page, &shown)?;
     signals(page, &shown)
 }
 
@@ -92,6 +96,7 @@ fn counters(page: &Families, faults: &[&FaultDoc]) -> Result<()> {
             ("protected", c.passed_protected),
             ("unreadable", c.unreadable),
             ("other_call", c.other_call),
+            ("livelock", fault.achieved.passed_gate.livelock),
         ] {
             passed.with_label_values(&[id, kind, reason]).inc_by(n);
         }

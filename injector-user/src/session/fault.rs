@@ -9,6 +9,7 @@ use std::{
 use injector_ebpf::{
     draw::{ALWAYS, DRAW_CHANCE},
     flow::Aggregate,
+    reaction::Reaction,
     rule::{Delays, RULE_SHADOW, Rule, RuleStats},
 };
 
@@ -16,7 +17,7 @@ use tracing::warn;
 
 use super::{halt::stamp, nothing::Nothing};
 use crate::{
-    api::types::{AchievedDoc, CleanDoc, CountersDoc, DelayDoc, EndKind, FaultDoc, State},
+    api::types::{AchievedDoc, CleanDoc, CountersDoc, DelayDoc, EndKind, FaultDoc, ReactionDoc, State},
     observe::{Recent, achieved, achieved_delay, signals_between},
     plan::{Plan, Step},
 };
@@ -215,6 +216,13 @@ impl Fault {
         AchievedDoc { delay, ..achieved(spec, &self.stats) }
     }
 
+    /// What the target did next; packets tell nothing of that.
+    fn reaction(&self) -> Option<ReactionDoc> {
+        let Reaction { livelocks, passed_livelock, retried, exited, restarted, .. } = self.stats.reaction;
+        let calls = !self.plan.spec().fault.is_network();
+        calls.then_some(ReactionDoc { livelocks, passed_livelock, retried, exited, restarted })
+    }
+
     /// The document; `state` is the caller's, who knows whether anything is left.
     pub fn doc(&self, state: State) -> FaultDoc {
         let left = if self.lives() { self.ends.saturating_sub(since_boot()) } else { Duration::ZERO };
@@ -258,6 +266,7 @@ impl Fault {
                 missed: self.missed.map(|now| now.saturating_sub(self.missed_before)),
             },
             achieved: self.achieved(),
+            reaction: self.reaction(),
             nothing_matched: self.nothing_matched(),
             percent_now: chance.map(|_| percent_of(self.rule.draw.threshold)),
             by: self.by.clone(),

@@ -22,11 +22,13 @@ struct Words {
 /// No more is asked.
 const OVER: i64 = -1;
 
-/// Some milliseconds for others, if that call is not one that fails.
+/// Some milliseconds for others, by a call that no test has fail: else this would be a loop on a failing call, from
+/// which a fault backs off.
 fn pause(milliseconds: i64) {
     let moment = libc::timespec { tv_sec: 0, tv_nsec: milliseconds * 1_000_000 };
+    let (none, all) = (std::ptr::null_mut(), std::ptr::null());
     // SAFETY: plain call.
-    unsafe { libc::nanosleep(&raw const moment, std::ptr::null_mut()) };
+    unsafe { libc::pselect(0, none, none, none, &raw const moment, all) };
 }
 
 impl Slate {

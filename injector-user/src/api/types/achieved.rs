@@ -69,6 +69,9 @@ pub struct PassedDoc {
     pub rate: u64,
     /// Protected.
     pub protected: u64,
+    /// The thread repeated the failing call too fast, and the fault backed off.
+    #[serde(default)]
+    pub livelock: u64,
 }
 
 /// Whether the achieved rate can be that of the asked one.

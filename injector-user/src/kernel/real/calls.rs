@@ -3,7 +3,9 @@
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use anyhow::{Context as _, Result};
-use aya::programs::{KProbe, Lsm, kprobe::KProbeLink, lsm::LsmLink};
+use aya::programs::{
+    BtfTracePoint, KProbe, Lsm, kprobe::KProbeLink, lsm::LsmLink, tp_btf::BtfTracePointLink,
+};
 use injector_ebpf::names;
 
 use crate::{
@@ -34,6 +36,8 @@ pub(super) struct Calls {
     links: Shared<(Rung, String), Link>,
     /// Made when it is first needed.
     returns: Option<ModifyReturn>,
+    /// While one of them is attached: what becomes of the target's processes.
+    exits: Vec<BtfTracePointLink>,
 }
 
 impl Calls {
@@ -43,6 +47,22 @@ impl Calls {
     }
 
     pub(super) fn attach(&mut self, object: &mut Object, rung: Rung, call: &str) -> Result<()> {
+        if self.exits.is_empty() {
+            self.exits = watch_exits(object)?;
+        }
+        let done = self.attach_call(object, rung, call);
+        self.without_calls();
+        done
+    }
+
+    /// With the last program on a call the others go.
+    fn without_calls(&mut self) {
+        if self.links.keys().next().is_none() {
+            self.exits.clear();
+        }
+    }
+
+    fn attach_call(&mut self, object: &mut Object, rung: Rung, call: &str) -> Result<()> {
         let returns = &mut self.returns;
         self.links.take((rung, call.to_owned()), || match rung {
             Rung::Lsm => {
@@ -87,5 +107,17 @@ impl Calls {
 
     pub(super) fn detach(&mut self, rung: Rung, call: &str) {
         drop(self.links.give(&(rung, call.to_owned())));
+        self.without_calls();
     }
+}
+
+/// Attaches the programs that see processes end and programs begin.
+fn watch_exits(object: &mut Object) -> Result<Vec<BtfTracePointLink>> {
+    let attach = |name: &&str| {
+        object.load_program(name)?;
+        let program: &mut BtfTracePoint = object.program(name)?.0.try_into()?;
+        let id = program.attach().with_context(|| format!("attaching {name}"))?;
+        Ok(program.take_link(id)?)
+    };
+    [names::TASK_EXIT, names::TASK_EXEC].iter().map(attach).collect()
 }
