@@ -274,7 +274,7 @@ impl RuleStats {
     };
 }
 
-layout!(Rule = 368, RuleStats = 144, GateStats = 32, Delays = 1544);
+layout!(Rule = 376, RuleStats = 144, GateStats = 32, Delays = 1544);
 
 const _: () = assert!(size_of::<PortRules>() == 4 && MAX_RULES == 16);
 const _: () = assert!(size_of::<CgroupEntry>() == 8 && size_of::<NameRules>() == 16);

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    spec::{FaultKind, FaultSpec, Match, SyscallName},
+    spec::{FaultKind, FaultSpec, SyscallName},
 };
 
 /// Make a target's system calls return an error.
@@ -48,9 +48,9 @@ impl Ask for Fail {
         let errno = needed("--errno", self.errno.as_deref(), "a fail needs an errno", "--errno EIO")?;
         let draw = self.draw.needed("fail", &self.common)?;
         let path = value("--path", self.path.as_deref())?;
-        syscall.check(self.exact, path.is_some())?;
+        syscall.check(self.exact)?;
         let which = self.which.given()?;
         let kind = FaultKind::Fail { syscall, exact: self.exact, errno, draw, path, which };
-        self.common.spec(kind, Match::default())
+        self.common.spec(kind, self.which.peers()?)
     }
 }

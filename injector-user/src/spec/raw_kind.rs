@@ -59,6 +59,8 @@ impl RawSpec {
             ("comm", self.comm.is_some()),
             ("process", self.process.is_some()),
             ("arg", !self.arg.is_empty()),
+            ("fd_path", self.fd_path.is_some()),
+            ("fd", self.fd.is_some()),
         ];
         keys.into_iter().filter(|(_, given)| *given).map(|(key, _)| key)
     }
@@ -118,7 +120,7 @@ impl RawSpec {
     fn fail(&self) -> Result<FaultKind, Error> {
         let syscall = need("fail", "syscall", self.syscall, "which calls: open, fsync, connect")?;
         let exact = self.exact.unwrap_or_default();
-        syscall.check(exact, self.path.is_some())?;
+        syscall.check(exact)?;
         Ok(FaultKind::Fail {
             syscall,
             exact,
@@ -135,6 +137,8 @@ impl RawSpec {
             comm: self.comm.clone(),
             process: self.process.clone(),
             arg: self.arg.clone(),
+            fd_path: self.fd_path.clone(),
+            fd: self.fd,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Any system call fails at its entry, where the kernel has kprobe override or fmod_ret.
 
 mod named;
+mod refers;
 mod slate;
 mod which;
 

@@ -28,7 +28,7 @@ pub(super) fn own(verb: &str) -> Option<&'static [&'static str]> {
         "dns" => &["names", "answer", "by", "percent", "flows", "bursts", "every", "first"],
         "fail" => &[
             "syscall", "exact", "errno", "percent", "bursts", "every", "first", "path", "uid", "comm",
-            "process", "arg",
+            "process", "arg", "fd_path", "fd",
         ],
         _ => return None,
     })
