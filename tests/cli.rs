@@ -101,7 +101,7 @@ fn help_is_as_published() {
 
 #[test]
 fn bad_input_is_a_usage_error_that_says_what_would_be_right() {
-    let cases: [(&str, &str, &str); 96] = [
+    let cases: [(&str, &str, &str); 100] = [
         ("drop --target unit:x", "a drop needs a frequency", "--percent 5"),
         ("drop --percent 5", "a drop needs a target", "--target"),
         ("drop --percent 0 --target unit:x", "would never act", "between 0.0001 and 100"),
@@ -193,7 +193,15 @@ fn bad_input_is_a_usage_error_that_says_what_would_be_right() {
             "name a call",
         ),
         ("fail openat --errno EIO --percent 5 --target unit:x", "for the same thing", "--exact"),
-        ("fail fsync --errno EIO --percent 5 --target unit:x --path /a", "by path", "leave out the path"),
+        ("fail fsync --errno EIO --percent 5 --target unit:x --path /a", "by path", "--fd-path"),
+        ("fail open --errno EIO --percent 5 --target unit:x --fd-path /a", "by descriptor", "--path"),
+        (
+            "fail read --errno EIO --percent 5 --target unit:x --fd epoll",
+            "nothing that a descriptor",
+            "socket",
+        ),
+        ("fail open --errno EIO --percent 5 --target unit:x --peer 10.0.0.1", "by peer", "connect"),
+        ("fail getrandom --errno EIO --percent 5 --target unit:x --path /a", "by path", "leave out the path"),
         ("fail open --errno EIO --percent 5 --target unit:x --path /a/**/b", "holds `**`", "at its end"),
         (
             "fail openat --exact --errno EIO --percent 5 --target unit:x --arg 9=1",
@@ -255,7 +263,7 @@ fn what_clap_refuses_is_an_error_of_ours() {
         (&["drop", "--detach", "--dry-run"], "--dry-run"),
         (&["stop", "drop-7k3", "--all"], "--all"),
         (&["fail", "open", "read"], "read"),
-        (&["fail", "open", "--peer", "10.0.0.1"], "--peer"),
+        (&["fail", "open", "--local-port", "80"], "--local-port"),
     ];
     for (words, says) in cases {
         let (code, text) = ending(&injector(words));

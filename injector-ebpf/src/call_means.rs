@@ -12,6 +12,12 @@ pub const CALL_PATH: u32 = 1 << 3;
 pub const CALL_GLOB: u32 = 1 << 4;
 /// [`CallMeans::asks`]: with [`CALL_GLOB`], what is below a path that fits is meant as well.
 pub const CALL_BELOW: u32 = 1 << 5;
+/// [`CallMeans::asks`]: the path of the file that the call's descriptor refers to. Not with [`CALL_PATH`].
+pub const CALL_FD_PATH: u32 = 1 << 6;
+/// [`CallMeans::asks`]: what the call's descriptor refers to.
+pub const CALL_FD_TYPE: u32 = 1 << 7;
+/// [`CallMeans::asks`]: the peer: the trie of peers and [`crate::means::Means`]' ports decide.
+pub const CALL_PEER: u32 = 1 << 8;
 /// [`CallMeans::asks`]: the first argument is compared; the second is the next bit, and so on.
 pub const CALL_ARGUMENT: u32 = 1 << 16;
 
@@ -86,6 +92,10 @@ pub struct CallMeans {
     pub process: [u8; COMM],
     /// Arguments.
     pub comparisons: [Comparison; MAX_COMPARISONS],
+    /// Types of files, a bit each: bit 12 is a socket, as S_IFSOCK is 12 << 12; bit 0 is what is of no type.
+    pub fd_types: u32,
+    /// Always 0.
+    pub pad: u32,
 }
 
 impl CallMeans {
@@ -96,14 +106,22 @@ impl CallMeans {
         comm: [0; COMM],
         process: [0; COMM],
         comparisons: [Comparison::NONE; MAX_COMPARISONS],
+        fd_types: 0,
+        pad: 0,
     };
 }
 
 /// Where a call's arguments are that are more than numbers, packed into a word for each call: the lower six bits say
-/// which are paths.
+/// which are paths; at each `SHAPE_` are four bits, the argument's number plus one, or 0.
 pub type CallShape = u32;
+/// [`CallShape`]: the descriptor that the call is about.
+pub const SHAPE_FD: u32 = 8;
+/// [`CallShape`]: the address of a `struct sockaddr`.
+pub const SHAPE_ADDRESS: u32 = 12;
+/// [`CallShape`]: the address of a `struct msghdr`.
+pub const SHAPE_MESSAGE: u32 = 16;
 
-const _: () = assert!(size_of::<CallMeans>() == 72 && size_of::<Comparison>() == 16);
+const _: () = assert!(size_of::<CallMeans>() == 80 && size_of::<Comparison>() == 16);
 
 #[cfg(test)]
 mod tests {

@@ -173,6 +173,46 @@ pub mod offsets {
     pub const GROUP_LEADER: &str = "OFF_GROUP_LEADER";
     /// `task_struct.comm`
     pub const COMM: &str = "OFF_COMM";
+    /// `task_struct.files`
+    pub const FILES: &str = "OFF_FILES";
+    /// `task_struct.fs`
+    pub const FS: &str = "OFF_FS";
+    /// `fs_struct.root.mnt`
+    pub const ROOT_MNT: &str = "OFF_ROOT_MNT";
+    /// `fs_struct.root.dentry`
+    pub const ROOT_DENTRY: &str = "OFF_ROOT_DENTRY";
+    /// `files_struct.fdt`
+    pub const FDT: &str = "OFF_FDT";
+    /// `fdtable.max_fds`
+    pub const MAX_FDS: &str = "OFF_MAX_FDS";
+    /// `fdtable.fd`
+    pub const FDS: &str = "OFF_FDS";
+    /// `file.f_inode`
+    pub const F_INODE: &str = "OFF_F_INODE";
+    /// `file.private_data`
+    pub const F_PRIVATE: &str = "OFF_F_PRIVATE";
+    /// `file.f_path.mnt`
+    pub const F_MNT: &str = "OFF_F_MNT";
+    /// `file.f_path.dentry`
+    pub const F_DENTRY: &str = "OFF_F_DENTRY";
+    /// `inode.i_mode`
+    pub const I_MODE: &str = "OFF_I_MODE";
+    /// `mount.mnt`
+    pub const MOUNT_MNT: &str = "OFF_MOUNT_MNT";
+    /// `mount.mnt_parent`
+    pub const MNT_PARENT: &str = "OFF_MNT_PARENT";
+    /// `mount.mnt_mountpoint`
+    pub const MNT_POINT: &str = "OFF_MNT_POINT";
+    /// `vfsmount.mnt_root`
+    pub const MNT_ROOT: &str = "OFF_MNT_ROOT";
+    /// `dentry.d_parent`
+    pub const D_PARENT: &str = "OFF_D_PARENT";
+    /// `dentry.d_name.name`
+    pub const D_NAME: &str = "OFF_D_NAME";
+    /// `dentry.d_name.len`
+    pub const D_LEN: &str = "OFF_D_LEN";
+    /// `socket.sk`
+    pub const SOCKET_SK: &str = "OFF_SOCKET_SK";
     /// `pt_regs.orig_ax` (x86_64), `pt_regs.syscallno` (aarch64)
     pub const SYSCALL_NR: &str = "OFF_SYSCALL_NR";
     /// `task_struct.signal`

@@ -292,7 +292,7 @@ impl RuleStats {
     };
 }
 
-layout!(Rule = 392, RuleStats = 192, GateStats = 32, Delays = 1544);
+layout!(Rule = 400, RuleStats = 192, GateStats = 32, Delays = 1544);
 
 const _: () = assert!(size_of::<PortRules>() == 4 && MAX_RULES == 16);
 const _: () = assert!(size_of::<CgroupEntry>() == 8 && size_of::<NameRules>() == 16);

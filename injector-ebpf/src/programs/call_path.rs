@@ -38,13 +38,14 @@ pub fn give() {
     }
 }
 
-/// A path could not be read: counted with the first of the rules that ask for one.
+/// A path could not be read: counted with the first of the rules that ask for one; `bit` is how: `CALL_PATH`
+/// or `CALL_FD_PATH`.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn inj_unreadable(meant: u32) -> u32 {
+pub extern "C" fn inj_unreadable(meant: u32, bit: u32) -> u32 {
     let mut first = u32::MAX;
     keep(meant, |index, rule| {
-        if first == u32::MAX && rule.call.asks & CALL_PATH != 0 {
+        if first == u32::MAX && rule.call.asks & bit != 0 {
             first = index;
         }
         true
@@ -127,14 +128,14 @@ pub extern "C" fn inj_glob(index: u32) -> u32 {
     2
 }
 
-/// Of the rules that ask for a path, those that mean the one that was read, as a set in the lower half; above it whether
+/// Of the rules that ask for a path by `bit`, those that mean the one that was read, as a set in the lower half; above it whether
 /// some could not be told.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn inj_fits(meant: u32) -> u32 {
+pub extern "C" fn inj_fits(meant: u32, bit: u32) -> u32 {
     let mut found = 0;
     keep(meant, |index, rule| {
-        if rule.call.asks & CALL_PATH != 0 {
+        if rule.call.asks & bit != 0 {
             let fits = if rule.call.asks & CALL_GLOB != 0 { inj_glob(index) } else { inj_below(index) };
             found |= if fits == 2 { 1 << 16 } else { fits << (index & 15) };
         }
@@ -143,11 +144,11 @@ pub extern "C" fn inj_fits(meant: u32) -> u32 {
     found
 }
 
-/// Of these rules those that ask for no path, or for one of `fits`.
+/// Of these rules those that ask for no path by `bit`, or for one of `fits`.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn inj_with_path(meant: u32, fits: u32) -> u32 {
-    keep(meant, |index, rule| rule.call.asks & CALL_PATH == 0 || fits >> (index & 15) & 1 != 0)
+pub extern "C" fn inj_with_path(meant: u32, fits: u32, bit: u32) -> u32 {
+    keep(meant, |index, rule| rule.call.asks & bit == 0 || fits >> (index & 15) & 1 != 0)
 }
 
 /// Those of these rules that mean one of the paths among the call's arguments. Only absolute ones can be told.
@@ -165,7 +166,7 @@ pub extern "C" fn inj_typed(meant: u32, number: u64, registers: u64) -> u32 {
                 let at = argument(registers, index) as *const c_void;
                 let length = unsafe { bpf_probe_read_user_str(path.cast(), PATH_ROOM as u32, at) };
                 if length > 0 && unsafe { (*path)[0] } == b'/' {
-                    fits |= inj_fits(meant);
+                    fits |= inj_fits(meant, CALL_PATH);
                 } else {
                     unreadable = 1;
                 }
@@ -175,9 +176,9 @@ pub extern "C" fn inj_typed(meant: u32, number: u64, registers: u64) -> u32 {
         (_, None) => unreadable = 1,
         (None, Some(_)) => give(),
     }
-    let kept = inj_with_path(meant, fits);
+    let kept = inj_with_path(meant, fits, CALL_PATH);
     if unreadable | fits >> 16 != 0 && kept != meant {
-        inj_unreadable(meant & !kept);
+        inj_unreadable(meant & !kept, CALL_PATH);
     }
     kept
 }

@@ -7,11 +7,16 @@ use aya_ebpf::helpers::{
     bpf_get_current_comm, bpf_get_current_uid_gid, bpf_probe_read_kernel, generated::bpf_get_current_task,
 };
 use injector_ebpf::{
-    call_means::{ARGUMENTS, CALL_ARGUMENT, CALL_COMM, CALL_PATH, CALL_PROCESS, CALL_UID, COMM},
+    call_means::{
+        ARGUMENTS, CALL_ARGUMENT, CALL_COMM, CALL_FD_PATH, CALL_FD_TYPE, CALL_PATH, CALL_PEER, CALL_PROCESS,
+        CALL_UID, COMM,
+    },
     rule::{MAX_RULES, Rule},
 };
 
-use super::{call_path::inj_typed, kernel::offset, maps::INJ_RULES};
+use super::{
+    call_fd::inj_descriptor, call_path::inj_typed, call_peer::inj_with_peer, kernel::offset, maps::INJ_RULES,
+};
 
 /// Offsets in `struct pt_regs` of the registers with a system call's arguments: rdi, rsi, rdx, r10, r8, r9.
 #[cfg(not(bpf_target_arch = "aarch64"))]
@@ -113,6 +118,12 @@ pub extern "C" fn inj_narrow(meant: u32, number: u64, registers: u64, typed: u32
     }
     if typed != 0 && asks & CALL_PATH != 0 {
         left = inj_typed(left, number, registers);
+    }
+    if typed != 0 && asks & (CALL_FD_PATH | CALL_FD_TYPE) != 0 {
+        left = inj_descriptor(left, number, registers);
+    }
+    if typed != 0 && asks & CALL_PEER != 0 {
+        left = inj_with_peer(left, number, registers);
     }
     left
 }

@@ -21,6 +21,8 @@ use injector_ebpf::{
     },
 };
 
+use super::call_fd::Walk;
+
 #[map]
 pub static INJ_HALT: Array<Halt> = Array::with_max_entries(1, 0);
 #[map]
@@ -90,6 +92,9 @@ pub static INJ_PATH: PerCpuArray<[u8; PATH_ROOM]> = PerCpuArray::with_max_entrie
 /// Not 0 while somebody on this CPU uses the room for a path: a task may be preempted in a program.
 #[map]
 pub static INJ_PATH_USED: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
+/// Where a file's path is put together; used with the room for a path.
+#[map]
+pub static INJ_WALK: PerCpuArray<Walk> = PerCpuArray::with_max_entries(1, 0);
 /// Where the arguments of each call are.
 #[map]
 pub static INJ_CALL_SHAPES: Array<CallShape> = Array::with_max_entries(CALLS as u32, 0);
@@ -138,6 +143,8 @@ pub type NameKey = Key<Name>;
 
 /// PATH_MAX of the kernel.
 pub const PATH_ROOM: usize = 4096;
+/// A path, and what of a name (NAME_MAX) could be written behind it as far as the verifier sees; whole words.
+pub const NAMES_ROOM: usize = PATH_ROOM + 264;
 
 /// The address that the raw helpers take for a map.
 #[inline(always)]

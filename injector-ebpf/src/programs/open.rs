@@ -57,14 +57,14 @@ fn resolved(meant: u32, file: *const c_void) -> u32 {
     if let Some(path) = take() {
         let f_path = unsafe { file.cast::<u8>().add(offset!(OFF_F_PATH)) };
         if unsafe { bpf_d_path(f_path.cast_mut().cast(), path.cast(), PATH_ROOM as u32) } > 0 {
-            fits = inj_fits(meant);
+            fits = inj_fits(meant, CALL_PATH);
             unreadable = fits >> 16;
         }
         give();
     }
-    let kept = inj_with_path(meant, fits);
+    let kept = inj_with_path(meant, fits, CALL_PATH);
     if unreadable != 0 && kept != meant {
-        inj_unreadable(meant & !kept);
+        inj_unreadable(meant & !kept, CALL_PATH);
     }
     kept
 }

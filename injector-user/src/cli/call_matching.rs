@@ -4,7 +4,10 @@ use clap::Args;
 use nix::unistd::User;
 
 use super::ask::{value, values};
-use crate::{error::Error, spec::CallMatch};
+use crate::{
+    error::Error,
+    spec::{CallMatch, Match},
+};
 
 /// Which calls; one must fit all that is given.
 #[derive(Debug, Args)]
@@ -22,6 +25,19 @@ pub(super) struct CallMatching {
     /// value is a number (0x and 0o as well), or names of flags: '1&O_CREAT|O_EXCL'; repeat it for two.
     #[arg(long, value_name = "TEST", allow_negative_numbers = true)]
     arg: Vec<String>,
+    /// Only on descriptors of files whose path is this one or below it, or fits it as for --path.
+    #[arg(long, value_name = "PATH")]
+    fd_path: Option<String>,
+    /// Only on descriptors of this: file, directory, pipe, socket or device.
+    #[arg(long, value_name = "WHAT")]
+    fd: Option<String>,
+    /// Only to CIDR or NAME, or on sockets that are connected to it, with :PORT or :LOW-HIGH behind it or alone; repeat
+    /// it for several.
+    #[arg(long, visible_alias = "to", value_name = "PEER")]
+    peer: Vec<String>,
+    /// But not to these, written as for --peer; repeat it for several.
+    #[arg(long, value_name = "PEER")]
+    except: Vec<String>,
 }
 
 impl CallMatching {
@@ -32,6 +48,17 @@ impl CallMatching {
             comm: value("--comm", self.comm.as_deref())?,
             process: value("--process", self.process.as_deref())?,
             arg: values("--arg", &self.arg)?,
+            fd_path: value("--fd-path", self.fd_path.as_deref())?,
+            fd: value("--fd", self.fd.as_deref())?,
+        })
+    }
+
+    /// Whom the calls are for.
+    pub(super) fn peers(&self) -> Result<Match, Error> {
+        Ok(Match {
+            peer: values("--peer", &self.peer)?,
+            except: values("--except", &self.except)?,
+            ..Match::default()
         })
     }
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    spec::{FaultKind, FaultSpec, Given, Match, SyscallName},
+    spec::{FaultKind, FaultSpec, Given, SyscallName},
 };
 
 /// Make a target's system calls return an error.
@@ -65,10 +65,10 @@ impl Ask for Fail {
         })?;
         let draw = self.draw.needed("fail", &self.common)?;
         let path = value("--path", self.path.as_deref())?;
-        syscall.check(self.exact, path.is_some())?;
+        syscall.check(self.exact)?;
         let seed = value("--seed", self.seed.as_deref())?;
         let (exact, which) = (self.exact, self.which.given()?);
-        self.common
-            .spec(FaultKind::Fail { syscall, exact, returns, draw, seed, path, which }, Match::default())
+        let kind = FaultKind::Fail { syscall, exact, returns, draw, seed, path, which };
+        self.common.spec(kind, self.which.peers()?)
     }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use injector_ebpf::{
-    call_means::{ARGUMENTS, CallShape},
+    call_means::{ARGUMENTS, CallShape, SHAPE_ADDRESS, SHAPE_FD, SHAPE_MESSAGE},
     names,
     rule::CALLS,
 };
@@ -27,8 +27,11 @@ pub fn write(object: &mut Object) -> Result<()> {
 }
 
 fn shape(call: &str) -> CallShape {
-    let paths = arguments(call).paths.iter().filter(|path| (**path as usize) < ARGUMENTS);
-    paths.fold(0, |shape, path| shape | 1 << path)
+    let of = arguments(call);
+    let paths = of.paths.iter().filter(|path| (**path as usize) < ARGUMENTS);
+    let paths = paths.fold(0, |shape, path| shape | 1 << path);
+    let places = [(of.fd, SHAPE_FD), (of.address, SHAPE_ADDRESS), (of.message, SHAPE_MESSAGE)];
+    places.iter().fold(paths, |shape, (place, shift)| shape | place.map_or(0, |place| place + 1) << shift)
 }
 
 #[cfg(test)]
@@ -36,9 +39,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_bits() {
+    fn paths_are_bits_and_the_others_numbers() {
         assert_eq!(shape("openat"), 0b10);
         assert_eq!(shape("renameat2"), 0b1010);
-        assert_eq!(shape("fsync"), 0);
+        assert_eq!(shape("getrandom"), 0);
+        assert_eq!(shape("fsync"), 1 << SHAPE_FD);
+        assert_eq!(shape("sendto"), 1 << SHAPE_FD | 5 << SHAPE_ADDRESS);
+        assert_eq!(shape("sendmsg"), 1 << SHAPE_FD | 2 << SHAPE_MESSAGE);
     }
 }

@@ -150,6 +150,7 @@ pub fn make(spec: &FaultSpec, slot: u32, facts: &Facts<'_>) -> Result<Plan, Erro
         plan.rule.draw = draw::seeded(draw::compile(spec, *draw, slot), *seed);
         (plan.rule.shares, plan.rule.returns) = draw::outcomes(&returns.values());
         call_means::compile(&mut plan.rule, path.as_ref(), which)?;
+        call_means::compile_peers(&mut plan, facts.names)?;
         let calls = call_means::told_apart(&mut plan, &syscall.members(*exact));
         calls::compile(&mut plan, *syscall, &calls, path.is_some(), facts.capabilities)?;
     } else {

@@ -1,9 +1,10 @@
 //! Which calls a `fail` means, beside their name and path.
 
-use super::{ArgumentTest, SyscallName, TaskName, list};
+use super::{ArgumentTest, Descriptor, Match, PathPattern, SyscallName, TaskName, arguments, list};
 use crate::error::Error;
 use serde::Serialize;
 use std::fmt;
+use syscalls::Sysno;
 
 /// Most comparisons of arguments: the kernel's rule has room for two.
 const MOST_COMPARISONS: usize = 2;
@@ -23,9 +24,82 @@ pub struct CallMatch {
     /// What arguments must be: at most two comparisons, both of which must hold.
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "list::serialize")]
     pub arg: Vec<ArgumentTest>,
+    /// The file that the call's descriptor refers to, by its path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fd_path: Option<PathPattern>,
+    /// What the call's descriptor refers to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fd: Option<Descriptor>,
+}
+
+/// By what a call's arguments are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// A path among them.
+    pub path: bool,
+    /// A descriptor.
+    pub fd: bool,
+    /// A peer.
+    pub peer: bool,
+}
+
+impl Needs {
+    /// Has the call all of that?
+    pub fn are_met(self, call: Sysno) -> bool {
+        let has = arguments(call.name());
+        let socket = has.fd.is_some() && !has.never_socket;
+        (!self.path || !has.paths.is_empty()) && (!self.fd || has.fd.is_some()) && (!self.peer || socket)
+    }
+
+    /// What they are, in words.
+    pub fn words(self) -> String {
+        let all = [(self.path, "path"), (self.fd, "descriptor"), (self.peer, "peer")];
+        let words: Vec<&str> = all.iter().filter(|(given, _)| *given).map(|(_, word)| *word).collect();
+        words.join(" and ")
+    }
+
+    /// Whether some of these calls have all of that. `said` is how they were named.
+    ///
+    /// # Errors
+    /// Usage: none of them has.
+    pub(super) fn check(self, said: SyscallName, calls: &[Sysno]) -> Result<(), Error> {
+        if calls.is_empty() || calls.iter().any(|call| self.are_met(*call)) {
+            return Ok(());
+        }
+        let can = |needs: Self| calls.iter().any(|call| needs.are_met(*call));
+        let none = Self { path: false, fd: false, peer: false };
+        let (word, hint) = if self.path && !can(Self { path: true, ..none }) {
+            let by_fd = can(Self { fd: true, ..none });
+            (
+                "path",
+                if by_fd {
+                    "its descriptor is of a file: --fd-path, in JSON fd_path"
+                } else {
+                    "leave out the path"
+                },
+            )
+        } else if self.fd && !can(Self { fd: true, ..none }) {
+            let by_path = can(Self { path: true, ..none });
+            ("descriptor", if by_path { "it has a path: --path, in JSON path" } else { "leave it out" })
+        } else if self.peer && !can(Self { peer: true, ..none }) {
+            ("peer", "leave it out: only calls on sockets have one, such as connect, sendto and read")
+        } else {
+            (
+                "call with all of that",
+                "leave out one: a path is of calls that name a file, a descriptor and a peer of others",
+            )
+        };
+        Err(Error::usage(format!("{said} can't be told apart by {word}: it has none")).hint(hint))
+    }
 }
 
 impl CallMatch {
+    /// By what the calls are told apart; `path`: a path among their arguments was given.
+    pub fn needs(&self, path: bool, matching: &Match) -> Needs {
+        let fd = self.fd.is_some() || self.fd_path.is_some();
+        Needs { path, fd, peer: !matching.peer.is_empty() || !matching.except.is_empty() }
+    }
+
     /// Checks what only makes sense together, for these calls.
     ///
     /// # Errors
@@ -40,7 +114,7 @@ impl CallMatch {
         }
         let members = syscall.members(exact);
         if let (Some(test), [_, _, ..]) = (self.arg.first(), &members[..]) {
-            let names: Vec<&str> = members.iter().map(syscalls::Sysno::name).collect();
+            let names: Vec<&str> = members.iter().map(Sysno::name).collect();
             return Err(Error::usage(format!(
                 "`{test}` is another argument of each of the calls that {syscall} stands for"
             ))
@@ -62,7 +136,11 @@ impl fmt::Display for CallMatch {
         if let Some(process) = &self.process {
             write!(f, ", process {process}")?;
         }
-        self.arg.iter().try_for_each(|test| write!(f, ", argument {test}"))
+        self.arg.iter().try_for_each(|test| write!(f, ", argument {test}"))?;
+        if let Some(fd) = self.fd {
+            write!(f, ", on a {fd}")?;
+        }
+        self.fd_path.as_ref().map_or(Ok(()), |path| write!(f, ", on files {}", path.place()))
     }
 }
 

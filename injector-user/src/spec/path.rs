@@ -40,6 +40,12 @@ impl PathPattern {
         let glob = text.contains(['*', '?']);
         Compared { text, glob, below: !glob || stripped.is_some() }
     }
+
+    /// `below /var/lib` or `at /var/*.log`
+    pub fn place(&self) -> String {
+        let Compared { text, below, .. } = self.compared();
+        format!("{} {text}", if below { "below" } else { "at" })
+    }
 }
 
 /// Everything below.

@@ -1,9 +1,9 @@
 //! The JSON form of a fault before its keys are matched with its kind.
 
 use super::{
-    AbortCondition, ArgumentTest, Bandwidth, Bytes, Connections, Count, Direction, Distribution, DnsAnswer,
-    DnsPattern, Errno, FaultName, FaultSpec, Gilbert, InterfaceName, Match, Outcomes, PathPattern, Peer,
-    Percent, Ports, Protocol, Ramp, Short, Span, SyscallName, TargetSpec, TaskName, Words, list,
+    AbortCondition, ArgumentTest, Bandwidth, Bytes, Connections, Count, Descriptor, Direction, Distribution,
+    DnsAnswer, DnsPattern, Errno, FaultName, FaultSpec, Gilbert, InterfaceName, Match, Outcomes, PathPattern,
+    Peer, Percent, Ports, Protocol, Ramp, Short, Span, SyscallName, TargetSpec, TaskName, Words, list,
 };
 use crate::error::Error;
 use serde::Deserialize;
@@ -51,6 +51,8 @@ pub(super) struct RawSpec {
     pub(super) process: Option<TaskName>,
     #[serde(default, deserialize_with = "list::deserialize")]
     pub(super) arg: Vec<ArgumentTest>,
+    pub(super) fd_path: Option<PathPattern>,
+    pub(super) fd: Option<Descriptor>,
     #[serde(default, deserialize_with = "list::deserialize")]
     pub(super) peer: Vec<Peer>,
     #[serde(default, deserialize_with = "list::deserialize")]

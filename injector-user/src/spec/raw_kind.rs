@@ -64,6 +64,8 @@ impl RawSpec {
             ("comm", self.comm.is_some()),
             ("process", self.process.is_some()),
             ("arg", !self.arg.is_empty()),
+            ("fd_path", self.fd_path.is_some()),
+            ("fd", self.fd.is_some()),
         ];
         keys.into_iter().filter(|(_, given)| *given).map(|(key, _)| key)
     }
@@ -123,7 +125,7 @@ impl RawSpec {
     fn fail(&self) -> Result<FaultKind, Error> {
         let syscall = need("fail", "syscall", self.syscall, "which calls: open, fsync, connect")?;
         let exact = self.exact.unwrap_or_default();
-        syscall.check(exact, self.path.is_some())?;
+        syscall.check(exact)?;
         let given = Given { errno: self.errno, outcome: self.outcome.clone(), short: self.short };
         Ok(FaultKind::Fail {
             syscall,
@@ -142,6 +144,8 @@ impl RawSpec {
             comm: self.comm.clone(),
             process: self.process.clone(),
             arg: self.arg.clone(),
+            fd_path: self.fd_path.clone(),
+            fd: self.fd,
         }
     }
 

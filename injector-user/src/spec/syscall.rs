@@ -1,6 +1,6 @@
 //! Which system calls can be made to fail.
 
-use super::{arguments, as_text, near::near, syscall_families::FAMILIES, syscall_groups::GROUPS};
+use super::{as_text, near::near, syscall_families::FAMILIES, syscall_groups::GROUPS};
 use crate::error::Error;
 use std::fmt;
 use std::str::FromStr;
@@ -43,15 +43,11 @@ impl SyscallName {
         names.iter().filter_map(|name| name.parse().ok()).collect()
     }
 
-    /// Whether this, alone or with `exact` and told apart by path, says what is meant and can be had.
+    /// Whether this, alone or with `exact`, says what is meant and can be had.
     ///
     /// # Errors
-    /// Usage: it is one of several calls of a family, or with `exact` only the name of one; it has no path.
-    pub fn check(self, exact: bool, by_path: bool) -> Result<(), Error> {
-        if by_path && !self.members(exact).iter().any(|call| has_path(*call)) {
-            return Err(Error::usage(format!("{self} can't be told apart by path: it has none"))
-                .hint("leave out the path, or name what opens the file: open"));
-        }
+    /// Usage: it is one of several calls of a family, or with `exact` only the name of one or a group.
+    pub fn check(self, exact: bool) -> Result<(), Error> {
         if exact && self.is_group() {
             return Err(Error::usage(format!("{self} is many calls"))
                 .hint(format!("leave out --exact: then it is {}", list(&self.members(false)))));
@@ -77,11 +73,6 @@ impl SyscallName {
     pub fn opens(self) -> bool {
         FAMILIES.iter().any(|family| family[0] == "open" && family.contains(&self.0))
     }
-}
-
-/// Is one of its arguments a path?
-pub fn has_path(call: Sysno) -> bool {
-    !arguments(call.name()).paths.is_empty()
 }
 
 /// `open, openat, openat2, creat`
@@ -152,11 +143,9 @@ mod tests {
 
     #[test]
     fn one_of_a_family_is_asked_for_exactly() {
-        assert!(name("openat").check(true, true).is_ok() && name("open").check(false, true).is_ok());
-        let error = name("openat").check(false, false).unwrap_err().to_string();
+        assert!(name("openat").check(true).is_ok() && name("open").check(false).is_ok());
+        let error = name("openat").check(false).unwrap_err().to_string();
         assert!(error.contains("--exact"), "{error}");
-        assert!(name("fsync").check(false, true).is_err(), "it has no path");
-        assert!(name("stat").check(false, true).is_ok() && name("fstat").check(true, true).is_err());
     }
 
     #[test]
@@ -182,7 +171,7 @@ mod tests {
             unique.dedup();
             assert_eq!(unique.len(), members.len(), "{group}: twice");
         }
-        assert!(name("@disk").check(true, false).unwrap_err().to_string().contains("many calls"));
+        assert!(name("@disk").check(true).unwrap_err().to_string().contains("many calls"));
         assert!("@dsik".parse::<SyscallName>().unwrap_err().to_string().contains("@disk, @network"));
     }
 }

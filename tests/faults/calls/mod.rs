@@ -2,6 +2,7 @@
 
 mod named;
 mod often;
+mod refers;
 mod slate;
 mod which;
 

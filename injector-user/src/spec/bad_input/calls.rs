@@ -21,9 +21,25 @@ fn of_calls() {
         (r#""syscall":"open","errno":"EIO","flows":5"#.into(), "`flows` does not belong to a fail"),
         (
             format!(r#"{FAIL},"peer":":80""#),
-            "a peer does not belong to a fail (leave it out: system calls have no peer)",
+            "open can't be told apart by peer: it has none (leave it out: only calls on sockets have one",
         ),
-        (format!(r#"{FAIL},"except":":80""#), "`except` does not belong to a fail (leave it out"),
+        (format!(r#"{FAIL},"except":":80""#), "open can't be told apart by peer: it has none"),
+        (
+            format!(r#"{FAIL},"fd":"file""#),
+            "open can't be told apart by descriptor: it has none (it has a path: --path",
+        ),
+        (
+            r#""syscall":"fsync","errno":"EIO","percent":5,"path":"/a""#.into(),
+            "fsync can't be told apart by path: it has none (its descriptor is of a file: --fd-path",
+        ),
+        (
+            r#""syscall":"fsync","errno":"EIO","percent":5,"peer":":80""#.into(),
+            "fsync can't be told apart by peer: it has none",
+        ),
+        (
+            r#""syscall":"stat","errno":"EIO","percent":5,"path":"/a","fd_path":"/b""#.into(),
+            "a fail can't have both a path and an fd_path",
+        ),
         (format!(r#"{FAIL},"local_port":80"#), "`local_port` does not belong to a fail"),
         (format!(r#"{FAIL},"protocol":"tcp""#), "`protocol` does not belong to a fail"),
         (format!(r#"{FAIL},"connections":"new""#), "`connections` does not belong to a fail"),

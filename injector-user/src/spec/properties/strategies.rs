@@ -152,6 +152,8 @@ pub(super) fn kind() -> impl Strategy<Value = FaultKind> {
             } else {
                 vec![]
             },
+            fd_path: (!path && number % 11 == 0).then(|| "/data/*.db".parse().unwrap()),
+            fd: (!path && number % 13 == 0).then_some(Descriptor::File),
         },
     });
     let simple = (0..8usize, draw(), direction(), 1..=1_000_000u32, any::<bool>()).prop_map(

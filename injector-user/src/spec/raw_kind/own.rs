@@ -44,6 +44,8 @@ pub(super) fn own(verb: &str) -> Option<&'static [&'static str]> {
             "comm",
             "process",
             "arg",
+            "fd_path",
+            "fd",
         ],
         _ => return None,
     })
