@@ -7,66 +7,36 @@ use aya_ebpf::helpers::{
     generated::{bpf_get_current_cgroup_id, bpf_ktime_get_ns, bpf_probe_read_user, bpf_probe_read_user_str},
 };
 use injector_ebpf::{
+    call_means::ARGUMENTS,
     event::{EVENT_TEXT, Event, TELLS_NOTHING, TELLS_PATH, TELLS_PEER},
     meter::NODE_EVENTS,
+    rule::CALLS,
 };
 
 use super::{
     atomic,
-    call_which::read,
-    maps::{INJ_EVENTS, INJ_EVENTS_FULL},
+    call_which::argument,
+    maps::{INJ_CALL_SHAPES, INJ_EVENTS, INJ_EVENTS_FULL},
     meter::inj_charge,
 };
 
-/// Calls whose arguments tell more, and the registers with these, as offsets in `struct pt_regs`.
+/// Numbers of the calls that name a peer.
 #[cfg(not(bpf_target_arch = "aarch64"))]
 mod nr {
-    pub const OPEN: u64 = 2;
-    pub const CREAT: u64 = 85;
-    pub const OPENAT: u64 = 257;
-    pub const OPENAT2: u64 = 437;
     pub const CONNECT: u64 = 42;
     pub const SENDTO: u64 = 44;
     pub const BIND: u64 = 49;
-    pub const FIRST: u64 = 112;
-    pub const SECOND: u64 = 104;
-    pub const FIFTH: u64 = 72;
 }
 #[cfg(bpf_target_arch = "aarch64")]
 mod nr {
-    // There are no such calls.
-    pub const OPEN: u64 = u64::MAX;
-    pub const CREAT: u64 = u64::MAX - 1;
-    pub const OPENAT: u64 = 56;
-    pub const OPENAT2: u64 = 437;
     pub const CONNECT: u64 = 203;
     pub const SENDTO: u64 = 206;
     pub const BIND: u64 = 200;
-    pub const FIRST: u64 = 0;
-    pub const SECOND: u64 = 8;
-    pub const FIFTH: u64 = 32;
 }
 
-/// The upper bits of what [`shown`] gives are one of the `TELLS_`: addresses of programs have no bits there.
-const KIND: u32 = 60;
 /// `struct sockaddr_in6` and `sockaddr_in`, in bytes.
 const LONG_PEER: u32 = 28;
 const SHORT_PEER: u32 = 16;
-
-/// Where the program has the path or the peer of its call: the upper bits say which, the lower ones where. 0: it has
-/// none that is told.
-#[inline(always)]
-fn shown(number: u64, registers: u64) -> u64 {
-    let (kind, at) = match number {
-        nr::OPEN | nr::CREAT => (TELLS_PATH, nr::FIRST),
-        nr::OPENAT | nr::OPENAT2 => (TELLS_PATH, nr::SECOND),
-        nr::CONNECT | nr::BIND => (TELLS_PEER, nr::SECOND),
-        nr::SENDTO => (TELLS_PEER, nr::FIFTH),
-        _ => return 0,
-    };
-    let at = read::<u64>(registers + at);
-    if at == 0 { 0 } else { u64::from(kind) << KIND | at & ((1 << KIND) - 1) }
-}
 
 /// Rule, call and result in one word, for [`inj_tell`].
 #[inline(always)]
@@ -74,7 +44,7 @@ pub fn what(index: u32, number: u64, errno: i32) -> u64 {
     u64::from(index) << 48 | (number & 0xffff) << 32 | u64::from(errno as u32)
 }
 
-/// Tells of a call that was failed: `what` by [`what`], `registers` the address of the user's.
+/// Tells of a call that was failed: `what` by [`what`]; `registers` is the address of the user's, 0 if it is not known.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn inj_tell(what: u64, registers: u64, now: u64) -> u32 {
@@ -102,28 +72,40 @@ pub extern "C" fn inj_tell(what: u64, registers: u64, now: u64) -> u32 {
         for k in 0..EVENT_TEXT / 8 {
             text.add(k).write(0);
         }
-        (*event).kind = fetch(text, shown((what >> 32) & 0xffff, registers));
+        (*event).kind = fetch(text, u64::from((*event).number), registers);
     }
     record.submit(0);
     0
 }
 
-/// What the program has in its own memory, if it is there just now.
+/// What the program has in its own memory, if it is there just now: the first path of the call's arguments, or its peer.
 #[inline(always)]
-unsafe fn fetch(text: *mut u64, shown: u64) -> u32 {
-    let at = (shown & ((1 << KIND) - 1)) as *const c_void;
-    let kind = (shown >> KIND) as u32;
-    let text = text.cast::<c_void>();
-    let failed = unsafe {
-        match kind {
-            TELLS_PATH => bpf_probe_read_user_str(text, EVENT_TEXT as u32, at) as i64 <= 0,
-            // The short one may end where the program's memory does.
-            TELLS_PEER => {
-                bpf_probe_read_user(text, LONG_PEER, at) as i64 != 0
-                    && bpf_probe_read_user(text, SHORT_PEER, at) as i64 != 0
-            }
-            _ => true,
-        }
+unsafe fn fetch(text: *mut u64, number: u64, registers: u64) -> u32 {
+    if registers == 0 {
+        return TELLS_NOTHING;
+    }
+    let peer = match number {
+        nr::CONNECT | nr::BIND => 1,
+        nr::SENDTO => 4,
+        _ => 0,
     };
-    if failed { TELLS_NOTHING } else { kind }
+    let text = text.cast::<c_void>();
+    if peer != 0 {
+        let at = argument(registers, peer) as *const c_void;
+        // The short one may end where the program's memory does.
+        let failed = unsafe {
+            bpf_probe_read_user(text, LONG_PEER, at) as i64 != 0
+                && bpf_probe_read_user(text, SHORT_PEER, at) as i64 != 0
+        };
+        return if failed { TELLS_NOTHING } else { TELLS_PEER };
+    }
+    let Some(shape) = INJ_CALL_SHAPES.get((number % CALLS as u64) as u32) else { return TELLS_NOTHING };
+    for index in 0..ARGUMENTS {
+        if shape >> index & 1 != 0 {
+            let at = argument(registers, index) as *const c_void;
+            let length = unsafe { bpf_probe_read_user_str(text, EVENT_TEXT as u32, at) } as i64;
+            return if length > 0 { TELLS_PATH } else { TELLS_NOTHING };
+        }
+    }
+    TELLS_NOTHING
 }

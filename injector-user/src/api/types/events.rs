@@ -20,7 +20,7 @@ pub struct EventDoc {
     pub cgroup: String,
     /// Its name, or its number if this program does not know it.
     pub syscall: String,
-    /// The path, of calls that open files: as the rung sees it; its first 128 bytes.
+    /// The first path among its arguments, as the program typed it; its first 128 bytes.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub path: Option<String>,
     /// `address:port` of connect, bind and sendto over IP.
