@@ -139,7 +139,7 @@ mod tests {
                 | CALL_GLOB
                 | CALL_BELOW
                 | CALL_FD_TYPE
-                | 5 * CALL_ARGUMENT
+                | (5 * CALL_ARGUMENT)
         );
         assert_eq!((uid, &comm, &process), (70, b"writer\0\0\0\0\0\0\0\0\0\0", b"fifteen letters\0"));
         let direct = Comparison { value: libc::O_DIRECT as u64, argument: 2, how: COMPARE_BITS };
