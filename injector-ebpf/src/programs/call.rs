@@ -173,7 +173,7 @@ pub fn decide(
 
 /// At the entry of a call. The wrappers of system calls take the user's registers as their only argument.
 #[inline(always)]
-fn entry(regs: *const u8) -> Option<i32> {
+pub fn entry(regs: *const u8) -> Option<i32> {
     let now = gate::open()?;
     let entry = target()?;
     let register = |offset: usize| unsafe { bpf_probe_read_kernel(regs.add(offset).cast::<u64>()) }.ok();

@@ -19,6 +19,7 @@ mod headers;
 mod ingress;
 mod kernel;
 mod maps;
+mod measured;
 mod meter;
 mod observe;
 mod open;
