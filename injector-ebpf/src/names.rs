@@ -119,6 +119,12 @@ pub const PROBE_RETURN: &str = "inj_probe_ret";
 pub const PROBE_OVERRIDE: &str = "inj_probe_ovr";
 /// An empty classifier: the probe for tc, and what costs are measured against.
 pub const EMPTY_TC: &str = "inj_empty_tc";
+/// Goes through the entry of a call, again and again: for measurements only.
+pub const MEASURED: &str = "inj_measured";
+/// The same without it: what costs are measured against.
+pub const MEASURED_NOTHING: &str = "inj_measured_0";
+/// How often these two do that in one run.
+pub const MEASURED_ROUNDS: u32 = 1000;
 /// Counts what a watched cgroup sends.
 pub const OBSERVE_TX: &str = "inj_obs_tx";
 /// Counts what a watched cgroup receives.

@@ -33,6 +33,7 @@ mod neighbours;
 mod observe;
 mod open;
 mod profile;
+mod programs;
 mod protect;
 mod protected_interface;
 mod reactions;

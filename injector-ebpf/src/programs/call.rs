@@ -111,7 +111,7 @@ pub fn settle(entry: CgroupEntry, meant: u32, number: u64, registers: u64, now: 
 
 /// At the entry of a call. The wrappers of system calls take the address of the user's registers as their only argument.
 #[inline(always)]
-fn entry(registers: u64) -> Option<i32> {
+pub fn entry(registers: u64) -> Option<i32> {
     let now = gate::open()?;
     let entry = target()?;
     let number = read::<u64>(registers + NR_REGISTER);

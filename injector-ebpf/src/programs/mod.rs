@@ -26,6 +26,7 @@ mod ingress;
 mod kernel;
 mod livelock;
 mod maps;
+mod measured;
 mod meter;
 mod observe;
 mod open;

@@ -308,6 +308,7 @@ impl Object {
             Program::SchedClassifier(p) => p.load(),
             Program::CgroupSkb(p) => p.load(),
             Program::KProbe(p) => p.load(),
+            Program::RawTracePoint(p) => p.load(),
             Program::Lsm(p) => p.load("file_open", btf),
             Program::BtfTracePoint(p) => p.load(tracepoint(name), btf),
             Program::Iter(p) => p.load("bpf_sk_storage_map", btf),
