@@ -14,7 +14,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-const VERBS: [&[&str]; 42] = [
+const VERBS: [&[&str]; 43] = [
     &[],
     &["daemon"],
     &["doctor"],
@@ -54,6 +54,7 @@ const VERBS: [&[&str]; 42] = [
     &["halt"],
     &["clean"],
     &["flows"],
+    &["events"],
     &["audit"],
     &["audit", "verify"],
     &["audit", "show"],
@@ -100,7 +101,7 @@ fn help_is_as_published() {
 
 #[test]
 fn bad_input_is_a_usage_error_that_says_what_would_be_right() {
-    let cases: [(&str, &str, &str); 83] = [
+    let cases: [(&str, &str, &str); 100] = [
         ("drop --target unit:x", "a drop needs a frequency", "--percent 5"),
         ("drop --percent 5", "a drop needs a target", "--target"),
         ("drop --percent 0 --target unit:x", "would never act", "between 0.0001 and 100"),
@@ -171,7 +172,19 @@ fn bad_input_is_a_usage_error_that_says_what_would_be_right() {
         ("fail open --errno EIO --target unit:x", "needs a frequency", "--percent"),
         ("fail open --errno EIOO --percent 5 --target unit:x", "`EIOO` is not an errno", "EIO"),
         ("fail open --errno ERESTARTSYS --percent 5 --target unit:x", "ERESTARTSYS can't be injected", "512"),
-        ("fail open --errno EINTR --percent 5 --target unit:x", "EINTR can't be injected", "EAGAIN"),
+        ("fail open --errno EINTR --percent 100 --target unit:x", "is no end", "50 % or less"),
+        ("fail @dsik --errno EIO --percent 5 --target unit:x", "there is no group `@dsik`", "@disk"),
+        ("fail read --short 5 --percent 5 --target unit:x", "5 bytes short", "only 0"),
+        ("fail open --short 0 --percent 5 --target unit:x", "0 from open", "write an errno"),
+        ("fail open --errno EIO --short 0 --percent 5 --target unit:x", "`errno` and `short`", "leave out"),
+        ("fail open --outcome EIO=7,EIO=3 --percent 5 --target unit:x", "comes twice", "the sum"),
+        ("fail open --errno EIO --after 2 --first 2 --target unit:x", "`first` and `after`", "leave out"),
+        ("fail open --errno EIO --every 2 --seed 2 --target unit:x", "a seed repeats", "percent or bursts"),
+        (
+            "fail open --errno EIO --percent 100 --path /usr --target unit:x",
+            "dynamic loader's",
+            "less than 100",
+        ),
         ("fail open --errno -5 --percent 5 --target unit:x", "is a number", "EIO"),
         ("fail fsnc --errno EIO --percent 5 --target unit:x", "no system call `fsnc`", "did you mean fsync"),
         (
@@ -180,7 +193,28 @@ fn bad_input_is_a_usage_error_that_says_what_would_be_right() {
             "name a call",
         ),
         ("fail openat --errno EIO --percent 5 --target unit:x", "for the same thing", "--exact"),
-        ("fail fsync --errno EIO --percent 5 --target unit:x --path /a", "by path", "leave out the path"),
+        ("fail fsync --errno EIO --percent 5 --target unit:x --path /a", "by path", "--fd-path"),
+        ("fail open --errno EIO --percent 5 --target unit:x --fd-path /a", "by descriptor", "--path"),
+        (
+            "fail read --errno EIO --percent 5 --target unit:x --fd epoll",
+            "nothing that a descriptor",
+            "socket",
+        ),
+        ("fail open --errno EIO --percent 5 --target unit:x --peer 10.0.0.1", "by peer", "connect"),
+        ("fail getrandom --errno EIO --percent 5 --target unit:x --path /a", "by path", "leave out the path"),
+        ("fail open --errno EIO --percent 5 --target unit:x --path /a/**/b", "holds `**`", "at its end"),
+        (
+            "fail openat --exact --errno EIO --percent 5 --target unit:x --arg 9=1",
+            "names no argument",
+            "0 to 5",
+        ),
+        ("fail open --errno EIO --percent 5 --target unit:x --arg 2&O_SYNC", "another argument", "--exact"),
+        (
+            "fail fsync --errno EIO --percent 5 --target unit:x --comm sixteen-letters-",
+            "has 16 bytes",
+            "sixteen-letters",
+        ),
+        ("fail fsync --errno EIO --percent 5 --target unit:x --uid nobody-at-all", "no user", "getent"),
         ("fail fsync --errno EIO --every 3 --first 2 --target unit:x", "`every` and `first`", "leave out"),
         ("fail open --errno EIO --percent 5 --target unit:x --path etc", "not absolute", "/etc"),
         ("stop", "which fault", "--all"),
@@ -229,7 +263,7 @@ fn what_clap_refuses_is_an_error_of_ours() {
         (&["drop", "--detach", "--dry-run"], "--dry-run"),
         (&["stop", "drop-7k3", "--all"], "--all"),
         (&["fail", "open", "read"], "read"),
-        (&["fail", "open", "--peer", "10.0.0.1"], "--peer"),
+        (&["fail", "open", "--local-port", "80"], "--local-port"),
     ];
     for (words, says) in cases {
         let (code, text) = ending(&injector(words));
@@ -258,6 +292,8 @@ fn a_dead_daemon_is_exit_3_and_says_how_to_start_it() {
         "stop drop-7k3",
         "flows",
         "flows --watch --target cgroup:/x",
+        "events",
+        "events --watch",
     ];
     for line in lines {
         let words: Vec<&str> = line.split(' ').chain(["--socket", &socket]).collect();

@@ -12,7 +12,7 @@ use injector::{
     session::journal::read as records,
     spec::{
         Bandwidth, Bytes, Count, Direction, Distribution, DnsPattern, Errno, FaultName, FaultSpec, Gilbert,
-        HostName, InterfaceName, PathPrefix, Peer, Percent, Ports, Ramp, Span, SyscallName, TargetSpec,
+        HostName, InterfaceName, PathPattern, Peer, Percent, Ports, Ramp, Span, SyscallName, TargetSpec,
         Words,
     },
 };
@@ -39,7 +39,7 @@ pub fn spec(data: &[u8]) -> bool {
         means_the_same::<Distribution>(text),
         means_the_same::<Errno>(text),
         means_the_same::<FaultName>(text),
-        means_the_same::<PathPrefix>(text),
+        means_the_same::<PathPattern>(text),
         means_the_same::<Ramp>(text),
         means_the_same::<SyscallName>(text),
     ]

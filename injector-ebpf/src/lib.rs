@@ -5,13 +5,16 @@
 //! refuses a map instead of guessing.
 #![no_std]
 
+pub mod call_means;
 pub mod draw;
+pub mod event;
 pub mod flow;
 pub mod gate;
 pub mod hist;
 pub mod means;
 pub mod meter;
 pub mod names;
+pub mod reaction;
 pub mod rule;
 pub mod tag;
 

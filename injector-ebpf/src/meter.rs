@@ -55,8 +55,10 @@ pub const NODE_BYTES: u32 = NODE + 3;
 pub const NODE_CALLS_RATE: u32 = NODE + 4;
 /// Calls of all rules in an hour.
 pub const NODE_CALLS: u32 = NODE + 5;
+/// Events that are told in a second.
+pub const NODE_EVENTS: u32 = NODE + 6;
 /// How many meters there are.
-pub const METERS: u32 = NODE + 6;
+pub const METERS: u32 = NODE + 7;
 
 impl Meter {
     /// No budget.

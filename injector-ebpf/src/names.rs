@@ -57,6 +57,12 @@ pub const DEPS: &str = "INJ_DEPS";
 pub const FLOW_STATS: &str = "INJ_FLOW_STATS";
 /// Array of one `u64`: how many flows may be made before the daemon looks again.
 pub const FLOW_LIMIT: &str = "INJ_FLOW_LIMIT";
+/// Array of [`crate::call_means::CallShape`], one for each number of a call.
+pub const CALL_SHAPES: &str = "INJ_CALL_SHAPES";
+/// Ring buffer of [`crate::event::Event`].
+pub const EVENTS: &str = "INJ_EVENTS";
+/// Array of one `u64`: events for which the ring had no room.
+pub const EVENTS_FULL: &str = "INJ_EVENTS_FULL";
 /// Array of `u64` hit by the no-op programs of `injector doctor`.
 pub const PROBE: &str = "INJ_PROBE";
 
@@ -121,6 +127,12 @@ pub const PROBE_RETURN: &str = "inj_probe_ret";
 pub const PROBE_OVERRIDE: &str = "inj_probe_ovr";
 /// An empty classifier: the probe for tc, and what costs are measured against.
 pub const EMPTY_TC: &str = "inj_empty_tc";
+/// Goes through the entry of a call, again and again: for measurements only.
+pub const MEASURED: &str = "inj_measured";
+/// The same without it: what costs are measured against.
+pub const MEASURED_NOTHING: &str = "inj_measured_0";
+/// How often these two do that in one run.
+pub const MEASURED_ROUNDS: u32 = 1000;
 /// Counts what a watched cgroup sends.
 pub const OBSERVE_TX: &str = "inj_obs_tx";
 /// Counts what a watched cgroup receives.
@@ -133,6 +145,11 @@ pub const TCP_RETRANSMIT: &str = "inj_tcp_retr";
 pub const TCP_STATE: &str = "inj_tcp_state";
 /// Writes all flows to a reader.
 pub const ITER_FLOWS: &str = "inj_iter_flows";
+
+/// Counts processes of a target that end after a call of theirs was failed.
+pub const TASK_EXIT: &str = "inj_task_exit";
+/// Counts programs that begin again after that.
+pub const TASK_EXEC: &str = "inj_task_exec";
 
 /// Tracepoints' and kernel structures' offsets, patched into the programs' read-only data by the loader.
 pub mod offsets {
@@ -166,10 +183,58 @@ pub mod offsets {
     pub const SK_UID: &str = "OFF_SK_UID";
     /// `file.f_path`
     pub const F_PATH: &str = "OFF_F_PATH";
+    /// `task_struct.group_leader`
+    pub const GROUP_LEADER: &str = "OFF_GROUP_LEADER";
+    /// `task_struct.comm`
+    pub const COMM: &str = "OFF_COMM";
+    /// `task_struct.files`
+    pub const FILES: &str = "OFF_FILES";
+    /// `task_struct.fs`
+    pub const FS: &str = "OFF_FS";
+    /// `fs_struct.root.mnt`
+    pub const ROOT_MNT: &str = "OFF_ROOT_MNT";
+    /// `fs_struct.root.dentry`
+    pub const ROOT_DENTRY: &str = "OFF_ROOT_DENTRY";
+    /// `files_struct.fdt`
+    pub const FDT: &str = "OFF_FDT";
+    /// `fdtable.max_fds`
+    pub const MAX_FDS: &str = "OFF_MAX_FDS";
+    /// `fdtable.fd`
+    pub const FDS: &str = "OFF_FDS";
+    /// `file.f_inode`
+    pub const F_INODE: &str = "OFF_F_INODE";
+    /// `file.private_data`
+    pub const F_PRIVATE: &str = "OFF_F_PRIVATE";
+    /// `file.f_path.mnt`
+    pub const F_MNT: &str = "OFF_F_MNT";
+    /// `file.f_path.dentry`
+    pub const F_DENTRY: &str = "OFF_F_DENTRY";
+    /// `inode.i_mode`
+    pub const I_MODE: &str = "OFF_I_MODE";
+    /// `mount.mnt`
+    pub const MOUNT_MNT: &str = "OFF_MOUNT_MNT";
+    /// `mount.mnt_parent`
+    pub const MNT_PARENT: &str = "OFF_MNT_PARENT";
+    /// `mount.mnt_mountpoint`
+    pub const MNT_POINT: &str = "OFF_MNT_POINT";
+    /// `vfsmount.mnt_root`
+    pub const MNT_ROOT: &str = "OFF_MNT_ROOT";
+    /// `dentry.d_parent`
+    pub const D_PARENT: &str = "OFF_D_PARENT";
+    /// `dentry.d_name.name`
+    pub const D_NAME: &str = "OFF_D_NAME";
+    /// `dentry.d_name.len`
+    pub const D_LEN: &str = "OFF_D_LEN";
+    /// `socket.sk`
+    pub const SOCKET_SK: &str = "OFF_SOCKET_SK";
     /// `pt_regs.orig_ax` (x86_64), `pt_regs.syscallno` (aarch64)
     pub const SYSCALL_NR: &str = "OFF_SYSCALL_NR";
     /// `task_struct.flags`
     pub const TASK_FLAGS: &str = "OFF_TASK_FLAGS";
     /// `task_struct.thread_info.status` (x86_64), `task_struct.thread_info.flags` (aarch64)
     pub const TASK_COMPAT: &str = "OFF_TASK_COMPAT";
+    /// `task_struct.signal`
+    pub const TASK_SIGNAL: &str = "OFF_TASK_SIGNAL";
+    /// `signal_struct.live`
+    pub const SIGNAL_LIVE: &str = "OFF_SIGNAL_LIVE";
 }

@@ -1,6 +1,6 @@
 //! A fault as the kernel programs read it, what it counts, and whom it is for.
 
-use crate::{draw::Draw, hist::BUCKETS, layout, means::Means};
+use crate::{call_means::CallMeans, draw::Draw, hist::BUCKETS, layout, means::Means, reaction::Reaction};
 
 /// Rules are slots 0..16; a set of rules is a bit mask.
 pub const MAX_RULES: usize = 16;
@@ -8,6 +8,8 @@ pub const MAX_RULES: usize = 16;
 pub const MAX_PEERS: u32 = 4096;
 /// Numbers of system calls are below this: both architectures are far from it (in 2026 it is 470).
 pub const CALLS: usize = 512;
+/// Most different outcomes of the calls of one rule.
+pub const OUTCOMES: usize = 4;
 /// Longest path prefix that a rule can hold, in bytes.
 pub const MAX_PATH: usize = 128;
 
@@ -57,10 +59,12 @@ pub struct Rule {
     pub hook: u32,
     /// For packets: one of the `ACT_`.
     pub act: u32,
-    /// Negative errno, as a system call returns it, for the open hooks.
-    pub errno: i32,
     /// The answer to a DNS query: 0 (no such record), 2 (SERVFAIL), 3 (NXDOMAIN) of RFC 1035.
     pub rcode: u32,
+    /// For calls: a word of 32 bits that is not below so many of these chooses [`returns`](Self::returns) at that place.
+    pub shares: [u32; OUTCOMES - 1],
+    /// For calls: what they return: negative errnos, or 0.
+    pub returns: [i32; OUTCOMES],
     /// `RULE_` bits.
     pub flags: u64,
     /// How often.
@@ -71,12 +75,14 @@ pub struct Rule {
     pub pad: u32,
     /// Length of `path` in bytes; 0 matches every path. With [`RULE_DNS`] not 0: certain names only.
     pub path_len: u32,
-    /// Absolute path prefix, compared by components.
+    /// Absolute path prefix, compared by components, or a pattern.
     pub path: [u8; MAX_PATH],
     /// For calls: the numbers of those that are meant, a bit each.
     pub calls: [u64; CALLS / 64],
     /// With [`HOOK_LSM`]: the LSM hooks at which it acts, a bit each by their place in the daemon's table.
     pub hooks: u64,
+    /// For calls: which of these.
+    pub call: CallMeans,
 }
 
 impl Rule {
@@ -84,8 +90,9 @@ impl Rule {
     pub const FREE: Self = Self {
         hook: 0,
         act: 0,
-        errno: 0,
         rcode: 0,
+        shares: [u32::MAX; OUTCOMES - 1],
+        returns: [0; OUTCOMES],
         flags: 0,
         draw: Draw::NEVER,
         means: Means::ALL,
@@ -94,7 +101,18 @@ impl Rule {
         path: [0; MAX_PATH],
         calls: [0; CALLS / 64],
         hooks: 0,
+        call: CallMeans::ALL,
     };
+
+    /// What a call returns, by a word of 32 bits.
+    #[inline(always)]
+    pub fn outcome(&self, word: u32) -> i32 {
+        let mut at = 0;
+        for share in self.shares {
+            at += (word >= share) as usize;
+        }
+        self.returns[at % OUTCOMES]
+    }
 
     /// Does it mean the call with this number?
     #[inline(always)]
@@ -148,6 +166,8 @@ pub struct RuleStats {
     pub compat: u64,
     /// What reached the hook from io_uring.
     pub io_uring: u64,
+    /// For calls: what the target did next.
+    pub reaction: Reaction,
 }
 
 /// What the rules say of a network, as bit masks.
@@ -281,10 +301,11 @@ impl RuleStats {
         matched_bytes: 0,
         compat: 0,
         io_uring: 0,
+        reaction: Reaction::ZERO,
     };
 }
 
-layout!(Rule = 304, RuleStats = 160, GateStats = 32, Delays = 1544);
+layout!(Rule = 408, RuleStats = 208, GateStats = 32, Delays = 1544);
 
 const _: () = assert!(size_of::<PortRules>() == 4 && MAX_RULES == 16);
 const _: () = assert!(size_of::<CgroupEntry>() == 8 && size_of::<NameRules>() == 16);

@@ -3,7 +3,7 @@
 
 use injector_ebpf::{
     names,
-    rule::{HOOK_CGROUP_INGRESS, HOOK_EGRESS, MAX_RULES},
+    rule::{HOOK_CALL, HOOK_CGROUP_INGRESS, HOOK_EGRESS, MAX_RULES},
 };
 
 /// Answers of tc programs: the packet goes on.
@@ -129,5 +129,32 @@ pub fn all() -> Vec<Case> {
             counts: |n| Counted { matched: n, passed_chance: n, ..Counted::default() },
             ..ingress("loss at ingress: rule matches, threshold 0", Rules::Never)
         },
+    ]
+}
+
+/// Calls, in front of all the empty program. Their entry is measured by a twin of it, which is never attached.
+pub fn calls() -> Vec<Case> {
+    let base = Case {
+        name: "empty program, for calls",
+        program: names::MEASURED_NOTHING,
+        answer: 0,
+        hook: HOOK_CALL,
+        halted: false,
+        lease: true,
+        rules: Rules::Unknown,
+        cgroups: 16,
+        counts: |_| Counted::default(),
+        few: None,
+        promised: false,
+    };
+    let call = |name| Case { name, program: names::MEASURED, promised: true, ..base };
+    vec![
+        Case { ..base },
+        Case {
+            halted: true,
+            counts: |n| Counted { halted: n, ..Counted::default() },
+            ..call("call at its entry: halted")
+        },
+        call("call at its entry: cgroup not known"),
     ]
 }

@@ -4,6 +4,7 @@
 //! `programs REPEAT ROUNDS`: every figure is the median of ROUNDS rounds in which all cases take turns, so that
 //! a machine that becomes slower makes all of them slower.
 
+mod calls;
 mod cases;
 mod place;
 mod runs;
@@ -29,10 +30,11 @@ fn main() -> Result<()> {
     let cpu = pin().context("pinning to one CPU")?;
     let place = Place::enter()?;
     let programs = runs::measure(&place, repeat, rounds)?;
+    let calls = calls::measure(&place, repeat, rounds)?;
     let traffic = traffic::measure(&place, rounds)?;
     let document = json!({
         "cpu": cpu, "repeat": repeat, "rounds": rounds, "packet_bytes": runs::PACKET,
-        "programs": programs, "traffic": traffic,
+        "programs": programs, "calls": calls, "traffic": traffic,
     });
     println!("{document}");
     Ok(())

@@ -77,7 +77,7 @@ pub fn peers(object: &mut Object, v4: [u8; 4], rules: u32) -> Result<()> {
 }
 
 /// Makes the state that a case is about.
-fn prepare(object: &mut Object, place: &Place, case: &Case) -> Result<()> {
+pub fn prepare(object: &mut Object, place: &Place, case: &Case) -> Result<()> {
     object.set_halt(u64::from(case.halted))?;
     object.beat(BEAT_START, 0, if case.lease { LEASE } else { Duration::ZERO })?;
     let peer = if case.hook == HOOK_CGROUP_INGRESS { FROM } else { TO };
@@ -124,7 +124,7 @@ fn prepare(object: &mut Object, place: &Place, case: &Case) -> Result<()> {
     Ok(())
 }
 
-fn counted(object: &mut Object) -> Result<Counted> {
+pub fn counted(object: &mut Object) -> Result<Counted> {
     let mut sum = Counted::default();
     for cpu in object.per_cpu::<GateStats>(names::GATE_STATS)?.get(&0, 0)?.iter() {
         sum.halted += cpu.halted;
@@ -141,7 +141,7 @@ fn counted(object: &mut Object) -> Result<Counted> {
     Ok(sum)
 }
 
-fn minus(a: Counted, b: Counted) -> Counted {
+pub fn minus(a: Counted, b: Counted) -> Counted {
     Counted {
         halted: a.halted - b.halted,
         lapsed: a.lapsed - b.lapsed,

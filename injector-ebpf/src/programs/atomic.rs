@@ -8,9 +8,16 @@ use core::intrinsics::{AtomicOrdering, atomic_cxchg, atomic_xadd};
 /// `at` points into a map value.
 #[inline(always)]
 pub unsafe fn exchange(at: *mut u64, old: u64, new: u64) -> u64 {
-    // LLVM 22 turns relaxed additions into the instruction that gives no old value, also where it is used: so
-    // nothing here relies on one.
     unsafe { atomic_cxchg::<u64, { AtomicOrdering::SeqCst }, { AtomicOrdering::SeqCst }>(at, old, new) }.0
+}
+
+/// Adds one; returns what was there.
+///
+/// # Safety
+/// `at` points into a map value.
+#[inline(always)]
+pub unsafe fn next(at: *mut u64) -> u64 {
+    unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::SeqCst }>(at, 1) }
 }
 
 /// Adds.
@@ -19,6 +26,7 @@ pub unsafe fn exchange(at: *mut u64, old: u64, new: u64) -> u64 {
 /// `at` points into a map value.
 #[inline(always)]
 pub unsafe fn add(at: *mut u64, by: u64) {
+    // LLVM 22 turns relaxed additions into the instruction that gives no old value, also where it is used.
     let _ = unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(at, by) };
 }
 

@@ -7,7 +7,8 @@ use aya_ebpf::{macros::cgroup_sock_addr, programs::SockAddrContext};
 use injector_ebpf::rule::HOOK_CGROUP_CALL;
 
 use super::{
-    call::{decide, target},
+    call::{inj_meant, settle, target},
+    call_which::inj_narrow,
     gate,
 };
 
@@ -24,6 +25,9 @@ mod nr {
     pub const CONNECT: u64 = 203;
     pub const SENDTO: u64 = 206;
 }
+
+/// These hooks don't know the call's arguments: a rule that asks for them is never here.
+const NO_REGISTERS: u64 = 0;
 
 /// `bpf_set_retval`. With 64 bits: of 32, as aya's binding has them, newer verifiers would see a large number.
 #[inline(always)]
@@ -49,7 +53,12 @@ fn verdict(number: u64) -> i32 {
 #[inline(always)]
 fn errno(number: u64) -> Option<i32> {
     let now = gate::open()?;
-    decide(target()?, HOOK_CGROUP_CALL, number, now, |_| false)
+    let entry = target()?;
+    let mut meant = inj_meant(entry.rules, HOOK_CGROUP_CALL, number);
+    if meant >> 16 != 0 {
+        meant = inj_narrow(meant, number, NO_REGISTERS, 0);
+    }
+    settle(entry, meant, number, NO_REGISTERS, now)
 }
 
 #[cgroup_sock_addr(connect4)]

@@ -291,7 +291,7 @@ pub extern "C" fn inj_fires(index: u32, now: u64, wire: u64, bytes: u64, flow: u
         unsafe { atomic::add(&raw mut (*slot.stats).passed_protected, 1) };
         return 0;
     }
-    u64::from(slot.fires(now, wire, bytes, flow, &PACKET_METERS))
+    slot.fires(now, wire, bytes, flow, &PACKET_METERS)
 }
 
 /// What a rule does; loss if there is no such rule, which cannot be.

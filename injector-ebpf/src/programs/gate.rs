@@ -136,17 +136,18 @@ impl Slot {
     }
 
     /// Throws the dice once and settles deadline and budgets. Counts whatever the outcome is. `flow`: the hash of the
-    /// packet's flow.
+    /// packet's flow. 0: it does not act; else what [`draw::takes`] says.
     #[inline(always)]
-    pub fn fires(&self, now: u64, wire: u64, bytes: u64, flow: u32, node: &[u32; 4]) -> bool {
+    pub fn fires(&self, now: u64, wire: u64, bytes: u64, flow: u32, node: &[u32; 4]) -> u64 {
         let stats = self.stats;
         if !self.alive(now) {
             unsafe { atomic::add(&raw mut (*stats).passed_deadline, 1) };
-            return false;
+            return 0;
         }
-        if !draw::takes(self.index, &self.rule.draw, flow, now) {
+        let taken = draw::takes(self.index, &self.rule.draw, flow, now);
+        if taken == 0 {
             unsafe { atomic::add(&raw mut (*stats).passed_chance, 1) };
-            return false;
+            return 0;
         }
         if self.rule.flags & RULE_SHADOW != 0 {
             unsafe {
@@ -154,10 +155,10 @@ impl Slot {
                 atomic::add(&raw mut (*stats).shadow_wire, wire);
                 atomic::add(&raw mut (*stats).shadow_bytes, bytes);
             }
-            return false;
+            return 0;
         }
         if !self.settle(now, wire, bytes, node) {
-            return false;
+            return 0;
         }
         unsafe {
             atomic::add(&raw mut (*stats).acted, 1);
@@ -165,7 +166,7 @@ impl Slot {
             atomic::add(&raw mut (*stats).acted_bytes, bytes);
             (*stats).last = now;
         }
-        true
+        taken
     }
 
     /// Its deadline has not passed.

@@ -8,7 +8,8 @@ use aya_ebpf::helpers::generated::bpf_get_attach_cookie;
 use injector_ebpf::rule::{CgroupEntry, HOOK_LSM, MAX_RULES};
 
 use super::{
-    call::{decide, inj_meant, target},
+    call::{inj_meant, settle, target},
+    call_which::inj_narrow,
     gate,
     maps::INJ_RULES,
     task,
@@ -53,10 +54,14 @@ fn call(ctx: *mut c_void) -> Option<i32> {
         return None;
     }
     let number = task::syscall();
-    if inj_meant(rules, HOOK_LSM, number) == 0 {
+    let mut meant = inj_meant(rules, HOOK_LSM, number);
+    if meant == 0 {
         task::inj_passes_by(rules, number);
         return None;
     }
-    // A rule with a path is never here: only the hook of open has one.
-    decide(CgroupEntry { rules, ..entry }, HOOK_LSM, number, now, |_| false)
+    let registers = task::registers();
+    if meant >> 16 != 0 {
+        meant = inj_narrow(meant, number, registers, 1);
+    }
+    settle(CgroupEntry { rules, ..entry }, meant, number, registers, now)
 }

@@ -4,17 +4,24 @@ use aya_ebpf::{
     bindings::BPF_F_NO_PREALLOC,
     btf_maps::SkStorage,
     macros::{btf_map, map},
-    maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, PerCpuHashMap, ProgramArray, lpm_trie::Key},
+    maps::{
+        Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, PerCpuHashMap, ProgramArray, RingBuf, lpm_trie::Key,
+    },
 };
 use injector_ebpf::{
+    call_means::CallShape,
+    event::EVENT_ROOM,
     flow::{AGGREGATES, Aggregate, DepKey, DepValue, End, Flow, FlowStats, Seen},
     gate::{Halt, Lease},
     meter::{METERS, Meter, MeterUse},
+    reaction::{Failed, Gone, Name as Ended, Thread},
     rule::{
-        CgroupEntry, Delays, GateStats, MAX_PEERS, MAX_RULES, Name, NameRules, PORT_BLOCKS, PeerRules,
+        CALLS, CgroupEntry, Delays, GateStats, MAX_PEERS, MAX_RULES, Name, NameRules, PORT_BLOCKS, PeerRules,
         PortBlock, Rule, RuleStats,
     },
 };
+
+use super::call_fd::Walk;
 
 #[map]
 pub static INJ_HALT: Array<Halt> = Array::with_max_entries(1, 0);
@@ -82,6 +89,15 @@ pub static INJ_PROBE: Array<u64> = Array::with_max_entries(2, 0);
 /// Room for a path (PATH_MAX): the stack has 512 bytes.
 #[map]
 pub static INJ_PATH: PerCpuArray<[u8; PATH_ROOM]> = PerCpuArray::with_max_entries(1, 0);
+/// Not 0 while somebody on this CPU uses the room for a path: a task may be preempted in a program.
+#[map]
+pub static INJ_PATH_USED: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
+/// Where a file's path is put together; used with the room for a path.
+#[map]
+pub static INJ_WALK: PerCpuArray<Walk> = PerCpuArray::with_max_entries(1, 0);
+/// Where the arguments of each call are.
+#[map]
+pub static INJ_CALL_SHAPES: Array<CallShape> = Array::with_max_entries(CALLS as u32, 0);
 /// What became of first fragments: the oldest goes when it is full.
 #[map]
 pub static INJ_FRAGMENTS: LruHashMap<[u32; 10], u64> = LruHashMap::with_max_entries(1024, 0);
@@ -101,6 +117,21 @@ pub static INJ_LAUNDRY: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
 /// Room for a dependency's first value: the stack has 512 bytes. Never written, so always zero.
 #[map]
 pub static INJ_ZERO_DEP: Array<DepValue> = Array::with_max_entries(1, 0);
+/// Threads of which a call was failed, by rule (upper half) and thread. The oldest goes when it is full.
+#[map]
+pub static INJ_THREADS: LruHashMap<u64, Thread> = LruHashMap::with_max_entries(4096, 0);
+/// Processes of which a call was failed, by rule (upper half) and process. The oldest goes when it is full.
+#[map]
+pub static INJ_FAILED: LruHashMap<u64, Failed> = LruHashMap::with_max_entries(4096, 0);
+/// Names of processes that ended after that. The oldest goes when it is full.
+#[map]
+pub static INJ_GONE: LruHashMap<Ended, Gone> = LruHashMap::with_max_entries(1024, 0);
+/// Failed calls, told one by one.
+#[map]
+pub static INJ_EVENTS: RingBuf = RingBuf::with_byte_size(EVENT_ROOM, 0);
+/// How many of these found no room.
+#[map]
+pub static INJ_EVENTS_FULL: Array<u64> = Array::with_max_entries(1, 0);
 
 #[btf_map]
 pub static INJ_FLOWS: SkStorage<Flow> = SkStorage::new();
@@ -112,6 +143,8 @@ pub type NameKey = Key<Name>;
 
 /// PATH_MAX of the kernel.
 pub const PATH_ROOM: usize = 4096;
+/// A path, and what of a name (NAME_MAX) could be written behind it as far as the verifier sees; whole words.
+pub const NAMES_ROOM: usize = PATH_ROOM + 264;
 
 /// The address that the raw helpers take for a map.
 #[inline(always)]

@@ -3,10 +3,12 @@
 use core::ffi::c_void;
 
 use aya_ebpf::{helpers::generated::bpf_d_path, macros::lsm, programs::LsmContext};
-use injector_ebpf::rule::HOOK_OPEN_LSM;
+use injector_ebpf::{call_means::CALL_PATH, rule::HOOK_OPEN_LSM};
 
 use super::{
-    call::{decide, inj_meant, target},
+    call::{inj_meant, settle, target},
+    call_path::{give, inj_fits, inj_unreadable, inj_with_path, take},
+    call_which::{inj_asks, inj_narrow},
     gate::{self, Slot},
     kernel::offset,
     maps::PATH_ROOM,
@@ -26,14 +28,38 @@ fn open_lsm(ctx: &LsmContext) -> Option<i32> {
     let entry = target()?;
     // The hook is hit by execve, the loader and io_uring as well: only the syscall that was asked for counts.
     let number = task::syscall();
-    if inj_meant(entry.rules, HOOK_OPEN_LSM, number) == 0 {
+    let mut meant = inj_meant(entry.rules, HOOK_OPEN_LSM, number);
+    if meant == 0 {
         let first = Slot::first(entry.rules, HOOK_OPEN_LSM, |_| true)?;
         task::inj_passes_by(1 << first.index, number);
         return None;
     }
-    let file = ctx.arg::<*const c_void>(0);
-    decide(entry, HOOK_OPEN_LSM, number, now, |path| {
+    let registers = task::registers();
+    if meant >> 16 != 0 {
+        meant = inj_narrow(meant, number, registers, 0);
+    }
+    if meant >> 16 != 0 && inj_asks(meant) & CALL_PATH != 0 {
+        meant = resolved(meant, ctx.arg(0));
+    }
+    settle(entry, meant, number, registers, now)
+}
+
+/// Those of these rules that mean the file's path.
+#[inline(always)]
+fn resolved(meant: u32, file: *const c_void) -> u32 {
+    let mut fits = 0;
+    let mut unreadable = 1;
+    if let Some(path) = take() {
         let f_path = unsafe { file.cast::<u8>().add(offset!(OFF_F_PATH)) };
-        unsafe { bpf_d_path(f_path.cast_mut().cast(), path.cast(), PATH_ROOM as u32) > 0 }
-    })
+        if unsafe { bpf_d_path(f_path.cast_mut().cast(), path.cast(), PATH_ROOM as u32) } > 0 {
+            fits = inj_fits(meant, CALL_PATH);
+            unreadable = fits >> 16;
+        }
+        give();
+    }
+    let kept = inj_with_path(meant, fits, CALL_PATH);
+    if unreadable != 0 && kept != meant {
+        inj_unreadable(meant & !kept, CALL_PATH);
+    }
+    kept
 }

@@ -4,7 +4,7 @@ use core::ffi::c_void;
 
 use aya_ebpf::helpers::generated::{bpf_get_current_task_btf, bpf_task_pt_regs};
 
-use super::{atomic, gate::Slot, kernel::field};
+use super::{atomic, call_which::read, gate::Slot, kernel::field};
 
 /// [`syscall`]: a call of another table than this architecture's (a 32-bit program's): its number means nothing here.
 pub const COMPAT: u64 = 1 << 32;
@@ -31,6 +31,13 @@ pub fn syscall() -> u64 {
         ENTER => IO_URING,
         number => number,
     }
+}
+
+/// The address of the user's registers as a number: what is read from memory is no pointer to the verifier.
+#[inline(always)]
+pub fn registers() -> u64 {
+    let regs = unsafe { bpf_task_pt_regs(bpf_get_current_task_btf()) } as *const c_void;
+    read((&raw const regs) as u64)
 }
 
 /// arch/x86/include/asm/thread_info.h: `TS_COMPAT`, set from the entry of such a call to its end. The calls of x32 have

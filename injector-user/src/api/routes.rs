@@ -61,6 +61,8 @@ pub(super) fn router(app: App) -> Router {
         .route("/v1/halt", put(halt).delete(lift))
         .route("/v1/flows", get(flows))
         .route("/v1/flows/watch", get(watch_flows))
+        .route("/v1/events", get(events))
+        .route("/v1/events/watch", get(watch_events))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MOST_BODY))
@@ -235,10 +237,20 @@ async fn watch_flows(State(app): Shared, client: Client, query: Pairs) -> Answer
     Ok(reply::ndjson(body))
 }
 
+async fn events(State(app): Shared, client: Client) -> Answer {
+    app.answer("events", app.by(&client)?.events().await.map(|hub| hub.last()))
+}
+
+async fn watch_events(State(app): Shared, client: Client) -> Answer {
+    let handle = app.by(&client)?;
+    let hub = handle.events().await.map_err(|error| app.refuse(error))?;
+    Ok(reply::ndjson(streams::events(handle, app.node.clone(), hub)))
+}
+
 async fn unknown(State(app): Shared, uri: Uri) -> Response {
     let error = Error::not_found(format!("there is no {} here", uri.path().escape_debug())).hint(
         "/v1/status, /v1/doctor, /v1/plan, /v1/faults[/ID[/watch|/arm|/approve]], /v1/halt, \
-               /v1/flows[/watch], /v1/limits[/reload], /v1/certificate",
+               /v1/flows[/watch], /v1/events[/watch], /v1/limits[/reload], /v1/certificate",
     );
     app.refuse(error).into_response()
 }

@@ -1,17 +1,23 @@
 //! Documents that come a line a second. Each is made when the client is ready for it: a slow reader costs nothing.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::{
+    sync::broadcast::{
+        self,
+        error::{RecvError, TryRecvError},
+    },
+    time::{Instant, sleep, sleep_until, timeout},
+};
 
 use super::{owned::Owned, reply};
 use crate::{
-    api::types::{FaultDoc, State},
+    api::types::{EventDoc, EventsDoc, EventsLostDoc, FaultDoc, State},
     error::Error,
-    session::Handle,
+    session::{Handle, Hub},
     spec::TargetSpec,
 };
 
@@ -98,4 +104,61 @@ pub(super) fn flows(handle: Handle, node: String, targets: Vec<TargetSpec>) -> B
             Some((Ok::<_, Infallible>(line), next))
         }
     }))
+}
+
+/// Failed calls as they come, until the client hangs up. The first line comes at once and has no event: what was lost
+/// before. The others have what has come since; one without an event says that more was lost.
+pub(super) fn events(handle: Handle, node: String, hub: Arc<Hub>) -> Body {
+    let watch = Events { handle, node, watch: hub.watch(), hub, told: None, lagged: 0 };
+    Body::from_stream(stream::unfold(Some(watch), |watch| async move {
+        let mut watch = watch?;
+        match watch.line().await {
+            Ok(line) => Some((Ok::<_, Infallible>(line), Some(watch))),
+            Err(error) => Some((Ok(reply::line(&error.document(&watch.node), &watch.node)), None)),
+        }
+    }))
+}
+
+/// Events in one line, at most.
+const LINE: usize = 100;
+
+struct Events {
+    handle: Handle,
+    node: String,
+    hub: Arc<Hub>,
+    watch: broadcast::Receiver<Arc<EventDoc>>,
+    /// The losses of the last line.
+    told: Option<EventsLostDoc>,
+    lagged: u64,
+}
+
+impl Events {
+    async fn line(&mut self) -> Result<Bytes, Error> {
+        loop {
+            let mut events = Vec::new();
+            if self.told.is_some() {
+                match timeout(BEAT, self.watch.recv()).await {
+                    Ok(Ok(event)) => events.push(EventDoc::clone(&event)),
+                    Ok(Err(RecvError::Lagged(n))) => self.lagged += n,
+                    // The hub is ours as well: it is never closed.
+                    Ok(Err(RecvError::Closed)) => {}
+                    // Nothing has come for a while: may they still see it?
+                    Err(_) => _ = self.handle.events().await?,
+                }
+                while events.len() < LINE {
+                    match self.watch.try_recv() {
+                        Ok(event) => events.push(EventDoc::clone(&event)),
+                        Err(TryRecvError::Lagged(n)) => self.lagged += n,
+                        Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+                    }
+                }
+            }
+            let lost = EventsLostDoc { lagged: self.lagged, ..self.hub.lost() };
+            if !events.is_empty() || self.told != Some(lost) {
+                self.told = Some(lost);
+                let body = EventsDoc { events, lost };
+                return Ok(reply::line(&reply::doc("events", &self.node, body), &self.node));
+            }
+        }
+    }
 }

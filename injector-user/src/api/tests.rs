@@ -21,14 +21,14 @@ use super::{
     caps::Caps,
     is_answered_by,
     types::{
-        DoctorDoc, EndKind, FaultDoc, FlowsDoc, HaltDoc, LostDoc, PendingDoc, PlanDoc, ProbeDoc, State,
-        StatusDoc,
+        Doc, DoctorDoc, EndKind, EventDoc, EventsDoc, FaultDoc, FlowsDoc, HaltDoc, LostDoc, PendingDoc,
+        PlanDoc, ProbeDoc, State, StatusDoc,
     },
 };
 use crate::{
     config::Config,
     error::{Error, Kind},
-    session::{Command, Handle, Request},
+    session::{Command, Handle, Hub, Request},
     spec::FaultSpec,
 };
 
@@ -57,6 +57,7 @@ fn fault(state: State) -> FaultDoc {
         end: ended.then_some(EndKind::Stopped),
         end_reason: None,
         rung: None,
+        reaction: None,
         counters: Default::default(),
         achieved: Default::default(),
         nothing_matched: None,
@@ -93,6 +94,7 @@ struct Seen {
     commands: Vec<String>,
     ended: bool,
     slow_start: bool,
+    hub: Arc<Hub>,
 }
 
 /// Answers like the engine would, without a kernel.
@@ -105,6 +107,7 @@ fn engine(requests: &mpsc::Receiver<Request>, seen: &Mutex<Seen>) {
             Command::Stop(id, _) => format!("stop {id} by {} {}", who.identity.uid, who.pid),
             Command::Halt(why, ..) => format!("halt {why}"),
             Command::Flows(targets, _) => format!("flows {targets:?}"),
+            Command::Events(_) => "events".into(),
             Command::Fault(id, _) => format!("fault {id}"),
             Command::May(wish, _) => format!("may {wish:?}"),
             Command::Plan(..) => "plan".into(),
@@ -168,6 +171,7 @@ fn engine(requests: &mpsc::Receiver<Request>, seen: &Mutex<Seen>) {
             Command::Flows(_, reply) => {
                 drop(reply.send(Ok(FlowsDoc { at: "now".into(), ..Default::default() })));
             }
+            Command::Events(reply) => drop(reply.send(Ok(seen.hub.clone()))),
             Command::Doctor(reply) => drop(reply.send(Ok(DoctorDoc {
                 kernel: "6.12".into(),
                 probes: vec![ProbeDoc {
@@ -414,6 +418,35 @@ async fn flows_come_a_line_a_second() {
         let flows: Value = serde_json::from_str(&lines.next().await.unwrap().unwrap()).unwrap();
         assert_eq!(flows["schema"], "injector.flows/1");
     }
+}
+
+#[tokio::test]
+async fn failed_calls_are_told_from_now_on_with_what_is_lost() {
+    let daemon = Daemon::start();
+    let hub = daemon.seen.lock().unwrap().hub.clone();
+    let event = |pid| EventDoc { pid, ..EventDoc::default() };
+    hub.tell(event(1));
+    hub.lose(3, 0);
+    let mut lines = daemon.client.lines("/v1/events/watch").await.unwrap();
+    let first: Doc<EventsDoc> = serde_json::from_str(&lines.next().await.unwrap().unwrap()).unwrap();
+    assert_eq!(
+        (first.schema.as_str(), first.body.events.len(), first.body.lost.left_out),
+        ("injector.events/1", 0, 3)
+    );
+    for pid in 2..5 {
+        hub.tell(event(pid));
+    }
+    let mut pids = Vec::new();
+    while pids.len() < 3 {
+        let line: Doc<EventsDoc> = serde_json::from_str(&lines.next().await.unwrap().unwrap()).unwrap();
+        pids.extend(line.body.events.iter().map(|event| event.pid));
+    }
+    assert_eq!(pids, [2, 3, 4]);
+    hub.lose(9, 1);
+    let line: Doc<EventsDoc> = serde_json::from_str(&lines.next().await.unwrap().unwrap()).unwrap();
+    assert_eq!((line.body.events.len(), line.body.lost.all()), (0, 10), "a loss is told without an event");
+    let last: Doc<EventsDoc> = daemon.client.get("/v1/events").await.unwrap();
+    assert_eq!(last.body.events.len(), 4);
 }
 
 #[tokio::test]

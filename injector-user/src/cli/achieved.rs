@@ -74,6 +74,7 @@ fn parts(fault: &FaultDoc) -> Vec<String> {
         ("  after its budget", skbs(gate.budget)),
         ("  over this second's budget", skbs(gate.rate)),
         ("  protected", skbs(gate.protected)),
+        ("  backed off", skbs(gate.livelock)),
         ("as a shadow", achieved.shadow),
         ("could not be done", achieved.failed),
         ("with an unreadable path", skbs(counters.unreadable)),
@@ -81,7 +82,8 @@ fn parts(fault: &FaultDoc) -> Vec<String> {
         ("of 32-bit programs", skbs(counters.compat)),
         ("from io_uring", skbs(counters.io_uring)),
     ];
-    let rows = always.into_iter().chain(some.into_iter().filter(|(_, amount)| amount.skbs > 0));
+    let missed = counters.missed.map(|missed| ("missed, of this host", skbs(missed)));
+    let rows = always.into_iter().chain(missed).chain(some.into_iter().filter(|(_, amount)| amount.skbs > 0));
     let network = fault.spec.fault.is_network();
     let mut table = match network {
         true => Table::new(&["  WHAT", "PACKETS", "ON THE WIRE", "BYTES"]),

@@ -1,5 +1,5 @@
 use super::*;
-use crate::cli::text;
+use crate::cli::{ending, text};
 use crate::{
     api::types::{AchievedDoc, AskedDelayDoc, NothingMatchedDoc, PassedDoc},
     output::samples,
@@ -96,4 +96,21 @@ fn all_parts_are_shown() {
     assert_eq!(lines(&fault), expected);
     let unknown = lines(&delayed(None, Some("measured at egress only")));
     assert_eq!(unknown.last().unwrap(), "  achieved: not known, measured at egress only");
+}
+
+#[test]
+fn what_fmod_ret_missed_is_told_even_if_it_is_nothing() {
+    let missed = |missed| {
+        let mut fault = fault();
+        fault.counters.missed = missed;
+        let of = |lines: Vec<String>| lines.into_iter().find(|line| line.contains("missed"));
+        [of(lines(&fault)), of(ending::lines(&fault))]
+    };
+    let [row, end] = missed(Some(0)).map(Option::unwrap);
+    assert!(
+        row.starts_with("  missed, of this host ") && row.split_whitespace().nth(4) == Some("0"),
+        "{row}"
+    );
+    assert_eq!(end, "  missed: 0 calls of this host that the kernel did not ask us about");
+    assert_eq!(missed(None), [None, None]);
 }

@@ -37,6 +37,8 @@ impl DrawFlags {
             bursts: value("--bursts", self.bursts.as_deref())?,
             every: value("--every", self.every.as_deref())?,
             first: value("--first", self.first.as_deref())?,
+            after: None,
+            per_second: None,
         })
     }
 
@@ -75,6 +77,12 @@ pub(super) struct CallDraw {
     /// The first N matching calls.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     first: Option<String>,
+    /// All matching calls but the first N.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    after: Option<String>,
+    /// The first N matching calls in every second.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    per_second: Option<String>,
 }
 
 impl CallDraw {
@@ -86,10 +94,12 @@ impl CallDraw {
             bursts: value("--bursts", self.bursts.as_deref())?,
             every: value("--every", self.every.as_deref())?,
             first: value("--first", self.first.as_deref())?,
+            after: value("--after", self.after.as_deref())?,
+            per_second: value("--per-second", self.per_second.as_deref())?,
         };
         given.one_or_ramp(common.ramp()?)?.ok_or_else(|| {
             Error::usage(format!("a {verb} needs a frequency"))
-                .hint("--percent 5, or one of --bursts, --every and --first")
+                .hint("--percent 5, or one of --bursts, --every, --first, --after and --per-second")
         })
     }
 }

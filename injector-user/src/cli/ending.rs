@@ -1,7 +1,7 @@
 //! How a fault ended: in words, with the proof of clean, and as an exit code.
 
 use super::{
-    achieved,
+    achieved, reaction,
     text::{count, span_ms, things},
 };
 use crate::{
@@ -30,6 +30,13 @@ pub(super) fn lines(fault: &FaultDoc) -> Vec<String> {
             count(fault.counters.lost_in_drain)
         ));
     }
+    if let Some(missed) = fault.counters.missed {
+        lines.push(format!(
+            "  missed: {} calls of this host that the kernel did not ask us about",
+            count(missed)
+        ));
+    }
+    lines.extend(reaction::lines(fault));
     lines.extend(fault.clean.iter().flat_map(clean));
     lines.extend(fault.recovery.as_ref().map(|recovery| format!("  {}", came_back(fault, recovery))));
     lines

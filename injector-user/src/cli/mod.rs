@@ -7,6 +7,7 @@ mod arm;
 mod ask;
 mod audit;
 mod blackhole;
+mod call_matching;
 mod clean;
 mod context;
 mod corrupt;
@@ -18,6 +19,7 @@ mod draw;
 mod drop;
 mod duplicate;
 mod ending;
+mod events;
 mod fail;
 mod faults;
 mod flows;
@@ -34,6 +36,7 @@ mod plan;
 mod profile;
 mod proof;
 mod rate;
+mod reaction;
 mod refuse;
 mod reorder;
 mod reset;
@@ -109,6 +112,7 @@ fn dispatch(verb: Verb, context: &Context) -> Outcome {
         Verb::Approve(args) => arm::approve(&args, context),
         Verb::Limits(args) => limits::run(&args, context),
         Verb::Certificate => limits::certificate(context),
+        Verb::Events(args) => events::run(&args, context),
         Verb::Flows(args) => flows::run(&args, context),
         Verb::Audit(args) => audit::run(&args, context),
     }

@@ -7,7 +7,7 @@ use super::{
     context::{Context, block_on},
     ending,
     out::{self, Outcome},
-    stop,
+    reaction, stop,
     table::Table,
     text, when,
 };
@@ -111,6 +111,7 @@ fn all(status: &Doc<StatusDoc>) -> Vec<String> {
         (lost.cgroups_full, "packets of cgroups without a place"),
         (lost.unattributed, "packets without an owner"),
         (lost.unparsed, "packets not understood"),
+        (lost.events, "failed calls one by one"),
     ];
     let lost: Vec<String> =
         lost.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", text::count(*n))).collect();
@@ -136,6 +137,7 @@ fn one(fault: &FaultDoc) -> Vec<String> {
     lines.extend(fault.spec.ticket.iter().map(|text| format!("  ticket: {text}")));
     lines.extend(fault.rung.iter().map(|rung| format!("  way: {rung}")));
     lines.extend(achieved::lines(fault));
+    lines.extend(reaction::lines(fault));
     let mut table = Table::new(&["  GROUP", "SAMPLES", "p50", "p90", "p99", "SEGMENTS", "RETRANSMITS"]);
     for (group, signals) in [("  target", &fault.target), ("  control", &fault.control)] {
         table.row([

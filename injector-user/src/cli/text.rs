@@ -1,6 +1,6 @@
 //! Numbers with units, and the lines of a fault.
 
-use super::{achieved, when};
+use super::{achieved, reaction, when};
 use crate::{
     api::types::{Doc, FaultDoc, Fidelity, State},
     session,
@@ -121,6 +121,10 @@ pub(super) fn second(fault: &FaultDoc, before: Option<&FaultDoc>) -> String {
     let why = |fault: &FaultDoc| fault.nothing_matched.as_ref().map(|nothing| nothing.why.clone());
     if let Some(nothing) = achieved::nothing(fault).filter(|_| before.and_then(why) != why(fault)) {
         line += &format!("  {nothing}");
+    }
+    let off = |fault: &FaultDoc| fault.reaction.map_or(0, |did| did.livelocks);
+    if let Some(did) = fault.reaction.filter(|_| before.map_or(0, off) != off(fault)) {
+        line += &reaction::backed_off(&did).map_or_else(String::new, |text| format!("  {text}"));
     }
     line
 }

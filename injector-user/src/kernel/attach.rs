@@ -39,6 +39,11 @@ impl<K: Ord + Clone, V> Shared<K, V> {
         self.held.remove(key).map(|(_, value)| value)
     }
 
+    /// What is attached there.
+    pub fn get(&self, key: &K) -> Option<&V> {
+        self.held.get(key).map(|(_, value)| value)
+    }
+
     /// All keys.
     pub fn keys(&self) -> impl Iterator<Item = &K> {
         self.held.keys()
@@ -71,7 +76,9 @@ mod tests {
         shared.take(1, || Ok::<_, ()>("link")).unwrap();
         shared.take(1, || -> Result<_, ()> { unreachable!("attached already") }).unwrap();
         assert_eq!(shared.give(&1), None);
+        assert_eq!(shared.get(&1), Some(&"link"));
         assert_eq!(shared.give(&1), Some("link"));
+        assert_eq!(shared.get(&1), None);
         assert_eq!(shared.give(&1), None);
         assert_eq!(shared.take(2, || Err("no")), Err("no"));
         assert_eq!(shared.keys().count(), 0);

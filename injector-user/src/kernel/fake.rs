@@ -41,6 +41,8 @@ pub struct State {
     pub stats: RuleStats,
     /// What [`Kernel::held`] answers.
     pub held: Held,
+    /// What [`Kernel::missed`] answers.
+    pub missed: Option<u64>,
     /// What [`Kernel::aggregate`] answers for the control group.
     pub control: Aggregate,
     /// What it answers for every rule's target.
@@ -109,6 +111,7 @@ impl Default for Fake {
                 cgroups: BTreeMap::new(),
                 stats: RuleStats::ZERO,
                 held: Held::default(),
+                missed: None,
                 control,
                 target: control,
                 lapsed: false,
@@ -201,6 +204,10 @@ impl Kernel for Fake {
 
     fn held(&mut self, _step: &Step) -> Result<Held> {
         Ok(self.with(|state| state.held))
+    }
+
+    fn missed(&mut self, _steps: &[Step]) -> Result<Option<u64>> {
+        Ok(self.with(|state| state.missed))
     }
 
     fn set_addresses(&mut self, slot: u32, addresses: &Addresses) -> Result<()> {

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 use injector_ebpf::{
+    event::EVENTS_PER_SECOND,
     meter::{
         BYTES, BYTES_RATE, METERS, METERS_PER_RULE, Meter, MeterUse, NO_LIMIT, NODE, NODE_BYTES,
-        NODE_BYTES_RATE, NODE_CALLS, NODE_CALLS_RATE, NODE_PACKETS, NODE_PACKETS_RATE, UNITS, UNITS_RATE,
+        NODE_BYTES_RATE, NODE_CALLS, NODE_CALLS_RATE, NODE_EVENTS, NODE_PACKETS, NODE_PACKETS_RATE, UNITS,
+        UNITS_RATE,
     },
     names,
 };
@@ -56,7 +58,9 @@ pub(super) fn set_node(object: &mut Object, budget: &Budget) -> Result<()> {
         (NODE_CALLS_RATE, meter(object, budget.calls_per_second, Some(SECOND))),
         (NODE_CALLS, meter(object, budget.calls, Some(HOUR))),
     ];
-    for (index, meter) in all {
+    // No budget of anybody's: more cannot be told without loss, and would cost the target.
+    let events = meter(object, Some(EVENTS_PER_SECOND), Some(SECOND));
+    for (index, meter) in all.into_iter().chain([(NODE_EVENTS, events)]) {
         object.array::<Meter>(names::METERS)?.set(index, meter, 0)?;
     }
     Ok(())

@@ -5,6 +5,7 @@ pub mod btf;
 pub mod cgroups;
 mod cost;
 mod drift;
+mod events;
 pub mod fake;
 mod functions;
 pub mod gates;
@@ -16,6 +17,7 @@ pub mod object;
 pub mod probe;
 mod query;
 pub mod real;
+mod shapes;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -30,6 +32,7 @@ use crate::{
     observe::Snapshot,
     plan::{Addresses, Capabilities, Side, Site, Step},
 };
+pub use events::Ring;
 pub use functions::{hook_function, syscall_function};
 use net::{Rewritten, SockInfo};
 
@@ -86,6 +89,13 @@ pub trait Kernel: Send {
     /// # Errors
     /// The device cannot be asked. Gone is no error: it holds nothing.
     fn held(&mut self, step: &Step) -> Result<Held>;
+
+    /// How often the kernel has not run the fmod_ret programs that these steps have attached, since they were loaded, for
+    /// whatever task; `None`: there are none.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn missed(&mut self, steps: &[Step]) -> Result<Option<u64>>;
 
     /// Whom a rule means by address and name; again while it is set, when names have other addresses. Before
     /// [`Kernel::set_rule`].

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use aya_obj::{
     Object as Elf,
     btf::BtfFeatures,
-    generated::{bpf_attach_type, bpf_attr, bpf_cmd, bpf_prog_type},
+    generated::{bpf_attach_type, bpf_attr, bpf_cmd, bpf_prog_info, bpf_prog_type},
 };
 
 /// What the kernel must know of the types in an object: functions, so that it looks at global ones only once. What came
@@ -143,6 +143,22 @@ pub fn attach_lsm(program: BorrowedFd<'_>, cookie: u64) -> Result<OwnedFd> {
     bpf(bpf_cmd::BPF_LINK_CREATE, &attr).context("attach")
 }
 
+/// How often the kernel has not run it since it was loaded, for whatever task: it runs a program of this type once at a
+/// time on each CPU, and who comes while a task is preempted within it passes by.
+///
+/// # Errors
+/// What the kernel said.
+pub fn missed(program: BorrowedFd<'_>) -> Result<u64> {
+    // SAFETY: all zeros are a valid request, and nothing is known yet.
+    let (mut attr, mut info) =
+        unsafe { (std::mem::zeroed::<bpf_attr>(), std::mem::zeroed::<bpf_prog_info>()) };
+    attr.info.bpf_fd = u32::try_from(program.as_raw_fd())?;
+    attr.info.info_len = u32::try_from(size_of::<bpf_prog_info>())?;
+    attr.info.info = std::ptr::from_mut(&mut info) as u64;
+    ask(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &attr).context("what the kernel knows of a program")?;
+    Ok(info.recursion_misses)
+}
+
 fn load_types(types: &[u8]) -> Result<OwnedFd> {
     // SAFETY: all zeros are a valid request.
     let mut attr = unsafe { std::mem::zeroed::<bpf_attr>() };
@@ -154,13 +170,16 @@ fn load_types(types: &[u8]) -> Result<OwnedFd> {
 
 /// For requests that make a descriptor.
 fn bpf(cmd: bpf_cmd, attr: &bpf_attr) -> std::io::Result<OwnedFd> {
+    let made = ask(cmd, attr)?;
+    // SAFETY: the kernel has made this descriptor for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(made) })
+}
+
+/// The kernel's answer.
+fn ask(cmd: bpf_cmd, attr: &bpf_attr) -> std::io::Result<RawFd> {
     // SAFETY: the request is whole, and what it points to is alive.
-    let made = unsafe {
+    let answer = unsafe {
         libc::syscall(libc::SYS_bpf, cmd as libc::c_int, std::ptr::from_ref(attr), size_of::<bpf_attr>())
     };
-    if made < 0 {
-        return Err(std::io::Error::last_os_error());
-    }
-    // SAFETY: the kernel has made this descriptor for us.
-    Ok(unsafe { OwnedFd::from_raw_fd(made as RawFd) })
+    if answer < 0 { Err(std::io::Error::last_os_error()) } else { Ok(answer as RawFd) }
 }

@@ -22,7 +22,7 @@ use injector_ebpf::{
 
 use syscalls::Sysno;
 
-use super::{btf::Btf, hook_function, modify_return::ModifyReturn, syscall_function};
+use super::{btf::Btf, hook_function, modify_return::ModifyReturn, shapes, syscall_function};
 use crate::plan::lsm_hooks;
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/injector.o"));
@@ -85,6 +85,28 @@ impl Object {
             (offsets::DADDR, "sock", "__sk_common.skc_daddr"),
             (offsets::DADDR6, "sock", "__sk_common.skc_v6_daddr"),
             (offsets::F_PATH, "file", "f_path"),
+            (offsets::GROUP_LEADER, "task_struct", "group_leader"),
+            (offsets::COMM, "task_struct", "comm"),
+            (offsets::FILES, "task_struct", "files"),
+            (offsets::FS, "task_struct", "fs"),
+            (offsets::ROOT_MNT, "fs_struct", "root.mnt"),
+            (offsets::ROOT_DENTRY, "fs_struct", "root.dentry"),
+            (offsets::FDT, "files_struct", "fdt"),
+            (offsets::MAX_FDS, "fdtable", "max_fds"),
+            (offsets::FDS, "fdtable", "fd"),
+            (offsets::F_INODE, "file", "f_inode"),
+            (offsets::F_PRIVATE, "file", "private_data"),
+            (offsets::F_MNT, "file", "f_path.mnt"),
+            (offsets::F_DENTRY, "file", "f_path.dentry"),
+            (offsets::I_MODE, "inode", "i_mode"),
+            (offsets::MOUNT_MNT, "mount", "mnt"),
+            (offsets::MNT_PARENT, "mount", "mnt_parent"),
+            (offsets::MNT_POINT, "mount", "mnt_mountpoint"),
+            (offsets::MNT_ROOT, "vfsmount", "mnt_root"),
+            (offsets::D_PARENT, "dentry", "d_parent"),
+            (offsets::D_NAME, "dentry", "d_name.name"),
+            (offsets::D_LEN, "dentry", "d_name.len"),
+            (offsets::SOCKET_SK, "socket", "sk"),
             (
                 offsets::SYSCALL_NR,
                 "pt_regs",
@@ -96,6 +118,8 @@ impl Object {
                 "task_struct",
                 if cfg!(target_arch = "aarch64") { "thread_info.flags" } else { "thread_info.status" },
             ),
+            (offsets::TASK_SIGNAL, "task_struct", "signal"),
+            (offsets::SIGNAL_LIVE, "signal_struct", "live.counter"),
         ];
         let mut loader = EbpfLoader::new();
         let mut values = Vec::new();
@@ -121,6 +145,7 @@ impl Object {
         let halt = Halt { magic: GATE_MAGIC, abi: ABI_VERSION, instance, word: 1 };
         object.array::<Halt>(names::HALT)?.set(0, halt, 0)?;
         object.load_classifier(names::BEAT)?;
+        shapes::write(&mut object)?;
         Ok(object)
     }
 
@@ -212,6 +237,19 @@ impl Object {
         Ok(map.fd().as_fd().try_clone_to_owned()?)
     }
 
+    /// A map once more, as one of its own: for a reader beside this one.
+    ///
+    /// # Errors
+    /// There is no such map, or no descriptor is left.
+    pub fn beside(&mut self, name: &str) -> Result<Map> {
+        let again = |data: &MapData| anyhow::Ok(MapData::from_fd(data.fd().as_fd().try_clone_to_owned()?)?);
+        Ok(match self.map(name)? {
+            Map::Array(data) => Map::Array(again(data)?),
+            Map::RingBuf(data) => Map::RingBuf(again(data)?),
+            other => bail!("map {name} is of another type: {other:?}"),
+        })
+    }
+
     /// The programs that aya does not know, with this object's maps.
     ///
     /// # Errors
@@ -225,6 +263,7 @@ impl Object {
                 | Map::LruHashMap(data)
                 | Map::PerCpuHashMap(data)
                 | Map::LpmTrie(data)
+                | Map::RingBuf(data)
                 | Map::SkStorage(data) => data,
                 _ => return None,
             };
@@ -285,6 +324,7 @@ impl Object {
             Program::CgroupSkb(p) => p.load(),
             Program::CgroupSockAddr(p) => p.load(),
             Program::KProbe(p) => p.load(),
+            Program::RawTracePoint(p) => p.load(),
             Program::Lsm(p) => p.load("file_open", btf),
             Program::BtfTracePoint(p) => p.load(tracepoint(name), btf),
             Program::Iter(p) => p.load("bpf_sk_storage_map", btf),
@@ -371,6 +411,8 @@ fn tracepoint(program: &str) -> &'static str {
     match program {
         names::TCP_PROBE => "tcp_probe",
         names::TCP_RETRANSMIT => "tcp_retransmit_skb",
+        names::TASK_EXIT => "sched_process_exit",
+        names::TASK_EXEC => "sched_process_exec",
         _ => "inet_sock_set_state",
     }
 }

@@ -20,17 +20,19 @@ pub fn achieved(spec: &FaultSpec, stats: &RuleStats) -> AchievedDoc {
     };
     let (deadline, budget, rate, protected) =
         (stats.passed_deadline, stats.passed_budget, stats.passed_rate, stats.passed_protected);
+    let livelock = stats.reaction.passed_livelock;
     let mut doc = AchievedDoc {
         matched: amount(stats.matched, stats.matched_wire, stats.matched_bytes),
         acted: amount(stats.acted, stats.acted_wire, stats.acted_bytes),
         shadow: amount(stats.shadow, stats.shadow_wire, stats.shadow_bytes),
         passed_chance: skbs(stats.passed_chance),
         passed_gate: PassedDoc {
-            skbs: deadline + budget + rate + protected,
+            skbs: deadline + budget + rate + protected + livelock,
             deadline,
             budget,
             rate,
             protected,
+            livelock,
         },
         failed: skbs(stats.failed),
         asked_percent: asked(spec).map(|share| share * 100.0),
@@ -75,7 +77,7 @@ fn asked(spec: &FaultSpec) -> Option<f64> {
             Some(Draw::Chance(percent) | Draw::Flows(percent)) => Some(percent.fraction()),
             Some(Draw::Bursts(chain)) => Some(chain.share()),
             Some(Draw::Every(nth)) => Some(1.0 / f64::from(nth)),
-            Some(Draw::First(_)) => None,
+            Some(Draw::First(_) | Draw::After(_) | Draw::PerSecond(_)) => None,
         },
     }
 }

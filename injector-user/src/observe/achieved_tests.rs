@@ -58,7 +58,7 @@ fn parts_are_told_apart() {
     assert_eq!(doc.matched, AmountDoc { skbs: 100, wire: Some(200), bytes: Some(9_000) });
     assert_eq!(doc.acted, AmountDoc { skbs: 10, wire: Some(20), bytes: Some(900) });
     assert_eq!((doc.passed_chance.skbs, doc.failed.skbs), (50, 3));
-    let gate = PassedDoc { skbs: 40, deadline: 1, budget: 2, rate: 8, protected: 29 };
+    let gate = PassedDoc { skbs: 40, deadline: 1, budget: 2, rate: 8, protected: 29, livelock: 0 };
     assert_eq!(doc.passed_gate, gate);
     // 7 of 70 that were drawn: neither what came after its time nor what is protected; what failed was drawn.
     assert_eq!(doc.rate_percent.unwrap().round(), 10.0);

@@ -14,6 +14,7 @@ pub fn lost_doc(stats: &FlowStats, gate: &GateStats) -> LostDoc {
         cgroups_full: stats.cgroups_full,
         unattributed: gate.unattributed,
         unparsed: gate.unparsed,
+        events: 0,
     }
 }
 

@@ -2,7 +2,10 @@
 
 use anyhow::Result;
 
-use super::families::{Families, set_quantiles};
+use super::{
+    families::{Families, set_quantiles},
+    reactions,
+};
 use crate::api::types::{FaultDoc, Fidelity, SignalsDoc, State};
 
 /// Ended faults that keep their series, so that a scrape still sees their last numbers.
@@ -15,6 +18,7 @@ pub fn add(page: &Families, faults: &[FaultDoc]) -> Result<()> {
     states(page, &shown)?;
     counters(page, &shown)?;
     achieved(page, &shown)?;
+    reactions::add(page, &shown)?;
     signals(page, &shown)
 }
 
@@ -58,6 +62,10 @@ fn counters(page: &Families, faults: &[&FaultDoc]) -> Result<()> {
         family("injector_fault_tail_drops_total", "Packets that the delay device lost: its queue was full.")?;
     let drain =
         family("injector_fault_lost_in_drain_total", "Packets still held when the delay device had to go.")?;
+    let missed = family(
+        "injector_fault_missed_total",
+        "Calls, of whatever program on the host, that the kernel let pass without asking us (fmod_ret).",
+    )?;
     let passed = page.counter(
         "injector_fault_passed_total",
         "Packets or calls that the fault means and let through, by reason.",
@@ -75,6 +83,7 @@ fn counters(page: &Families, faults: &[&FaultDoc]) -> Result<()> {
             (&failed, fault.achieved.failed.skbs),
             (&queue, c.tail_drops),
             (&drain, c.lost_in_drain),
+            (&missed, c.missed.unwrap_or_default()),
         ] {
             family.with_label_values(&[id, kind]).inc_by(n);
         }
@@ -89,6 +98,7 @@ fn counters(page: &Families, faults: &[&FaultDoc]) -> Result<()> {
             ("other_call", c.other_call),
             ("compat", c.compat),
             ("io_uring", c.io_uring),
+            ("livelock", fault.achieved.passed_gate.livelock),
         ] {
             passed.with_label_values(&[id, kind, reason]).inc_by(n);
         }

@@ -83,6 +83,7 @@ fn lost(page: &Families, lost: &LostDoc) -> Result<()> {
         ("cgroups_full", lost.cgroups_full),
         ("unattributed", lost.unattributed),
         ("unparsed", lost.unparsed),
+        ("events", lost.events),
     ] {
         family.with_label_values(&[what]).inc_by(n);
     }

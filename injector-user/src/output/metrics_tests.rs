@@ -5,7 +5,7 @@ use std::{
 
 use super::*;
 use crate::{
-    api::types::State,
+    api::types::{ReactionDoc, State},
     output::samples::{dependency, fault},
 };
 
@@ -13,10 +13,13 @@ fn input() -> MetricsInput {
     let mut over = fault("delay-2");
     over.state = State::Ended;
     let dependencies = (0..60).map(|i| dependency(&format!("10.0.0.{i}:5432"), 1000 - i)).collect();
+    let mut armed = fault("drop-1");
+    armed.reaction = Some(ReactionDoc { livelocks: 2, retried: 12, ..ReactionDoc::default() });
+    armed.achieved.passed_gate.livelock = 7;
     MetricsInput {
         node: "web-14".to_owned(),
         kernel: "6.12".to_owned(),
-        faults: vec![fault("drop-1"), over],
+        faults: vec![armed, over],
         ended: BTreeMap::from([("budget", 3)]),
         halted: true,
         limits: ("00ff".to_owned(), "shadow".to_owned()),
@@ -36,6 +39,9 @@ fn the_page_says_what_the_documents_say() {
     for line in [
         r#"injector_fault_armed{id="drop-1",kind="drop"} 1"#,
         r#"injector_fault_armed{id="delay-2",kind="drop"} 0"#,
+        r#"injector_fault_reactions_total{id="drop-1",kind="drop",reaction="retried"} 12"#,
+        r#"injector_fault_livelocks_total{id="drop-1",kind="drop"} 2"#,
+        r#"injector_fault_passed_total{id="drop-1",kind="drop",reason="livelock"} 7"#,
         r#"injector_fault_left_seconds{id="drop-1",kind="drop"} 12.5"#,
         r#"injector_fault_matched_total{id="drop-1",kind="drop"} 1000"#,
         r#"injector_fault_acted_wire_packets_total{id="drop-1",kind="drop"} 60"#,

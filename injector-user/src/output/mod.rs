@@ -6,6 +6,7 @@ mod families;
 mod faults;
 pub mod http;
 pub mod metrics;
+mod reactions;
 
 #[cfg(test)]
 pub(crate) mod samples;

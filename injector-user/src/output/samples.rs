@@ -35,6 +35,7 @@ pub fn fault(id: &str) -> FaultDoc {
         end: None,
         end_reason: None,
         rung: None,
+        reaction: None,
         counters: CountersDoc {
             matched: 1000,
             acted: 51,

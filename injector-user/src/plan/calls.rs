@@ -11,18 +11,20 @@ use crate::{
 
 /// What was asked.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked {
+pub(super) struct Asked<'a> {
     pub name: SyscallName,
+    /// Those of it that have what they are told apart by.
+    pub calls: &'a [Sysno],
     pub exact: bool,
     pub by_path: bool,
     pub rung: Option<Rung>,
 }
 
 /// Fills in which calls, by which rung, and what that means.
-pub(super) fn compile(plan: &mut Plan, asked: Asked, kernel: &Capabilities) -> Result<(), Error> {
-    let Asked { name, exact, by_path, rung } = asked;
+pub(super) fn compile(plan: &mut Plan, asked: Asked<'_>, kernel: &Capabilities) -> Result<(), Error> {
+    let Asked { name, exact, by_path, rung, .. } = asked;
     let calls: Vec<Sysno> =
-        name.members(exact).into_iter().filter(|call| !kernel.missing_calls.contains(call.name())).collect();
+        asked.calls.iter().filter(|call| !kernel.missing_calls.contains(call.name())).copied().collect();
     if calls.is_empty() {
         return Err(incapable(&format!("fail {name}"), "it has no such call"));
     }
@@ -33,7 +35,14 @@ pub(super) fn compile(plan: &mut Plan, asked: Asked, kernel: &Capabilities) -> R
         }
         plan.rule.calls[number / 64] |= 1 << (number % 64);
     }
-    let wanted = Wanted { name, calls: &calls, exact, by_path };
+    let wanted = Wanted {
+        name,
+        calls: &calls,
+        exact,
+        by_path,
+        short: plan.rule.returns.contains(&0),
+        asks: plan.rule.call.asks,
+    };
     let (rung, why) = wanted.choose(rung, kernel).map_err(|why| incapable(&format!("fail {name}"), &why))?;
     plan.rule.hook = match rung {
         Rung::Lsm if name.opens() => HOOK_OPEN_LSM,

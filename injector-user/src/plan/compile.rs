@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
-use injector_ebpf::rule::{MAX_PATH, RULE_SHADOW, Rule};
+use injector_ebpf::rule::{RULE_SHADOW, Rule};
 use ipnet::IpNet;
 
-use super::{Addresses, Capabilities, Shape, Site, Step, calls, describe, draw, network, notes};
+use super::{Addresses, Capabilities, Shape, Site, Step, call_means, calls, describe, draw, network, notes};
 use crate::{
     error::Error,
     limits::{self, Allowed, Budget, Limits, NodeFacts, Protection},
@@ -147,19 +147,14 @@ pub fn make(spec: &FaultSpec, slot: u32, facts: &Facts<'_>) -> Result<Plan, Erro
         leaves_behind: Vec::new(),
         share: facts.node.traffic_share,
     };
-    if let FaultKind::Fail { syscall, exact, errno, draw, path, rung } = &spec.fault {
-        plan.rule.draw = draw::compile(spec, *draw, slot);
-        plan.rule.errno = -errno.number();
-        if let Some(path) = path {
-            let bytes = path.as_str().as_bytes();
-            if bytes.len() >= MAX_PATH {
-                return Err(Error::usage(format!("the path has {} bytes", bytes.len()))
-                    .hint(format!("at most {} are possible", MAX_PATH - 1)));
-            }
-            plan.rule.path[..bytes.len()].copy_from_slice(bytes);
-            plan.rule.path_len = bytes.len() as u32;
-        }
-        let asked = calls::Asked { name: *syscall, exact: *exact, by_path: path.is_some(), rung: *rung };
+    if let FaultKind::Fail { syscall, exact, returns, draw, seed, path, which, rung } = &spec.fault {
+        plan.rule.draw = draw::seeded(draw::compile(spec, *draw, slot), *seed);
+        (plan.rule.shares, plan.rule.returns) = draw::outcomes(&returns.values());
+        call_means::compile(&mut plan.rule, path.as_ref(), which)?;
+        call_means::compile_peers(&mut plan, facts.names)?;
+        let calls = call_means::told_apart(&mut plan, &syscall.members(*exact));
+        let by_path = path.is_some();
+        let asked = calls::Asked { name: *syscall, calls: &calls, exact: *exact, by_path, rung: *rung };
         calls::compile(&mut plan, asked, facts.capabilities)?;
     } else {
         network::compile(&mut plan, slot, facts)?;

@@ -34,7 +34,7 @@ fn one(call: Sysno, kernel: &Capabilities) -> SyscallDoc {
     if kernel.missing_calls.contains(call.name()) {
         return SyscallDoc { why: "this kernel has no such call".to_owned(), ..doc };
     }
-    let wanted = Wanted { name, calls: &[call], exact: false, by_path: false };
+    let wanted = Wanted { name, calls: &[call], exact: false, by_path: false, short: false, asks: 0 };
     let mut lacking = Vec::new();
     for rung in wanted.ladder() {
         match (wanted.by(rung, kernel), &doc.rung) {

@@ -3,6 +3,7 @@
 //! A [`Plan`] is made by [`make`] only, so that nothing unchecked can reach the kernel.
 
 mod addresses;
+mod call_means;
 mod calls;
 mod compile;
 mod describe;

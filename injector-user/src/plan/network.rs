@@ -128,7 +128,7 @@ fn dns(rule: &mut injector_ebpf::rule::Rule, answer: DnsAnswer) -> u32 {
     }
 }
 
-fn means(matching: &Match) -> Means {
+pub(super) fn means(matching: &Match) -> Means {
     let range = |ports: Option<Ports>| ports.map_or(Range::ANY, |p| Range { low: p.low, high: p.high });
     let (protocols, segments) = match (matching.protocol, matching.connections) {
         (_, Some(Connections::New)) => (PROTO_TCP, SEGMENT_SYN),

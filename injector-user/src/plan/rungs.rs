@@ -2,6 +2,8 @@
 
 use syscalls::Sysno;
 
+use injector_ebpf::call_means::{CALL_COMM, CALL_PROCESS, CALL_UID};
+
 use super::{Capabilities, hooks};
 use crate::spec::{Rung, SyscallName};
 
@@ -14,7 +16,14 @@ pub(super) struct Wanted<'a> {
     /// Not its family.
     pub exact: bool,
     pub by_path: bool,
+    /// It is to return 0.
+    pub short: bool,
+    /// What more is asked of the call: bits of [`injector_ebpf::call_means`].
+    pub asks: u32,
 }
+
+/// What the hooks of a cgroup know beside the call: who makes it.
+const CALLER: u32 = CALL_UID | CALL_COMM | CALL_PROCESS;
 
 impl Wanted<'_> {
     /// Can this rung do it here?
@@ -22,6 +31,9 @@ impl Wanted<'_> {
     /// # Errors
     /// Why not, in words.
     pub(super) fn by(&self, rung: Rung, kernel: &Capabilities) -> Result<(), String> {
+        if self.short && rung != Rung::Kprobe {
+            return Err("it returns errors only, and 0 was asked for".to_owned());
+        }
         match rung {
             Rung::Kprobe => kernel.kprobe.clone(),
             Rung::ModifyReturn => kernel.modify_return.clone(),
@@ -34,6 +46,9 @@ impl Wanted<'_> {
                     return Err(format!("{} passes no hook of a cgroup", self.name));
                 };
                 let several = family.parse::<SyscallName>().is_ok_and(|name| name.members(false).len() > 1);
+                if self.asks & !CALLER != 0 {
+                    return Err("the cgroup's hook does not know the call's arguments".to_owned());
+                }
                 if self.exact && several {
                     return Err(format!(
                         "the cgroup's hook can't tell the calls of the family {family} apart"
@@ -130,7 +145,9 @@ impl Wanted<'_> {
         });
         if self.by_path {
             lines.push(match rung {
-                Rung::Lsm => "path: as it is resolved, also of a link or a relative path".to_owned(),
+                Rung::Lsm if self.name.opens() => {
+                    "path: as it is resolved, also of a link or a relative path".to_owned()
+                }
                 _ => "path: as the program typed it".to_owned(),
             });
         }

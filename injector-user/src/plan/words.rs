@@ -46,10 +46,11 @@ pub(super) fn what(spec: &FaultSpec) -> String {
             let by = by.map(|by| format!(" by {by}")).unwrap_or_default();
             format!("DNS {answer}{by} for {share} queries of {}{peer}", names.join(", "))
         }
-        FaultKind::Fail { syscall, exact, errno, path, .. } => {
-            let below = path.as_ref().map(|path| format!(" below {}", path.as_str())).unwrap_or_default();
+        FaultKind::Fail { syscall, exact, returns, seed, path, which, .. } => {
+            let below = path.as_ref().map(|path| format!(" {}", path.place())).unwrap_or_default();
             let alone = if *exact { " alone" } else { "" };
-            format!("{errno} for {share} of {syscall}{alone}{below}")
+            let seed = seed.map(|seed| format!(" (seed {seed})")).unwrap_or_default();
+            format!("{returns} for {share}{seed} of {syscall}{alone}{below}{which}{peer}")
         }
     }
 }
@@ -61,6 +62,8 @@ fn draw(draw: Draw) -> String {
         Draw::Bursts(chain) => format!("{:.2} % in bursts ({chain})", chain.share() * 100.0),
         Draw::Every(n) => format!("every {n}th"),
         Draw::First(n) => format!("the first {n}"),
+        Draw::After(n) => format!("all after {n}"),
+        Draw::PerSecond(n) => format!("up to {n} a second"),
     }
 }
 

@@ -237,6 +237,7 @@ impl Engine {
             // They have just been found: that one of them is silent would be news for this fault.
             self.names.resolves(name);
         }
+        self.hub.armed(slot, &fault.id);
         self.faults.push(fault);
         // The rule means nobody until its cgroups are known: this arms it.
         self.publish();

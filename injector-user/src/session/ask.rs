@@ -64,10 +64,11 @@ impl Engine {
     pub(super) fn status(&mut self) -> StatusDoc {
         let attached =
             self.kernel.inventory().unwrap_or_else(|error| vec![format!("cannot be told: {error:#}")]);
-        let lost = match self.kernel.snapshot(&[]) {
+        let mut lost = match self.kernel.snapshot(&[]) {
             Ok(snapshot) => lost_doc(&snapshot.stats, &snapshot.gate),
             Err(_) => LostDoc::default(),
         };
+        lost.events = self.hub.lost().all();
         for index in 0..self.faults.len() {
             if self.faults[index].lives() {
                 self.refresh(index);

@@ -4,7 +4,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{Read as _, Seek as _, Write as _},
     path::Path,
-    sync::mpsc,
+    sync::{Arc, mpsc},
 };
 
 use nix::fcntl::{Flock, FlockArg};
@@ -14,6 +14,7 @@ use tracing::{info, warn};
 use super::{
     Audit, Engine, Handle, Journal, Settings,
     confine::confine,
+    events::{self, Hub},
     instance::Instance,
     journal, notify,
     sweep::{Whose, sweep},
@@ -23,7 +24,7 @@ use crate::{
     api::Server,
     config::Config,
     error::Error,
-    kernel::{probe, real::Real},
+    kernel::{Ring, probe, real::Real},
     output,
     target::Host,
 };
@@ -48,7 +49,8 @@ pub fn run(config: Config) -> Result<(), Error> {
     let journal = Journal::start(&config.run_dir, &tag).map_err(failed)?;
     let host = Host::detect(Path::new("/"))?;
     let capabilities = probe::capabilities();
-    let kernel = Real::new(instance.id(), capabilities, host.cgroup.clone()).map_err(failed)?;
+    let mut kernel = Real::new(instance.id(), capabilities, host.cgroup.clone()).map_err(failed)?;
+    let ring = kernel.events().map_err(failed)?;
     let settings = Settings {
         lease: config.lease.duration(),
         watch: config.watch.clone(),
@@ -60,7 +62,8 @@ pub fn run(config: Config) -> Result<(), Error> {
     for damage in audit.found() {
         warn!("the audit log: {damage}");
     }
-    let engine = Engine::new(Box::new(kernel), host, settings, journal, audit).map_err(failed)?;
+    let engine = Engine::new(Box::new(kernel), host.clone(), settings, journal, audit).map_err(failed)?;
+    let told = Told { ring, hub: engine.hub(), host };
     let mut watcher = watcher::spawn(instance.id(), &config.run_dir).map_err(failed)?;
     // The last moment with one thread, and all that needs more rights is done.
     confine()?;
@@ -69,7 +72,7 @@ pub fn run(config: Config) -> Result<(), Error> {
         .name("engine".into())
         .spawn(move || engine.run(&commands))
         .map_err(failed)?;
-    let served = serve(&config, Handle::new(sender), &tag);
+    let served = serve(&config, Handle::new(sender), told, &tag);
     if thread.join().is_err() {
         return Err(Error::failed("the engine died: its links are gone, and the watcher removes the rest"));
     }
@@ -84,20 +87,27 @@ pub fn run(config: Config) -> Result<(), Error> {
 /// How many names are looked up at once: a resolver that hangs holds a thread for each.
 const LOOK_UPS: usize = 32;
 
-fn serve(config: &Config, handle: Handle, tag: &str) -> Result<(), Error> {
+/// What is needed to tell of failed calls.
+struct Told {
+    ring: Ring,
+    hub: Arc<Hub>,
+    host: Host,
+}
+
+fn serve(config: &Config, handle: Handle, told: Told, tag: &str) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(LOOK_UPS)
         .enable_all()
         .build()
         .map_err(failed)?;
-    let served = runtime.block_on(served(config, handle, tag));
+    let served = runtime.block_on(served(config, handle, told, tag));
     // A resolver that hangs does not keep the daemon from ending.
     runtime.shutdown_background();
     served
 }
 
-async fn served(config: &Config, handle: Handle, tag: &str) -> Result<(), Error> {
+async fn served(config: &Config, handle: Handle, told: Told, tag: &str) -> Result<(), Error> {
     let result = async {
         let server = Server::bind(config)?;
         let (stop, stopped) = tokio::sync::watch::channel(false);
@@ -105,6 +115,8 @@ async fn served(config: &Config, handle: Handle, tag: &str) -> Result<(), Error>
             // An error means that the sender is gone: that is a stop as well.
             let _gone = stopped.wait_for(|stop| *stop).await;
         };
+        let Told { ring, hub, host } = told;
+        let events = tokio::spawn(events::read(ring, hub, host, wait(stopped.clone())));
         let api = tokio::spawn(server.serve(handle.clone(), wait(stopped.clone())));
         let metrics = match config.metrics.0 {
             None => None,
@@ -140,6 +152,7 @@ async fn served(config: &Config, handle: Handle, tag: &str) -> Result<(), Error>
         handle.shutdown().await?;
         let _nobody = stop.send(true);
         let _ended = api.await;
+        let _ended = events.await;
         if let Some(metrics) = metrics {
             let _ended = metrics.await;
         }

@@ -51,6 +51,9 @@ impl Engine {
             }
             fault.stats = stats;
         }
+        if let Ok(missed) = self.kernel.missed(fault.plan.steps()) {
+            fault.missed = missed;
+        }
         if fault.asked_delay.is_some()
             && let Ok(delays) = self.kernel.delays(fault.slot)
         {

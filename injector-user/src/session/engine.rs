@@ -4,7 +4,10 @@
 use std::{
     collections::VecDeque,
     path::PathBuf,
-    sync::mpsc::{Receiver, RecvTimeoutError},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
     time::{Duration, Instant},
 };
 
@@ -12,6 +15,7 @@ use tracing::{error, info, warn};
 
 use super::{
     audit::{Action, Actor, Audit, Decision},
+    events::Hub,
     fault::Fault,
     halt::HaltFile,
     handle::{Command, Request, Who, Wish},
@@ -76,6 +80,8 @@ pub struct Engine {
     /// The host names that faults have as peers: who looks them up again, and when.
     pub(super) names: Names,
     pub(super) waiters: Waiters,
+    /// The calls that were failed last.
+    pub(super) hub: Arc<Hub>,
     pub(super) watch_until: Vec<(TargetSpec, Instant)>,
     pub(super) node_refusals: u64,
     /// The kernel may still have a rule's bit on a cgroup that it no longer means.
@@ -122,6 +128,7 @@ impl Engine {
             history: History::default(),
             names: Names::default(),
             waiters: Waiters::default(),
+            hub: Arc::default(),
             watch_until: Vec::new(),
             node_refusals: 0,
             unpublished: false,
@@ -137,6 +144,11 @@ impl Engine {
         engine.protect(&[])?;
         engine.rescan();
         Ok(engine)
+    }
+
+    /// Where failed calls are told; whoever reads them from the kernel tells them there.
+    pub fn hub(&self) -> Arc<Hub> {
+        self.hub.clone()
     }
 
     /// Runs until it is told to end, and everything has ended.
@@ -220,6 +232,7 @@ impl Engine {
                 self.record(&Decision::allowed(Action::Lift, who));
                 _ = reply.send(lifted.map(|()| self.status()));
             }
+            Command::Events(reply) => _ = reply.send(Ok(self.hub())),
             Command::Flows(targets, reply) => _ = reply.send(self.flows(targets)),
             Command::Doctor(reply) => _ = reply.send(Ok(probe::document(self.kernel.capabilities()))),
             Command::Limits(reply) => _ = reply.send(Ok(self.policy.doc())),

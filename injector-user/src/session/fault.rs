@@ -9,6 +9,7 @@ use std::{
 use injector_ebpf::{
     draw::{ALWAYS, DRAW_CHANCE},
     flow::Aggregate,
+    reaction::Reaction,
     rule::{Delays, RULE_SHADOW, Rule, RuleStats},
 };
 
@@ -16,7 +17,7 @@ use tracing::warn;
 
 use super::{halt::stamp, nothing::Nothing};
 use crate::{
-    api::types::{AchievedDoc, CleanDoc, CountersDoc, DelayDoc, EndKind, FaultDoc, State},
+    api::types::{AchievedDoc, CleanDoc, CountersDoc, DelayDoc, EndKind, FaultDoc, ReactionDoc, State},
     observe::{Recent, achieved, achieved_delay, signals_between},
     plan::{Plan, Step},
 };
@@ -99,6 +100,10 @@ pub struct Fault {
     pub tail_drops: u64,
     /// What it still held when it had to go.
     pub lost_in_drain: u64,
+    /// How often the kernel had not run its programs when it was armed: another fault may share them.
+    pub missed_before: u64,
+    /// The same at the last look, if they are of a kind that it does not always run.
+    pub missed: Option<u64>,
     /// What the guard says.
     pub control_verdict: String,
     /// Its host names, with the addresses that the kernel has for them.
@@ -211,6 +216,13 @@ impl Fault {
         AchievedDoc { delay, ..achieved(spec, &self.stats) }
     }
 
+    /// What the target did next; packets tell nothing of that.
+    fn reaction(&self) -> Option<ReactionDoc> {
+        let Reaction { livelocks, passed_livelock, retried, exited, restarted, .. } = self.stats.reaction;
+        let calls = !self.plan.spec().fault.is_network();
+        calls.then_some(ReactionDoc { livelocks, passed_livelock, retried, exited, restarted })
+    }
+
     /// The document; `state` is the caller's, who knows whether anything is left.
     pub fn doc(&self, state: State) -> FaultDoc {
         let left = if self.lives() { self.ends.saturating_sub(since_boot()) } else { Duration::ZERO };
@@ -253,8 +265,10 @@ impl Fault {
                 io_uring: stats.io_uring,
                 tail_drops: self.tail_drops,
                 lost_in_drain: self.lost_in_drain,
+                missed: self.missed.map(|now| now.saturating_sub(self.missed_before)),
             },
             achieved: self.achieved(),
+            reaction: self.reaction(),
             nothing_matched: self.nothing_matched(),
             percent_now: chance.map(|_| percent_of(self.rule.draw.threshold)),
             by: self.by.clone(),

@@ -1,12 +1,13 @@
 //! How the API talks to the engine: one command, one answer. The engine is one thread that owns the kernel
 //! side; everything that happens to faults happens there, one thing after the other.
 
-use std::sync::mpsc::Sender;
+use std::sync::{Arc, mpsc::Sender};
 
 use tokio::sync::oneshot;
 
 use super::{
     audit::Action,
+    events::Hub,
     names::{Found, look_up_all, named},
 };
 use crate::{
@@ -83,6 +84,8 @@ pub enum Command {
     Lift(Reply<StatusDoc>),
     /// Flows; the targets are watched for some seconds more.
     Flows(Vec<TargetSpec>, Reply<FlowsDoc>),
+    /// Failed calls, one by one: the last ones, and those that come.
+    Events(Reply<Arc<Hub>>),
     /// What this kernel can do.
     Doctor(Reply<DoctorDoc>),
     /// The limits as they are loaded.
@@ -106,6 +109,7 @@ impl Command {
             Self::Fault(..)
             | Self::Status(..)
             | Self::Flows(..)
+            | Self::Events(_)
             | Self::Doctor(..)
             | Self::Limits(..)
             | Self::Certificate(..) => Right::Observe,
@@ -120,7 +124,9 @@ impl Command {
             Self::Plan(..) | Self::Flows(..) | Self::Status(_) | Self::Fault(..) | Self::Doctor(_) => {
                 Action::Plan
             }
-            Self::Limits(_) | Self::Certificate(_) | Self::May(Wish::Plan, _) => Action::Plan,
+            Self::Limits(_) | Self::Certificate(_) | Self::Events(_) | Self::May(Wish::Plan, _) => {
+                Action::Plan
+            }
             Self::May(Wish::Start { shadow }, _) => Action::begins(*shadow),
             Self::Start(spec, ..) => Action::begins(spec.shadow),
             Self::Arm(..) => Action::Arm,
@@ -149,6 +155,7 @@ impl Command {
             Self::Halt(_, reply) => _ = reply.send(Err(error)),
             Self::Lift(reply) => _ = reply.send(Err(error)),
             Self::Flows(_, reply) => _ = reply.send(Err(error)),
+            Self::Events(reply) => _ = reply.send(Err(error)),
             Self::Doctor(reply) => _ = reply.send(Err(error)),
             Self::Limits(reply) => _ = reply.send(Err(error)),
             Self::Reload(reply) => _ = reply.send(Err(error)),
@@ -281,6 +288,14 @@ impl Handle {
     /// The halt file could not be removed.
     pub async fn lift(&self) -> Result<StatusDoc, Error> {
         self.ask(Command::Lift).await
+    }
+
+    /// See [`Command::Events`].
+    ///
+    /// # Errors
+    /// The daemon is ending.
+    pub async fn events(&self) -> Result<Arc<Hub>, Error> {
+        self.ask(Command::Events).await
     }
 
     /// See [`Command::Flows`].

@@ -18,6 +18,9 @@ use crate::{
 };
 use injector_ebpf::{draw::Draw, flow::Aggregate, rule::Rule};
 
+/// Said once of a fault to which that happens.
+const BACKED_OFF: &str = "backed off: a thread repeated the failing call 1000 times in a second; its calls pass for 100 ms each time";
+
 impl Engine {
     /// Every tick: time and budgets, abort conditions, ramps.
     pub(super) fn judge(&mut self) {
@@ -46,8 +49,17 @@ impl Engine {
     pub(super) fn refresh(&mut self, index: usize) {
         let fault = &mut self.faults[index];
         match self.kernel.stats(fault.slot) {
-            Ok(stats) => fault.stats = stats,
+            Ok(stats) => {
+                fault.stats = stats;
+                if stats.reaction.livelocks > 0 {
+                    fault.note_once(BACKED_OFF.to_owned());
+                }
+            }
             Err(error) => warn!("{}: its counters cannot be read: {error:#}", fault.id),
+        }
+        match self.kernel.missed(fault.plan.steps()) {
+            Ok(missed) => fault.missed = missed,
+            Err(error) => warn!("{}: what its programs missed cannot be read: {error:#}", fault.id),
         }
         if fault.asked_delay.is_some()
             && let Ok(delays) = self.kernel.delays(fault.slot)

@@ -32,11 +32,12 @@ impl Engine {
         who: &Who,
     ) -> anyhow::Result<Fault> {
         let before = (self.kernel.aggregate(1 + slot)?, self.kernel.aggregate(0)?);
+        let missed_before = self.kernel.missed(plan.steps())?.unwrap_or(0);
         // Attaching can take most of a lease, and others live on it.
         self.beat();
         self.clsact_comes(plan.steps())?;
         self.apply(&plan, slot)?;
-        Ok(self.new_fault(id, slot, plan, (flows, named), who, before))
+        Ok(Fault { missed_before, ..self.new_fault(id, slot, plan, (flows, named), who, before) })
     }
 
     /// Whoever cleans up must know which qdiscs are ours before they are there.
@@ -84,6 +85,8 @@ impl Engine {
             nothing: None,
             tail_drops: 0,
             lost_in_drain: 0,
+            missed_before: 0,
+            missed: None,
             control_verdict: "not judged: armed just now".into(),
             lost_since: None,
             named,

@@ -10,6 +10,7 @@ mod decide;
 pub mod emergency;
 mod end;
 mod engine;
+mod events;
 mod failpoint;
 mod fault;
 mod follow;
@@ -39,6 +40,7 @@ mod tests;
 
 pub use audit::Audit;
 pub use engine::{Engine, Settings};
+pub use events::Hub;
 pub use handle::{Command, Handle, Reply, Request, Who, Wish};
 pub use journal::Journal;
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 const RAREST: u32 = 1_000_000;
 
 /// Which of the matching packets a fault takes. In JSON exactly one of the keys `percent`, `flows`, `bursts`,
-/// `every` and `first`.
+/// `every`, `first`, `after` and `per_second`; the last two are of calls only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Draw {
     /// Each packet by itself, with this probability.
@@ -26,11 +26,17 @@ pub enum Draw {
     /// The first N matching packets, 1 or more.
     #[serde(rename = "first")]
     First(u32),
+    /// All but the first N, 1 or more.
+    #[serde(rename = "after")]
+    After(u32),
+    /// The first N in every second of the kernel's clock, 1 to 1,000,000.
+    #[serde(rename = "per_second")]
+    PerSecond(u32),
 }
 
 impl Draw {
     /// The share of the matching packets in the long run, for the limits: never less than what is taken, to 0.0001 %.
-    /// For the first N it is 100 %: for as long as they last all are taken.
+    /// By number or by second it is 100 %: there are times in which all are taken.
     pub fn share(&self) -> Percent {
         let units = |units: u32| Percent::from_units(units.max(1)).unwrap_or(Percent::ALL);
         match self {
@@ -39,7 +45,7 @@ impl Draw {
                 units((gilbert.share() * f64::from(Percent::ALL.units()) - 1e-6).ceil() as u32)
             }
             Draw::Every(nth) => units(Percent::ALL.units().div_ceil((*nth).max(1))),
-            Draw::First(_) => Percent::ALL,
+            Draw::First(_) | Draw::After(_) | Draw::PerSecond(_) => Percent::ALL,
         }
     }
 
@@ -52,7 +58,7 @@ impl Draw {
     }
 }
 
-/// The five keys as given, by JSON or by flags.
+/// The keys as given, by JSON or by flags.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Draws {
     /// [`Draw::Chance`]
@@ -65,6 +71,10 @@ pub struct Draws {
     pub every: Option<Count>,
     /// [`Draw::First`]
     pub first: Option<Count>,
+    /// [`Draw::After`]
+    pub after: Option<Count>,
+    /// [`Draw::PerSecond`]
+    pub per_second: Option<Count>,
 }
 
 impl Draws {
@@ -77,12 +87,16 @@ impl Draws {
             1 => Err(Error::usage("every 1st packet is all of them").hint("percent 100 says so")),
             _ => nth.within("every", 2, RAREST).map(Draw::Every),
         });
+        let per_second =
+            self.per_second.map(|most| most.within("per_second", 1, RAREST).map(Draw::PerSecond));
         let given = [
             ("percent", self.percent.map(Draw::Chance)),
             ("flows", self.flows.map(Draw::Flows)),
             ("bursts", self.bursts.map(Draw::Bursts)),
             ("every", every.transpose()?),
             ("first", self.first.map(|first| Draw::First(first.get()))),
+            ("after", self.after.map(|after| Draw::After(after.get()))),
+            ("per_second", per_second.transpose()?),
         ];
         let mut given = given.into_iter().filter_map(|(key, draw)| draw.map(|draw| (key, draw)));
         match (given.next(), given.next()) {

@@ -6,9 +6,7 @@ use crate::error::Error;
 use std::fmt;
 use std::str::FromStr;
 
-const EINTR: &str = "EINTR";
-
-/// An errno that a program may see, by name: 1 to 133 without EINTR and the kernel's restart codes.
+/// An errno that a program may see, by name: 1 to 133 without the kernel's restart codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Errno {
     name: &'static str,
@@ -26,10 +24,10 @@ impl Errno {
         self.number as i32
     }
 
-    /// By its number; `None` if there is none or it may not be injected.
+    /// By its number; `None` if there is none.
     pub fn from_number(number: i32) -> Option<Self> {
         let (name, number) = ERRNOS.into_iter().find(|(_, known)| i32::from(*known) == number)?;
-        (name != EINTR).then_some(Errno { name, number })
+        Some(Errno { name, number })
     }
 }
 
@@ -46,12 +44,6 @@ impl FromStr for Errno {
             );
         }
         let name = ALIASES.into_iter().find(|(alias, _)| *alias == asked).map_or(asked, |(_, name)| name);
-        if name == EINTR {
-            return Err(Error::usage("EINTR can't be injected").hint(
-                "programs retry it at once: at a high percent open() never returned (225k retries in 3 s); \
-                 use EIO, EAGAIN or ETIMEDOUT",
-            ));
-        }
         if let Some((name, number)) = ERRNOS.into_iter().find(|(known, _)| *known == name) {
             return Ok(Errno { name, number });
         }
@@ -59,7 +51,7 @@ impl FromStr for Errno {
             let why = format!("it is the kernel's own code {number}, and would leak to the program as that");
             return Err(Error::usage(format!("{name} can't be injected")).hint(format!("{why}; use EIO")));
         }
-        let known = ERRNOS.iter().map(|(name, _)| *name).filter(|name| *name != EINTR);
+        let known = ERRNOS.iter().map(|(name, _)| *name);
         let near = near(asked, known, 3);
         let hint = if near.is_empty() {
             "a name such as EIO, ENOSPC or EACCES".to_owned()

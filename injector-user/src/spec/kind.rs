@@ -4,8 +4,8 @@ mod facts;
 mod waiting;
 
 use super::{
-    Bandwidth, Bytes, Direction, Distribution, DnsAnswer, DnsPattern, Draw, Errno, PathPrefix, Percent, Rung,
-    Span, SyscallName, list,
+    Bandwidth, Bytes, CallMatch, Count, Direction, Distribution, DnsAnswer, DnsPattern, Draw, PathPattern,
+    Percent, Returns, Rung, Span, SyscallName, list,
 };
 use serde::Serialize;
 use std::ops::Not;
@@ -145,19 +145,27 @@ pub enum FaultKind {
     },
     /// A system call returns an error and does nothing.
     Fail {
-        /// Which calls: a family, or one.
+        /// Which calls: a group, a family, or one.
         syscall: SyscallName,
         /// This call only, not its family.
         #[serde(skip_serializing_if = "Not::not")]
         exact: bool,
-        /// The error they return.
-        errno: Errno,
+        /// What they return.
+        #[serde(flatten)]
+        returns: Returns,
         /// Which of the matching calls; never by flow.
         #[serde(flatten)]
         draw: Draw,
-        /// Only files at or below this path.
+        /// The same seed takes the same of the matching calls, counted from the fault's beginning. With a percent or
+        /// bursts.
         #[serde(skip_serializing_if = "Option::is_none")]
-        path: Option<PathPrefix>,
+        seed: Option<Count>,
+        /// Only files at or below this path, or that fit this pattern.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        path: Option<PathPattern>,
+        /// Which of these calls.
+        #[serde(flatten)]
+        which: CallMatch,
         /// By this rung only; the best one if it is `None`.
         #[serde(skip_serializing_if = "Option::is_none")]
         rung: Option<Rung>,

@@ -77,8 +77,8 @@ proptest! {
         reads_back::<InterfaceName>(&text)?;
         reads_back::<Errno>(&text)?;
         reads_back::<SyscallName>(&text)?;
-        reads_back::<PathPrefix>(&text)?;
-        reads_back::<PathPrefix>(&format!("/{text}"))?;
+        reads_back::<PathPattern>(&text)?;
+        reads_back::<PathPattern>(&format!("/{text}"))?;
         reads_back::<TargetSpec>(&format!("unit:{text}"))?;
         reads_back::<TargetSpec>(&format!("cgroup:/{text}"))?;
         reads_back::<TargetSpec>(&format!("cgroup:/*{text}"))?;

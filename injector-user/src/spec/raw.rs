@@ -1,9 +1,9 @@
 //! The JSON form of a fault before its keys are matched with its kind.
 
 use super::{
-    AbortCondition, Bandwidth, Bytes, Connections, Count, Direction, Distribution, DnsAnswer, DnsPattern,
-    Errno, FaultName, FaultSpec, Gilbert, InterfaceName, Match, PathPrefix, Peer, Percent, Ports, Protocol,
-    Ramp, Rung, Span, SyscallName, TargetSpec, Words, list,
+    AbortCondition, ArgumentTest, Bandwidth, Bytes, Connections, Count, Descriptor, Direction, Distribution,
+    DnsAnswer, DnsPattern, Errno, FaultName, FaultSpec, Gilbert, InterfaceName, Match, Outcomes, PathPattern,
+    Peer, Percent, Ports, Protocol, Ramp, Rung, Short, Span, SyscallName, TargetSpec, TaskName, Words, list,
 };
 use crate::error::Error;
 use serde::Deserialize;
@@ -22,6 +22,9 @@ pub(super) struct RawSpec {
     pub(super) bursts: Option<Gilbert>,
     pub(super) every: Option<Count>,
     pub(super) first: Option<Count>,
+    pub(super) after: Option<Count>,
+    pub(super) per_second: Option<Count>,
+    pub(super) seed: Option<Count>,
     pub(super) direction: Option<Direction>,
     pub(super) local_error: Option<bool>,
     pub(super) by: Option<Span>,
@@ -40,8 +43,17 @@ pub(super) struct RawSpec {
     pub(super) syscall: Option<SyscallName>,
     pub(super) exact: Option<bool>,
     pub(super) errno: Option<Errno>,
-    pub(super) path: Option<PathPrefix>,
+    pub(super) outcome: Option<Outcomes>,
+    pub(super) short: Option<Short>,
+    pub(super) path: Option<PathPattern>,
     pub(super) rung: Option<Rung>,
+    pub(super) uid: Option<u32>,
+    pub(super) comm: Option<TaskName>,
+    pub(super) process: Option<TaskName>,
+    #[serde(default, deserialize_with = "list::deserialize")]
+    pub(super) arg: Vec<ArgumentTest>,
+    pub(super) fd_path: Option<PathPattern>,
+    pub(super) fd: Option<Descriptor>,
     #[serde(default, deserialize_with = "list::deserialize")]
     pub(super) peer: Vec<Peer>,
     #[serde(default, deserialize_with = "list::deserialize")]

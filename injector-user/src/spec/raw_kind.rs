@@ -3,7 +3,7 @@
 mod own;
 
 use super::raw::RawSpec;
-use super::{Direction, Distribution, Draw, Draws, FaultKind};
+use super::{CallMatch, Direction, Distribution, Draw, Draws, FaultKind, Given};
 use crate::error::Error;
 use own::own;
 
@@ -37,6 +37,9 @@ impl RawSpec {
             ("bursts", self.bursts.is_some()),
             ("every", self.every.is_some()),
             ("first", self.first.is_some()),
+            ("after", self.after.is_some()),
+            ("per_second", self.per_second.is_some()),
+            ("seed", self.seed.is_some()),
             ("direction", self.direction.is_some()),
             ("local_error", self.local_error.is_some()),
             ("by", self.by.is_some()),
@@ -54,8 +57,16 @@ impl RawSpec {
             ("syscall", self.syscall.is_some()),
             ("exact", self.exact.is_some()),
             ("errno", self.errno.is_some()),
+            ("outcome", self.outcome.is_some()),
+            ("short", self.short.is_some()),
             ("path", self.path.is_some()),
             ("rung", self.rung.is_some()),
+            ("uid", self.uid.is_some()),
+            ("comm", self.comm.is_some()),
+            ("process", self.process.is_some()),
+            ("arg", !self.arg.is_empty()),
+            ("fd_path", self.fd_path.is_some()),
+            ("fd", self.fd.is_some()),
         ];
         keys.into_iter().filter(|(_, given)| *given).map(|(key, _)| key)
     }
@@ -115,15 +126,29 @@ impl RawSpec {
     fn fail(&self) -> Result<FaultKind, Error> {
         let syscall = need("fail", "syscall", self.syscall, "which calls: open, fsync, connect")?;
         let exact = self.exact.unwrap_or_default();
-        syscall.check(exact, self.path.is_some())?;
+        syscall.check(exact)?;
+        let given = Given { errno: self.errno, outcome: self.outcome.clone(), short: self.short };
         Ok(FaultKind::Fail {
             syscall,
             exact,
-            errno: need("fail", "errno", self.errno, "a name such as EIO")?,
+            returns: need("fail", "errno", given.one()?, "a name such as EIO; or `outcome` or `short`")?,
             draw: self.draw("fail")?,
+            seed: self.seed,
             path: self.path.clone(),
+            which: self.which(),
             rung: self.rung,
         })
+    }
+
+    fn which(&self) -> CallMatch {
+        CallMatch {
+            uid: self.uid,
+            comm: self.comm.clone(),
+            process: self.process.clone(),
+            arg: self.arg.clone(),
+            fd_path: self.fd_path.clone(),
+            fd: self.fd,
+        }
     }
 
     /// Measured latencies bring their own mean and deviation.
@@ -146,8 +171,8 @@ impl RawSpec {
     }
 
     fn draws(&self) -> Draws {
-        let RawSpec { percent, flows, bursts, every, first, .. } = *self;
-        Draws { percent, flows, bursts, every, first }
+        let RawSpec { percent, flows, bursts, every, first, after, per_second, .. } = *self;
+        Draws { percent, flows, bursts, every, first, after, per_second }
     }
 
     /// Which packets; of a ramp, the share that it goes up to.

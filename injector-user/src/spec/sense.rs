@@ -1,5 +1,6 @@
 //! What of one kind of fault only makes sense together.
 
+mod calls;
 mod packets;
 
 use super::{Distribution, DnsAnswer, DnsPattern, Draw, FaultKind, Percent, Span};
@@ -50,6 +51,7 @@ pub(super) fn kind(fault: &FaultKind) -> Result<(), Error> {
             }
             dns(*answer, *by)
         }
+        FaultKind::Fail { .. } => calls::calls(fault),
         _ => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 //! Which system calls can be made to fail.
 
-use super::{as_text, near::near, syscall_families::FAMILIES};
+use super::{as_text, near::near, syscall_families::FAMILIES, syscall_groups::GROUPS};
 use crate::error::Error;
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use syscalls::Sysno;
 const NEVER: [&str; 4] = ["exit", "exit_group", "rt_sigreturn", "restart_syscall"];
 
 /// A system call by its name in the kernel's table, or the name of a family: all calls that programs use for the same
-/// thing (DECISIONS.md 21).
+/// thing (DECISIONS.md 21); or `@` and the name of a group: those by which they use one resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SyscallName(&'static str);
 
@@ -26,8 +26,21 @@ impl SyscallName {
         FAMILIES.iter().find(|family| family.contains(&self.0)).map_or(self.0, |family| family[0])
     }
 
+    /// What the group of which it is the name stands for; `None`: it is no group.
+    fn group(self) -> Option<&'static [&'static str]> {
+        GROUPS.iter().find(|(name, _)| *name == self.0).map(|(_, calls)| *calls)
+    }
+
+    /// Many calls for a resource, which one rung need not fit.
+    pub fn is_group(self) -> bool {
+        self.group().is_some()
+    }
+
     /// The calls that are meant, as this architecture's table names them: one with `exact`.
     pub fn members(self, exact: bool) -> Vec<Sysno> {
+        if let Some(calls) = self.group() {
+            return calls.iter().flat_map(|call| SyscallName(call).members(false)).collect();
+        }
         let names = match self.family() {
             Some(family) if !exact => family,
             _ => &[self.0],
@@ -35,14 +48,14 @@ impl SyscallName {
         names.iter().filter_map(|name| name.parse().ok()).collect()
     }
 
-    /// Whether this, alone or with `exact` and told apart by path, says what is meant and can be had.
+    /// Whether this, alone or with `exact`, says what is meant and can be had.
     ///
     /// # Errors
-    /// Usage: it is one of several calls of a family, or with `exact` only the name of one; it has no path.
-    pub fn check(self, exact: bool, by_path: bool) -> Result<(), Error> {
-        if by_path && !self.opens() {
-            return Err(Error::usage(format!("{self} can't be told apart by path"))
-                .hint("leave out the path, or name what opens the file: open"));
+    /// Usage: it is one of several calls of a family, or with `exact` only the name of one or a group.
+    pub fn check(self, exact: bool) -> Result<(), Error> {
+        if exact && self.is_group() {
+            return Err(Error::usage(format!("{self} is many calls"))
+                .hint(format!("leave out --exact: then it is {}", list(&self.members(false)))));
         }
         if exact && self.members(true).is_empty() {
             return Err(Error::usage(format!("this architecture has no call {self} by itself"))
@@ -79,6 +92,14 @@ impl FromStr for SyscallName {
         if NEVER.contains(&text) {
             return Err(Error::usage(format!("{text} can't be failed"))
                 .hint("no program lives without it: name a call that can return an error"));
+        }
+        if text.starts_with('@') {
+            let group = GROUPS.iter().find(|(name, _)| *name == text);
+            return group.map(|(name, _)| Self(name)).ok_or_else(|| {
+                let names: Vec<&str> = GROUPS.iter().map(|(name, _)| *name).collect();
+                Error::usage(format!("there is no group `{}`", text.escape_debug()))
+                    .hint(format!("write {}", names.join(", ")))
+            });
         }
         let family = FAMILIES.iter().map(|family| family[0]).find(|name| *name == text);
         let one = text.parse::<Sysno>().ok().map(|call| call.name());
@@ -127,10 +148,9 @@ mod tests {
 
     #[test]
     fn one_of_a_family_is_asked_for_exactly() {
-        assert!(name("openat").check(true, true).is_ok() && name("open").check(false, true).is_ok());
-        let error = name("openat").check(false, false).unwrap_err().to_string();
+        assert!(name("openat").check(true).is_ok() && name("open").check(false).is_ok());
+        let error = name("openat").check(false).unwrap_err().to_string();
         assert!(error.contains("--exact"), "{error}");
-        assert!(name("fsync").check(false, true).is_err(), "it has no path");
     }
 
     #[test]
@@ -143,5 +163,20 @@ mod tests {
         for family in FAMILIES {
             assert!(!name(family[0]).members(false).is_empty(), "{family:?}");
         }
+    }
+
+    #[test]
+    fn a_group_is_families_and_calls_that_exist() {
+        for (group, calls) in GROUPS {
+            let members = name(group).members(false);
+            assert!(calls.iter().all(|call| !SyscallName(call).members(false).is_empty()), "{group}");
+            assert!(members.len() >= calls.len(), "{group}: {members:?}");
+            let mut unique: Vec<&str> = members.iter().map(Sysno::name).collect();
+            unique.sort_unstable();
+            unique.dedup();
+            assert_eq!(unique.len(), members.len(), "{group}: twice");
+        }
+        assert!(name("@disk").check(true).unwrap_err().to_string().contains("many calls"));
+        assert!("@dsik".parse::<SyscallName>().unwrap_err().to_string().contains("@disk, @network"));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ERROR, named::within, slate::Slate};
+use super::{ERROR, feels, named::within, slate::Slate};
 use crate::support::{World, kernel};
 
 /// So many faults at a time.
@@ -73,7 +73,8 @@ fn each_named_call_fails_by_each_rung_and_only_for_the_target() {
             };
             let armed: Vec<(&str, String)> = names.iter().map(arm).collect();
             for (name, id) in &armed {
-                let (felt, other) = (victims.ask(index(name)), controls.ask(index(name)));
+                let (felt, other) =
+                    (feels(&world, id, || victims.ask(index(name))), controls.ask(index(name)));
                 // By this fault, and by no other one.
                 let acted = &world.daemon.get(&format!("/v1/faults/{id}"))["counters"]["acted"];
                 let fine = felt == ERROR.1 && other != ERROR.1 && acted.as_u64() > Some(0);

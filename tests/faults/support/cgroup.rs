@@ -48,6 +48,15 @@ impl Cgroup {
         fs::write(self.directory.join("cgroup.procs"), "0").expect("joining a cgroup");
     }
 
+    /// Ends all that runs in it (Linux 5.14), and waits until it has ended.
+    pub fn kill(&self) {
+        fs::write(self.directory.join("cgroup.kill"), "1").expect("ending a cgroup's processes");
+        super::wait_for(10, &format!("the end of all in {}", self.path), || {
+            let events = fs::read_to_string(self.directory.join("cgroup.events")).ok()?;
+            events.contains("populated 0").then_some(())
+        });
+    }
+
     pub fn id(&self) -> u64 {
         use std::os::unix::fs::MetadataExt as _;
         fs::metadata(&self.directory).unwrap().ino()

@@ -283,7 +283,11 @@ pub fn bulk(ip: &str, port: u16, span: Duration) -> TcpInfo {
 
 /// Round trips of one byte each over one connection, in microseconds.
 pub fn ping_pong(ip: &str, port: u16, n: usize) -> Vec<u64> {
-    let mut stream = connect(ip, port);
+    ping_pong_on(&mut connect(ip, port), n)
+}
+
+/// [`ping_pong`] on a connection that stays.
+pub fn ping_pong_on(stream: &mut TcpStream, n: usize) -> Vec<u64> {
     let mut byte = [7_u8];
     (0..n)
         .map(|_| {

@@ -113,6 +113,7 @@ fn guest(injector: &Path, seconds: u64) -> Result<ExitCode> {
     let seconds = seconds.to_string();
     let words = [GUEST_XTASK, "demo-inside", "--injector", GUEST_INJECTOR, "--seconds", &seconds];
     let job = GuestJob {
+        programs: false,
         command: words.map(str::to_owned).to_vec(),
         files,
         env: Vec::new(),

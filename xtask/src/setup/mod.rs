@@ -2,6 +2,7 @@
 
 mod guest_kernels;
 mod override_kernel;
+mod programs;
 mod suite;
 pub mod toolchain;
 
@@ -34,12 +35,13 @@ struct Step {
 }
 
 /// In the order of their needs.
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     Step { missing: missing_packages, install: install_packages, guests: false },
     Step { missing: toolchain::missing, install: toolchain::install, guests: false },
     Step { missing: toolchain::missing_linker, install: toolchain::install_linker, guests: false },
     Step { missing: deny::missing, install: deny::install, guests: false },
     Step { missing: guest_kernels::missing, install: guest_kernels::install, guests: true },
+    Step { missing: programs::missing, install: programs::install, guests: true },
     Step { missing: override_kernel::missing, install: override_kernel::install, guests: true },
 ];
 

@@ -18,7 +18,7 @@ use clap::ValueEnum;
 
 use self::build::{Binary, Kind};
 use self::report::{Report, Stage};
-use crate::kernel::{Kernel, MATRIX, NEWEST, NEWEST_TESTS};
+use crate::kernel::{Kernel, MATRIX, NEWEST, NEWEST_TESTS, OVERRIDE};
 use crate::{lint, setup};
 
 /// The flags of `cargo xtask test`.
@@ -53,6 +53,24 @@ impl Args {
         self.only.is_none_or(|only| only == part)
     }
 
+    /// The guests that are booted, by their kernels. Real programs are tested in one of their own, or where somebody asks
+    /// for some tests by name.
+    fn guests<'a>(&self, kernels: &[&'a str]) -> Vec<Guest<'a>> {
+        let mut guests = Vec::new();
+        for kernel in kernels.iter().copied() {
+            let mut filters = self.filters_on(kernel);
+            let has = kernel == OVERRIDE;
+            if has && self.filter.is_none() {
+                filters.extend(["--skip", PROGRAMS].map(str::to_owned));
+            }
+            guests.push(Guest { kernel, filters, programs: has && self.filter.is_some() });
+        }
+        if self.filter.is_none() && kernels.contains(&OVERRIDE) {
+            guests.push(Guest { kernel: OVERRIDE, filters: vec![PROGRAMS.to_owned()], programs: true });
+        }
+        guests
+    }
+
     /// What the names of tests on this kernel contain one of; all run if it is empty. Who names a kernel or a test gets
     /// all of it.
     fn filters_on(&self, kernel: &str) -> Vec<String> {
@@ -66,6 +84,19 @@ impl Args {
         Duration::from_secs(self.timeout)
     }
 }
+
+/// What a guest is for.
+#[derive(Debug, PartialEq, Eq)]
+struct Guest<'a> {
+    kernel: &'a str,
+    /// Arguments of the test binary.
+    filters: Vec<String>,
+    /// Whether it has the real programs.
+    programs: bool,
+}
+
+/// What the names of the tests of real programs begin with.
+const PROGRAMS: &str = "programs::";
 
 /// So many guests at a time: each has one CPU, and the machines that this is made for have two.
 const GUESTS: usize = 2;
@@ -96,11 +127,16 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         // Unit tests of netlink need netem, which this machine's kernel may lack.
         binaries.extend(built.of(Kind::Unit).into_iter().filter(|binary| binary.name == UNIT_IN_GUESTS));
         let stripped = run::strip(&binaries, &built)?;
-        let kernels = names.into_iter().map(Kernel::find).collect::<Result<Vec<_>>>()?;
-        let stages = side_by_side::map(&kernels, GUESTS, |kernel| {
-            let filters = args.filters_on(&kernel.name);
-            stage(&format!("vm {}", kernel.name), binaries.clone(), |binary| {
-                run::guest(binary, &stripped, kernel, &filters, args)
+        let guests = args.guests(&names);
+        let guests: Vec<(Kernel, Guest)> = guests
+            .into_iter()
+            .map(|guest| Ok((Kernel::find(guest.kernel)?, guest)))
+            .collect::<Result<_>>()?;
+        let stages = side_by_side::map(&guests, GUESTS, |(kernel, guest)| {
+            let binaries = if guest.programs { built.of(Kind::Vm) } else { binaries.clone() };
+            let name = if guest.programs { " with programs" } else { "" };
+            stage(&format!("vm {}{name}", kernel.name), binaries, |binary| {
+                run::guest(binary, &stripped, kernel, &guest.filters, guest.programs, args)
             })
         });
         stages.into_iter().for_each(|stage| report.add(stage));
@@ -158,5 +194,22 @@ mod tests {
         assert!(args(None, None).filters_on("6.1").is_empty());
         assert!(args(Some(NEWEST), None).filters_on(NEWEST).is_empty());
         assert_eq!(args(None, Some("drop")).filters_on(NEWEST), ["drop"]);
+    }
+
+    #[test]
+    fn programs_are_in_one_guest() {
+        let guests = |filter: Option<&str>| {
+            let args = Args { only: None, kernel: None, timeout: 1, filter: filter.map(str::to_owned) };
+            let guests = args.guests(&["6.1", OVERRIDE]);
+            guests.into_iter().map(|g| (g.kernel, g.filters.join(" "), g.programs)).collect::<Vec<_>>()
+        };
+        let has = |kernel, filters: &str, programs| (kernel, filters.to_owned(), programs);
+        let all = [
+            has("6.1", "", false),
+            has(OVERRIDE, "--skip programs::", false),
+            has(OVERRIDE, "programs::", true),
+        ];
+        assert_eq!(guests(None), all);
+        assert_eq!(guests(Some("redis")), [has("6.1", "redis", false), has(OVERRIDE, "redis", true)]);
     }
 }

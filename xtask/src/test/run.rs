@@ -113,6 +113,7 @@ pub fn guest(
     stripped: &Stripped,
     kernel: &Kernel,
     filters: &[String],
+    programs: bool,
     args: &Args,
 ) -> Result<Ran> {
     let at = format!("/vm/{}", plain(&binary.name));
@@ -133,7 +134,8 @@ pub fn guest(
             variable("INJECTOR_KERNEL", &kernel.name),
             variable("RUST_BACKTRACE", "1"),
         ],
-        memory: MEMORY,
+        programs,
+        memory: if programs { vm::programs::MEMORY } else { MEMORY },
         timeout: args.limit(),
     };
     let mut output = Vec::new();

@@ -60,13 +60,28 @@ impl Tree {
 
     /// Adds a host's file, or a directory with all in it; programs bring the libraries they name.
     pub fn host(&mut self, from: &Path, to: &str) -> Result<()> {
+        self.add(Path::new("/"), from, to)
+    }
+
+    /// The same of a tree of unpacked packages, in which `path` stands where it does in the guest: libraries are looked
+    /// for there first, then on this machine.
+    pub fn unpacked(&mut self, root: &Path, path: &str) -> Result<()> {
+        self.add(root, &root.join(path.trim_start_matches('/')), path)
+    }
+
+    fn add(&mut self, root: &Path, from: &Path, to: &str) -> Result<()> {
         let facts = fs::metadata(from).with_context(|| format!("looking at {}", from.display()))?;
         let to = merged(to);
         if facts.is_dir() {
             self.directory(&to);
             for entry in fs::read_dir(from)? {
                 let entry = entry?;
-                self.host(&entry.path(), &format!("{to}/{}", entry.file_name().to_string_lossy()))?;
+                let absolute = fs::read_link(entry.path()).is_ok_and(|to| to.is_absolute());
+                if absolute && root != Path::new("/") {
+                    // It would lead out of the unpacked tree: to configuration, which the programs do without.
+                    continue;
+                }
+                self.add(root, &entry.path(), &format!("{to}/{}", entry.file_name().to_string_lossy()))?;
             }
             return Ok(());
         }
@@ -76,10 +91,11 @@ impl Tree {
         self.parents(&to);
         let mode = facts.permissions().mode() & 0o7777;
         if self.nodes.insert(to, Node::File { mode, source: Source::Host(from.to_owned()) }).is_none() {
-            for library in libraries(from)? {
-                let path = library.to_string_lossy().into_owned();
+            for library in libraries(root, from)? {
+                let within = Path::new("/").join(library.strip_prefix(root).unwrap_or(&library));
+                let path = within.to_string_lossy().into_owned();
                 if !self.nodes.contains_key(&merged(&path)) {
-                    self.host(&library, &path)?;
+                    self.add(root, &library, &path)?;
                 }
             }
         }
@@ -158,15 +174,23 @@ fn pad(out: &mut impl Write, length: usize) -> Result<()> {
     Ok(())
 }
 
-/// The shared libraries that a program or library names, with theirs; none for what is not ELF.
-fn libraries(file: &Path) -> Result<Vec<PathBuf>> {
+/// The shared libraries that a program or library names, with theirs, of `root` if it has them; none for what is not ELF.
+fn libraries(root: &Path, file: &Path) -> Result<Vec<PathBuf>> {
     let mut magic = [0; 4];
     let is_elf = io::Read::read_exact(&mut File::open(file)?, &mut magic).is_ok() && magic == *b"\x7fELF";
     if !is_elf {
         return Ok(Vec::new());
     }
     // ldd fails for static programs and for objects of other machines: they name no library to bring.
-    let listing = command::output(std::process::Command::new("ldd").arg(file)).unwrap_or_default();
+    let mut ldd = std::process::Command::new("ldd");
+    if root != Path::new("/") {
+        let at = |dir: &str| root.join(dir).join("x86_64-linux-gnu").display().to_string();
+        ldd.env("LD_LIBRARY_PATH", ["usr/lib", "lib"].map(at).join(":"));
+    }
+    let listing = command::output(ldd.arg(file)).unwrap_or_default();
+    if let Some(missing) = listing.lines().find(|line| line.contains("not found")) {
+        bail!("{}: {}", file.display(), missing.trim());
+    }
     let found = listing.lines().filter_map(|line| {
         let line = line.trim();
         let path = line.split_once("=> ").map_or(line, |(_, path)| path);

@@ -6,6 +6,7 @@
 mod cpio;
 mod image;
 mod key;
+pub mod programs;
 mod qemu;
 mod rootfs;
 
@@ -42,6 +43,9 @@ pub struct Args {
     /// Set a variable in the command's environment
     #[arg(long, value_name = "NAME=VALUE")]
     env: Vec<String>,
+    /// Give the guest the real programs of the tests: PostgreSQL, Redis, Python and Node
+    #[arg(long)]
+    programs: bool,
     /// The command; a program given by its path is copied into the guest
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<String>,
@@ -55,6 +59,8 @@ pub struct GuestJob {
     pub files: Vec<(PathBuf, String)>,
     /// The command's environment, beside the guest's own.
     pub env: Vec<(String, String)>,
+    /// Whether it has the programs of [`programs`], too.
+    pub programs: bool,
     /// Memory in MiB.
     pub memory: u32,
     /// For all of it, boot included.
@@ -79,10 +85,13 @@ pub fn run(kernel: &Kernel, job: &GuestJob, mut line: impl FnMut(&str)) -> Resul
     rootfs::job(job)?.save(&own)?;
     let initrd = scratch.path().join("initrd");
     let mut archive = File::create(&initrd)?;
-    for part in [Some(rootfs::base()?), modules, Some(own)].into_iter().flatten() {
+    // What is there twice is what came last: this machine's libraries, which belong together.
+    let programs = job.programs.then(programs::packed).transpose()?;
+    for part in [programs, Some(rootfs::base()?), modules, Some(own)].into_iter().flatten() {
         std::io::copy(&mut File::open(&part)?, &mut archive)?;
     }
-    let console = paths::logs()?.join(format!("console-{}.log", kernel.name));
+    let kind = if job.programs { "-programs" } else { "" };
+    let console = paths::logs()?.join(format!("console-{}{kind}.log", kernel.name));
     let status = scratch.path().join("status");
     let boot = qemu::Boot {
         kernel: &vmlinux,
@@ -131,6 +140,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         command: args.command.clone(),
         files: args.files.iter().map(|file| split_file(file)).collect::<Result<_>>()?,
         env: args.env.iter().map(|pair| split_env(pair)).collect::<Result<_>>()?,
+        programs: args.programs,
         memory: args.mem,
         timeout: Duration::from_secs(args.timeout),
     };

@@ -43,6 +43,10 @@ pub struct CountersDoc {
     pub tail_drops: u64,
     /// Packets that were still held when the device had to go: lost.
     pub lost_in_drain: u64,
+    /// For fmod_ret: calls, of whatever program on the host, that the kernel let pass without asking us. Absent for other
+    /// rungs, which miss none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub missed: Option<u64>,
 }
 
 /// How much of something: as far as the kernel counts it.
@@ -71,6 +75,9 @@ pub struct PassedDoc {
     pub rate: u64,
     /// Protected.
     pub protected: u64,
+    /// The thread repeated the failing call too fast, and the fault backed off.
+    #[serde(default)]
+    pub livelock: u64,
 }
 
 /// Whether the achieved rate can be that of the asked one.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AchievedDoc, CountersDoc, NothingMatchedDoc};
+use super::{AchievedDoc, CountersDoc, NothingMatchedDoc, ReactionDoc};
 use crate::spec::FaultSpec;
 
 /// Latency and errors of a group of sockets in a window. Quantiles are absent with too few samples.
@@ -145,6 +145,9 @@ pub struct FaultDoc {
     /// What came of it, beside what was asked.
     #[serde(default)]
     pub achieved: AchievedDoc,
+    /// What the target did next: of a fault of calls.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reaction: Option<ReactionDoc>,
     /// Set while a fault of the network has matched nothing, or only what is protected, for 5 s or longer.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub nothing_matched: Option<NothingMatchedDoc>,

@@ -19,6 +19,9 @@ pub struct LostDoc {
     pub unattributed: u64,
     /// Packets of targets that could not be parsed.
     pub unparsed: u64,
+    /// Failed calls that were not told one by one: too many in a second, or read too late.
+    #[serde(default)]
+    pub events: u64,
 }
 
 /// One flow.

@@ -4,10 +4,12 @@
 //! their names; latencies are microseconds.
 
 mod achieved;
+mod events;
 mod fault;
 mod flows;
 mod limits;
 mod plan;
+mod reaction;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,10 +17,12 @@ pub use achieved::{
     AchievedDelayDoc, AchievedDoc, AmountDoc, AskedDelayDoc, CountersDoc, DelayDoc, Fidelity,
     NothingMatchedDoc, PassedDoc,
 };
+pub use events::{EventDoc, EventsDoc, EventsLostDoc};
 pub use fault::{CleanDoc, EndKind, FaultDoc, FaultsDoc, RecoveryDoc, SignalsDoc, State};
 pub use flows::{DependencyDoc, FlowDoc, FlowsDoc, ListenerDoc, LostDoc};
 pub use limits::{CertificateDoc, LimitsDoc, PendingDoc};
 pub use plan::{CgroupDoc, LimitDoc, PlanDoc, ProcessDoc, StepDoc};
+pub use reaction::ReactionDoc;
 
 /// Wraps a document with the two fields that all of them have.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -3,7 +3,9 @@
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use anyhow::{Context as _, Result, bail};
-use aya::programs::{KProbe, Lsm, kprobe::KProbeLink, lsm::LsmLink};
+use aya::programs::{
+    BtfTracePoint, KProbe, Lsm, kprobe::KProbeLink, lsm::LsmLink, tp_btf::BtfTracePointLink,
+};
 use injector_ebpf::names;
 
 use crate::{
@@ -14,7 +16,7 @@ use crate::{
         object::Object,
         syscall_function,
     },
-    plan::hook_index,
+    plan::{Step, hook_index},
     spec::Rung,
 };
 
@@ -34,7 +36,12 @@ fn typed<'a>(programs: &'a mut Option<ModifyReturn>, object: &Object) -> Result<
 enum Link {
     Lsm(#[expect(dead_code, reason = "held for its descriptor")] LsmLink),
     Kprobe(#[expect(dead_code, reason = "held for its descriptor")] KProbeLink),
-    Typed(#[expect(dead_code, reason = "held for its descriptor")] OwnedFd),
+    Hook(#[expect(dead_code, reason = "held for its descriptor")] OwnedFd),
+    Return {
+        program: OwnedFd,
+        #[expect(dead_code, reason = "held for its descriptor")]
+        link: OwnedFd,
+    },
 }
 
 /// All of them; several faults of one call share one.
@@ -43,6 +50,8 @@ pub(super) struct Calls {
     links: Shared<(Rung, String), Link>,
     /// Made when it is first needed.
     typed: Option<ModifyReturn>,
+    /// While one of them is attached: what becomes of the target's processes.
+    exits: Vec<BtfTracePointLink>,
 }
 
 impl Calls {
@@ -52,6 +61,22 @@ impl Calls {
     }
 
     pub(super) fn attach(&mut self, object: &mut Object, rung: Rung, call: &str) -> Result<()> {
+        if self.exits.is_empty() {
+            self.exits = watch_exits(object)?;
+        }
+        let done = self.attach_call(object, rung, call);
+        self.without_calls();
+        done
+    }
+
+    /// With the last program on a call the others go.
+    fn without_calls(&mut self) {
+        if self.links.keys().next().is_none() {
+            self.exits.clear();
+        }
+    }
+
+    fn attach_call(&mut self, object: &mut Object, rung: Rung, call: &str) -> Result<()> {
         let typed_programs = &mut self.typed;
         self.links.take((rung, call.to_owned()), || match rung {
             Rung::Lsm if call == OPEN => {
@@ -66,7 +91,7 @@ impl Calls {
                 let id = object.function(&hook_function(call)).with_context(said)?;
                 let program =
                     typed(typed_programs, object)?.load(names::CALL_LSM, Type::Lsm, id).with_context(said)?;
-                Ok(Link::Typed(modify_return::attach_lsm(program.as_fd(), cookie).with_context(said)?))
+                Ok(Link::Hook(modify_return::attach_lsm(program.as_fd(), cookie).with_context(said)?))
             }
             Rung::Cgroup => bail!("the cgroup's hooks of {call} are attached cgroup by cgroup"),
             Rung::Kprobe => {
@@ -83,12 +108,37 @@ impl Calls {
                 let program = typed(typed_programs, object)?
                     .load(names::CALL_RETURN, Type::ModifyReturn, id)
                     .with_context(said)?;
-                Ok(Link::Typed(modify_return::attach(program.as_fd()).with_context(said)?))
+                let link = modify_return::attach(program.as_fd()).with_context(said)?;
+                Ok(Link::Return { program, link })
             }
         })
     }
 
+    /// See [`crate::kernel::Kernel::missed`].
+    pub(super) fn missed(&self, steps: &[Step]) -> Result<Option<u64>> {
+        let mut sum = None;
+        for step in steps {
+            let Step::Call { rung, call } = step else { continue };
+            if let Some(Link::Return { program, .. }) = self.links.get(&(*rung, call.clone())) {
+                sum = Some(sum.unwrap_or(0) + modify_return::missed(program.as_fd())?);
+            }
+        }
+        Ok(sum)
+    }
+
     pub(super) fn detach(&mut self, rung: Rung, call: &str) {
         drop(self.links.give(&(rung, call.to_owned())));
+        self.without_calls();
     }
+}
+
+/// Attaches the programs that see processes end and programs begin.
+fn watch_exits(object: &mut Object) -> Result<Vec<BtfTracePointLink>> {
+    let attach = |name: &&str| {
+        object.load_program(name)?;
+        let program: &mut BtfTracePoint = object.program(name)?.0.try_into()?;
+        let id = program.attach().with_context(|| format!("attaching {name}"))?;
+        Ok(program.take_link(id)?)
+    };
+    [names::TASK_EXIT, names::TASK_EXEC].iter().map(attach).collect()
 }

@@ -19,11 +19,12 @@ use injector_ebpf::{
     flow::{Aggregate, End},
     gate::{BEAT_DEADLINE, BEAT_RENEW, BEAT_START},
     names,
+    reaction::Reaction,
     rule::{CgroupEntry, Delays, RULE_SHADOW, Rule, RuleStats},
 };
 
 use super::{
-    Held, Kernel,
+    Held, Kernel, Ring,
     attach::Shared,
     cgroups::{CgroupLinks, Wanted},
     cost::Cost,
@@ -80,6 +81,8 @@ pub struct Real {
     hooks: Shared<(u64, u32, Side), HookLink>,
     calls: Calls,
     cgroup_calls: CgroupCalls,
+    /// How many rules were set so far.
+    armed: u64,
     lose_in: Wanted,
     lose_out: Wanted,
     rules: Rules,
@@ -115,6 +118,7 @@ impl Real {
             hooks: Shared::default(),
             calls: Calls::default(),
             cgroup_calls: CgroupCalls::default(),
+            armed: 0,
             lose_in: Wanted::new(names::INGRESS_DROP, CgroupSkbAttachType::Ingress),
             lose_out: Wanted::new(names::EGRESS_DROP, CgroupSkbAttachType::Egress),
             rules: Rules::default(),
@@ -124,6 +128,14 @@ impl Real {
             cost: Cost::default(),
             clsact: Vec::new(),
         })
+    }
+
+    /// What the programs tell of failed calls, for its only reader.
+    ///
+    /// # Errors
+    /// No descriptor or memory is left.
+    pub fn events(&mut self) -> Result<Ring> {
+        Ring::new(&mut self.object)
     }
 }
 
@@ -226,12 +238,19 @@ impl Kernel for Real {
         Ok(held)
     }
 
+    fn missed(&mut self, steps: &[Step]) -> Result<Option<u64>> {
+        self.calls.missed(steps)
+    }
+
     fn set_addresses(&mut self, slot: u32, addresses: &Addresses) -> Result<()> {
         self.rules.set_addresses(&mut self.object, slot, Some(addresses))
     }
 
     fn set_rule(&mut self, slot: u32, rule: &Rule) -> Result<()> {
-        self.object.array::<RuleStats>(names::STATS)?.set(slot, RuleStats::ZERO, 0)?;
+        self.armed += 1;
+        let reaction = Reaction { fault: self.armed, ..Reaction::ZERO };
+        let stats = RuleStats { reaction, ..RuleStats::ZERO };
+        self.object.array::<RuleStats>(names::STATS)?.set(slot, stats, 0)?;
         self.object.array::<Delays>(names::DELAYS)?.set(slot, Delays::ZERO, 0)?;
         self.object.array::<u64>(names::DRAWS)?.set(slot, 0, 0)?;
         // Aggregates are only ever compared with their own earlier values.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Result, ensure};
 use aya::maps::lpm_trie::Key;
 use injector_ebpf::{
-    draw::{DRAW_ABOVE, DRAW_FLOWS},
+    draw::{DRAW_ABOVE, DRAW_FLOWS, DRAW_UP_TO},
     names,
     rule::{
         CG_DNS, CG_FLOWS, CG_PEERS, CG_PORTS, CgroupEntry, MAX_PEERS, MAX_RULES, NAME_CASE, NAME_LENGTH,
@@ -41,7 +41,7 @@ impl Rules {
     /// Writes a rule. What it needs of the kernel's clock is filled in.
     pub(super) fn set(&mut self, object: &mut Object, slot: u32, rule: &Rule) -> Result<()> {
         let mut rule = *rule;
-        if rule.draw.kind == DRAW_ABOVE {
+        if matches!(rule.draw.kind, DRAW_ABOVE | DRAW_UP_TO) {
             rule.draw.params[1] = object.ticks(Duration::from_secs(1));
         }
         object.array::<Rule>(names::RULES)?.set(slot, rule, 0)?;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::limits::{Budget, Budgets, Freeze, HostFacts, HostLimits, Requirement, Soft, When, Window};
-use crate::spec::{Direction, Distribution, Draw, FaultKind, Match, Percent, Span, TargetSpec};
+use crate::spec::{CallMatch, Direction, Distribution, Draw, FaultKind, Match, Percent, Span, TargetSpec};
 use crate::target::{Cgroup, Process, Target};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -131,10 +131,12 @@ fn request() -> impl Strategy<Value = (FaultSpec, Vec<Target>)> {
         Just(FaultKind::Partition { direction: Direction::Both }),
         percent(0..=100).prop_map(|percent| FaultKind::Fail {
             syscall: "open".parse().unwrap(),
-            errno: "EIO".parse().unwrap(),
+            returns: crate::spec::Returns::Errno("EIO".parse().unwrap()),
             exact: false,
             draw: Draw::Chance(percent),
+            seed: None,
             path: None,
+            which: CallMatch::default(),
             rung: None,
         }),
     ];

@@ -73,3 +73,23 @@ fn only_a_chance_has_a_share_at_present() {
     let bursts = DROP.replace(r#""percent":5"#, r#""bursts":"1%,30%""#);
     assert_eq!(bench.start(&bursts).unwrap().percent_now, None);
 }
+
+/// Another fault's programs, shared with it, have missed some before.
+#[test]
+fn what_was_missed_counts_from_the_arming() {
+    let fail =
+        r#"{"kind":"fail","syscall":"read","errno":"EIO","percent":5,"targets":["cgroup:/app"],"for":"30s"}"#;
+    let mut bench = bench();
+    let other = bench.start(fail).unwrap().id;
+    assert_eq!(bench.engine.find(&other).unwrap().counters.missed, None, "nothing that misses any");
+    bench.fake.with(|state| state.missed = Some(30));
+    let id = bench.start(fail).unwrap().id;
+    let missed = |bench: &mut Bench| bench.engine.find(&id).unwrap().counters.missed;
+    assert_eq!(missed(&mut bench), Some(0));
+    bench.fake.with(|state| state.missed = Some(37));
+    assert_eq!(missed(&mut bench), Some(7));
+    bench.fake.with(|state| state.missed = Some(39));
+    bench.engine.end_where(|fault| fault.id == id, EndKind::Stopped, "test");
+    bench.fake.with(|state| state.missed = None);
+    assert_eq!(missed(&mut bench), Some(9), "up to its end");
+}

@@ -19,6 +19,7 @@ mod mode;
 mod names;
 mod nothing;
 mod ramp;
+mod reaction;
 mod record;
 mod recovery;
 mod reload;

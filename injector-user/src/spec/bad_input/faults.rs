@@ -3,13 +3,13 @@
 use crate::spec::*;
 
 /// Reads `{"kind": KIND, "targets": ["unit:a"]REST}`.
-fn read(kind: &str, rest: &str) -> Result<FaultSpec, crate::error::Error> {
+pub(super) fn read(kind: &str, rest: &str) -> Result<FaultSpec, crate::error::Error> {
     let rest = if rest.is_empty() { String::new() } else { format!(",{rest}") };
     FaultSpec::from_json(format!(r#"{{"kind":"{kind}","targets":["unit:a"]{rest}}}"#).as_bytes())
 }
 
 #[track_caller]
-fn says(kind: &str, rest: &str, message: &str) {
+pub(super) fn says(kind: &str, rest: &str, message: &str) {
     let error = read(kind, rest).unwrap_err();
     assert_eq!(error.kind.exit_code(), 2);
     assert!(
@@ -212,28 +212,6 @@ fn of_names() {
 }
 
 #[test]
-fn of_calls() {
-    const FAIL: &str = r#""syscall":"open","errno":"EIO","percent":5"#;
-    for (rest, message) in [
-        (String::new(), "a fail needs `syscall`"),
-        (r#""syscall":"open","percent":5"#.into(), "a fail needs `errno`"),
-        (r#""syscall":"open","errno":"EIO""#.into(), "a fail needs `percent` (nothing"),
-        (r#""syscall":"open","errno":"EIO","flows":5"#.into(), "`flows` does not belong to a fail"),
-        (
-            format!(r#"{FAIL},"peer":":80""#),
-            "a peer does not belong to a fail (leave it out: system calls have no peer)",
-        ),
-        (format!(r#"{FAIL},"except":":80""#), "`except` does not belong to a fail (leave it out"),
-        (format!(r#"{FAIL},"local_port":80"#), "`local_port` does not belong to a fail"),
-        (format!(r#"{FAIL},"protocol":"tcp""#), "`protocol` does not belong to a fail"),
-        (format!(r#"{FAIL},"connections":"new""#), "`connections` does not belong to a fail"),
-        (format!(r#"{FAIL},"interface":"lo""#), "`interface` does not belong to a fail"),
-    ] {
-        says("fail", &rest, message);
-    }
-}
-
-#[test]
 fn of_which_packets() {
     for (rest, message) in [
         (r#""peer":"10.0.0.5/8""#, "`10.0.0.5/8` has host bits set"),
@@ -269,6 +247,9 @@ fn as_json() {
         r#"{"targets":["cgroup:/a"],"kind":"rate","rate":"10mbit","burst":"32KiB","queue":"256KiB","direction":"both"}"#,
         r#"{"targets":["cgroup:/a"],"kind":"refuse","above":100,"direction":"egress"}"#,
         r#"{"targets":["cgroup:/a"],"kind":"dns","names":"*.example.com","answer":"delayed","by":"2s","bursts":"1%,30%"}"#,
+        r#"{"targets":["cgroup:/a"],"kind":"fail","syscall":"@disk","outcome":"EIO=70,ENOSPC=30","percent":1,"seed":"7"}"#,
+        r#"{"targets":["cgroup:/a"],"kind":"fail","syscall":"read","short":"0","per_second":5}"#,
+        r#"{"targets":["cgroup:/a"],"kind":"fail","syscall":"open","errno":"EIO","after":9,"path":"/a"}"#,
     ] {
         let spec = FaultSpec::from_json(json.as_bytes()).unwrap();
         assert_eq!(serde_json::to_string(&spec).unwrap(), json);

@@ -89,7 +89,7 @@ impl FaultKind {
         match self {
             FaultKind::Partition { .. } | FaultKind::Blackhole { .. } => true,
             FaultKind::Refuse { above: Some(_), .. } => true,
-            other => matches!(other.draw(), Some(Draw::First(_))),
+            other => matches!(other.draw(), Some(Draw::First(_) | Draw::After(_) | Draw::PerSecond(_))),
         }
     }
 

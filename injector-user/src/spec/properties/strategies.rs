@@ -136,9 +136,25 @@ pub(super) fn kind() -> impl Strategy<Value = FaultKind> {
     let fail = (percent(), 1..=133i32, any::<bool>()).prop_map(|(percent, number, path)| FaultKind::Fail {
         syscall: if path { "open" } else { "fsync" }.parse().unwrap(),
         exact: !path && number % 2 == 0,
-        errno: Errno::from_number(number).unwrap_or_else(|| "EIO".parse().unwrap()),
+        returns: match Errno::from_number(number).filter(|errno| errno.name() != "EINTR") {
+            Some(errno) => Returns::Errno(errno),
+            None => Returns::Outcomes("EIO=70,ENOSPC=30".parse().unwrap()),
+        },
         draw: Draw::Chance(percent),
+        seed: (number % 3 == 0).then(|| "7".parse().unwrap()),
         path: path.then(|| "/var/lib/app".parse().unwrap()),
+        which: CallMatch {
+            uid: (number % 3 == 0).then_some(number as u32),
+            comm: (number % 5 == 0).then(|| "writer 1".parse().unwrap()),
+            process: (number % 7 == 0).then(|| "postgres".parse().unwrap()),
+            arg: if !path && number % 2 == 0 {
+                vec!["0=3".parse().unwrap(), "1!=AT_FDCWD".parse().unwrap()]
+            } else {
+                vec![]
+            },
+            fd_path: (!path && number % 11 == 0).then(|| "/data/*.db".parse().unwrap()),
+            fd: (!path && number % 13 == 0).then_some(Descriptor::File),
+        },
         rung: (number % 3 == 0).then(|| Rung::ALL[number as usize % Rung::ALL.len()]),
     });
     let simple = (0..8usize, draw(), direction(), 1..=1_000_000u32, any::<bool>()).prop_map(

@@ -6,14 +6,15 @@ use crate::spec::{Connections, DnsAnswer, FaultKind, Match, Protocol};
 /// Checks that a kind can act on the packets that are meant.
 pub(in crate::spec) fn packets(fault: &FaultKind, matching: &Match) -> Result<(), Error> {
     let verb = fault.verb();
-    if !fault.is_network() {
-        return match matching.first_key() {
-            None => Ok(()),
-            Some("peer") => Err(Error::usage(format!("a peer does not belong to a {verb}"))
-                .hint("leave it out: system calls have no peer")),
-            Some(key) => Err(Error::usage(format!("`{key}` does not belong to a {verb}"))
-                .hint("leave it out: system calls are no packets")),
-        };
+    if let FaultKind::Fail { syscall, exact, path, which, .. } = fault {
+        calls(matching)?;
+        if path.is_some() && which.fd_path.is_some() {
+            return Err(Error::usage("a fail can't have both a path and an fd_path")
+                .hint("leave out one: what a path names is not open yet, and start two faults for both"));
+        }
+        let needs = which.needs(path.is_some(), matching);
+        needs.check(*syscall, &syscall.members(*exact))?;
+        return matching.validate();
     }
     matching.validate()?;
     match matching.protocol {
@@ -48,4 +49,14 @@ pub(in crate::spec) fn packets(fault: &FaultKind, matching: &Match) -> Result<()
             .hint("questions for names go to port 53: leave the port out"));
     }
     Ok(())
+}
+
+/// Of calls only the peer is known.
+fn calls(matching: &Match) -> Result<(), Error> {
+    let rest = Match { peer: vec![], except: vec![], ..matching.clone() };
+    match rest.first_key() {
+        None => Ok(()),
+        Some(key) => Err(Error::usage(format!("`{key}` does not belong to a fail"))
+            .hint("leave it out: system calls are no packets, of them the peer can be told")),
+    }
 }

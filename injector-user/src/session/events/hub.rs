@@ -1,0 +1,111 @@
+//! The last events, and those who watch for the next ones.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::broadcast;
+
+use crate::api::types::{EventDoc, EventsDoc, EventsLostDoc};
+
+/// So many are kept.
+const KEPT: usize = 256;
+/// So many a watcher may be behind; then the oldest are lost to it.
+const BEHIND: usize = 1024;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Hub {
+    state: Mutex<State>,
+    watchers: broadcast::Sender<Arc<EventDoc>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    last: VecDeque<Arc<EventDoc>>,
+    lost: EventsLostDoc,
+    /// The faults that have been in the slots last.
+    faults: BTreeMap<u32, String>,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self { state: Mutex::default(), watchers: broadcast::Sender::new(BEHIND) }
+    }
+}
+
+impl Hub {
+    /// From now on what comes from this slot is this fault's.
+    pub fn armed(&self, slot: u32, fault: &str) {
+        self.state().faults.insert(slot, fault.to_owned());
+    }
+
+    /// Whose slot it is.
+    pub(super) fn fault(&self, slot: u32) -> Option<String> {
+        self.state().faults.get(&slot).cloned()
+    }
+
+    /// An event has come.
+    pub fn tell(&self, event: EventDoc) {
+        let event = Arc::new(event);
+        let mut state = self.state();
+        if state.last.len() >= KEPT {
+            state.last.pop_front();
+        }
+        state.last.push_back(event.clone());
+        // Nobody watches: that is fine.
+        let _nobody = self.watchers.send(event);
+    }
+
+    /// What the kernel did not tell, in all.
+    pub fn lose(&self, left_out: u64, ring_full: u64) {
+        self.state().lost = EventsLostDoc { left_out, ring_full, lagged: 0 };
+    }
+
+    /// The last ones.
+    pub fn last(&self) -> EventsDoc {
+        let state = self.state();
+        EventsDoc {
+            events: state.last.iter().map(|event| EventDoc::clone(event)).collect(),
+            lost: state.lost,
+        }
+    }
+
+    /// What was lost, but for what a watcher loses by itself.
+    pub fn lost(&self) -> EventsLostDoc {
+        self.state().lost
+    }
+
+    /// Those that come from now on.
+    pub fn watch(&self) -> broadcast::Receiver<Arc<EventDoc>> {
+        self.watchers.subscribe()
+    }
+
+    /// What is behind the lock is whole at every moment.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::broadcast::error::TryRecvError;
+
+    #[test]
+    fn the_last_are_kept_and_a_slow_watcher_is_told_what_it_lost() {
+        let hub = Hub::default();
+        let mut watcher = hub.watch();
+        for pid in 0..2000 {
+            hub.tell(EventDoc { pid, ..EventDoc::default() });
+        }
+        hub.lose(7, 1);
+        let last = hub.last();
+        assert_eq!((last.events.len(), last.events[0].pid, last.lost.all()), (KEPT, 2000 - KEPT as u32, 8));
+        assert_eq!(watcher.try_recv(), Err(TryRecvError::Lagged(2000 - BEHIND as u64)));
+        assert_eq!(watcher.try_recv().unwrap().pid, 2000 - BEHIND as u32);
+        hub.armed(3, "fail-7k3");
+        assert_eq!((hub.fault(3).as_deref(), hub.fault(4)), (Some("fail-7k3"), None));
+    }
+}
