@@ -1,8 +1,8 @@
 //! How often, call by call, and with what.
 
-use std::{fs::File, os::unix::fs::FileExt as _, time::Instant};
+use std::{fs::File, os::unix::fs::FileExt as _, process::Command, thread::spawn, time::Instant};
 
-use super::{ERROR, Slate, World, assert_binomial, has_kprobe, world};
+use super::{ERROR, Slate, World, assert_binomial, has_kprobe, is_for_many, world};
 
 /// What `calls` calls of the victim came to, one after the other; 0: nothing failed. None of the control's fails.
 fn each(world: &World, fault: &str, calls: usize) -> Vec<i32> {
@@ -107,7 +107,7 @@ fn a_read_is_short() {
     let fault = format!("fail pread64 --exact --short 0 --percent 100 --target {} --for 2m", world.target());
     if !kprobe {
         let (code, _, said) = world.daemon.run(&fault);
-        assert!(code != 0 && said.contains("the other rungs return errors only"), "{code}: {said}");
+        assert!(code != 0 && said.contains("errors only"), "{code}: {said}");
         return;
     }
     let victim = world.in_victim(move || {
@@ -117,4 +117,76 @@ fn a_read_is_short() {
     world.daemon.arm(&fault);
     start.end();
     assert_eq!((victim.join().as_str(), world.in_control(read).join().as_str()), ("0", "10"));
+}
+
+/// Calls `kill` so often without a signal, and says how often that failed.
+const SHELL: &str = "n=0; failed=0; while [ $n -lt 1000 ]; do kill -0 $$ 2>/dev/null || failed=$((failed+1)); \
+                     n=$((n+1)); done; echo $failed";
+
+/// How many of so many signals that are none could not be sent.
+fn tries(calls: u64) -> u64 {
+    // SAFETY: no signal is sent.
+    (0..calls).filter(|_| unsafe { libc::kill(libc::getpid(), 0) } != 0).count() as u64
+}
+
+/// What this gives in a child of the thread. The process has other threads, so the child makes system calls only.
+fn forked(count: impl FnOnce() -> u64) -> u64 {
+    let (mut pipe, mut bytes) = ([0; 2], [0; 8]);
+    // SAFETY: plain calls on what is ours; the child ends at once.
+    unsafe {
+        assert_eq!(libc::pipe(pipe.as_mut_ptr()), 0);
+        let child = libc::fork();
+        if child == 0 {
+            let counted = count().to_ne_bytes();
+            libc::write(pipe[1], counted.as_ptr().cast(), counted.len());
+            libc::_exit(0);
+        }
+        assert_eq!(libc::read(pipe[0], bytes.as_mut_ptr().cast(), bytes.len()), 8);
+        assert_eq!(libc::waitpid(child, std::ptr::null_mut(), 0), child);
+        libc::close(pipe[0]);
+        libc::close(pipe[1]);
+    }
+    u64::from_ne_bytes(bytes)
+}
+
+/// Whoever is forked, and whatever it executes, while the fault is armed: each is subject to it as its parent is.
+#[test]
+fn as_often_in_children_and_in_what_they_execute() {
+    const THREADS: u64 = 4;
+    const EACH: u64 = 1000;
+    let test = "as_often_in_children_and_in_what_they_execute";
+    let Some(world) = world(test) else { return };
+    if !is_for_many(&world, test) {
+        return;
+    }
+    // By a thread itself, by a child that it forks, and by a shell that another one executes.
+    let made = |start: Slate| {
+        move || {
+            start.wait();
+            let thread = || {
+                let (own, child) = (tries(EACH), forked(|| tries(EACH)));
+                let shell = Command::new("/bin/sh").args(["-c", SHELL]).output().unwrap();
+                format!("{own} {child} {}", String::from_utf8(shell.stdout).unwrap().trim())
+            };
+            let all: Vec<_> = (0..THREADS).map(|_| spawn(thread)).collect();
+            all.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>().join(" ")
+        }
+    };
+    let (start, then) = (Slate::new(), Slate::new());
+    let (victim, control) = (world.in_victim(made(start)), world.in_control(made(then)));
+    let fault = format!("fail kill --exact --errno {} --percent 10 --target {}", ERROR.0, world.target());
+    let id = world.daemon.arm(&format!("{fault} --for 2m"));
+    start.end();
+    let numbers = |said: String| -> Vec<u64> { said.split(' ').map(|n| n.parse().unwrap()).collect() };
+    let felt = numbers(victim.join());
+    let (matched, acted) = (world.daemon.counter(&id, "matched"), world.daemon.counter(&id, "acted"));
+    then.end();
+    assert!(numbers(control.join()).iter().all(|failed| *failed == 0), "the control felt it");
+    println!("of {EACH} calls each of thread, child and shell failed: {felt:?}");
+    assert_eq!((felt.len() as u64, matched), (3 * THREADS, 3 * THREADS * EACH));
+    for failed in &felt {
+        assert_binomial("10 % of kill in one of them", *failed, EACH, 0.1);
+    }
+    assert_eq!(felt.iter().sum::<u64>(), acted);
+    assert_binomial("10 % of kill in all of them", acted, matched, 0.1);
 }

@@ -37,6 +37,8 @@ enum Part {
     Kills,
     /// 100,000 datagrams a run: the rate of all together
     Draws,
+    /// A million calls in 1, 8 and 64 threads, in a guest whose kernel has kprobe override
+    Calls,
 }
 
 /// How a part ended.
@@ -60,6 +62,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             Part::Fresh => fresh::run(args.no_kernels),
             Part::Kills => repeat::kills(args.times),
             Part::Draws => repeat::draws(args.times),
+            Part::Calls => repeat::calls(),
         };
         let (count, text) = match result {
             Ok(End::Passed(text)) => (&mut passed, format!("ok: {text}")),

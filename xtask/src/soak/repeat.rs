@@ -100,6 +100,20 @@ pub fn draws(times: u32) -> Result<End> {
     Ok(End::Passed(format!("{found}; {}", measured(&lines, " bursts: ")?)))
 }
 
+/// Calls that fail, in a guest: each case judges itself.
+pub fn calls() -> Result<End> {
+    let mut run = Command::new(std::env::current_exe()?);
+    run.args(["test", "--kernel", "6.1-override", "calls::as_often"]).env("INJECTOR_SOAK", "1");
+    run.current_dir(paths::repo()).stdin(Stdio::null()).stderr(Stdio::inherit());
+    let output = run.output().context("starting the tests")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.success(), "{}\n{text}", output.status);
+    let cases: Vec<&str> = text.lines().filter(|line| line.contains(" of lseek in ")).collect();
+    ensure!(!cases.is_empty(), "no case was measured:\n{text}");
+    let found = cases.iter().filter_map(|line| Some(line[line.find("n=")?..].to_owned()));
+    Ok(End::Passed(found.collect::<Vec<_>>().join("; ")))
+}
+
 /// What follows this word in the line that holds it: libtest writes on the same line as the test.
 fn said<'a>(lines: &'a [String], word: &str) -> Result<&'a str> {
     let found = lines.iter().find_map(|line| line.find(word).map(|at| &line[at..]));

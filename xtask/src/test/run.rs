@@ -123,7 +123,7 @@ pub fn guest(
         words.push(GUEST_UNIT_TESTS.to_owned());
     }
     let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let job = GuestJob {
+    let mut job = GuestJob {
         command: words,
         files: vec![
             (stripped.path(&plain(&binary.name)), at),
@@ -138,6 +138,9 @@ pub fn guest(
         memory: if programs { vm::programs::MEMORY } else { MEMORY },
         timeout: args.limit(),
     };
+    // The soak's figures are asked for there as they are here.
+    let soak = std::env::var("INJECTOR_SOAK").ok();
+    job.env.extend(soak.map(|value| variable("INJECTOR_SOAK", &value)));
     let mut output = Vec::new();
     let whose = format!("{}: ", kernel.name);
     let outcome = vm::run(kernel, &job, |line| keep(&whose, line, &mut output))?;
