@@ -121,7 +121,7 @@ fn a_hung_daemons_fault_lapses_for_good() {
     if crate::support::same_in_every_guest("a_hung_daemons_fault_lapses_for_good") {
         return;
     }
-    let world = World::new();
+    let world = World::with_usual_lease();
     let id = world.daemon.arm(&format!("drop --target {} --percent 100 --for 1m", world.target()));
     let stream = Stream::start(&world, Duration::from_secs(7));
     sleep(Duration::from_millis(500));
@@ -149,7 +149,7 @@ fn a_blocked_main_loops_fault_lapses_for_good() {
     if crate::support::same_in_every_guest("a_blocked_main_loops_fault_lapses_for_good") {
         return;
     }
-    let world = World::new();
+    let world = World::with_usual_lease();
     let id = world.daemon.arm(&format!("drop --target {} --percent 100 --for 1m", world.target()));
     let stream = Stream::start(&world, Duration::from_secs(8));
     sleep(Duration::from_millis(500));

@@ -9,7 +9,7 @@ use injector_ebpf::{
 };
 
 use super::{
-    call_path::{give, inj_fits, inj_unreadable, inj_with_path, take},
+    call_path::{inj_fits, inj_give_room, inj_take_room, inj_unreadable, inj_with_path},
     call_which::{argument, keep, read},
     kernel::offset,
     maps::{INJ_CALL_SHAPES, INJ_PATH, INJ_WALK, NAMES_ROOM, PATH_ROOM},
@@ -74,8 +74,8 @@ const LOST: u64 = 1 << 63;
 /// As the kernel's `prepend_path`. A function of its own for the same reason as `inj_glob_step`.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn inj_walk_step(begin: u64) -> u64 {
-    let Some(walk) = INJ_WALK.get_ptr_mut(0) else { return LOST };
+pub extern "C" fn inj_walk_step(begin: u64, room: u32) -> u64 {
+    let Some(walk) = INJ_WALK.get_ptr_mut(room) else { return LOST };
     let walk = unsafe { &mut *walk };
     let (dentry, mount) = (walk.dentry, walk.mount);
     let mounted = at!(mount, OFF_MOUNT_MNT);
@@ -116,8 +116,8 @@ pub extern "C" fn inj_walk_step(begin: u64) -> u64 {
 /// sockets). 0: it could not be read.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn inj_file_path(file: u64) -> u32 {
-    let (Some(walk), Some(path)) = (INJ_WALK.get_ptr_mut(0), INJ_PATH.get_ptr_mut(0)) else { return 0 };
+pub extern "C" fn inj_file_path(file: u64, room: u32) -> u32 {
+    let (Some(walk), Some(path)) = (INJ_WALK.get_ptr_mut(room), INJ_PATH.get_ptr_mut(room)) else { return 0 };
     let fs = read::<u64>(at!(unsafe { bpf_get_current_task() }, OFF_FS));
     let mounted = read::<u64>(at!(file, OFF_F_MNT));
     // At the end of the names there is always a NUL: they are written before it.
@@ -130,7 +130,7 @@ pub extern "C" fn inj_file_path(file: u64) -> u32 {
     let walk: *const Walk = walk;
     let mut begin = PATH_ROOM as u64;
     for _ in 0..STEPS {
-        begin = inj_walk_step(begin);
+        begin = inj_walk_step(begin, room);
         if begin & (ROOT | LOST) != 0 {
             break;
         }
@@ -172,13 +172,12 @@ pub extern "C" fn inj_descriptor(meant: u32, number: u64, registers: u64) -> u32
     }
     let mut fits = 0;
     let mut unreadable = 1;
-    if take().is_some() {
-        if inj_file_path(file) != 0 {
-            fits = inj_fits(left, CALL_FD_PATH);
-            unreadable = fits >> 16;
-        }
-        give();
+    let room = inj_take_room();
+    if inj_file_path(file, room) != 0 {
+        fits = inj_fits(left, CALL_FD_PATH, room);
+        unreadable = fits >> 16;
     }
+    inj_give_room(room);
     let kept = inj_with_path(left, fits, CALL_FD_PATH);
     if unreadable != 0 && kept != left {
         inj_unreadable(left & !kept, CALL_FD_PATH);

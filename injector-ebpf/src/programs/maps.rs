@@ -86,15 +86,15 @@ pub static INJ_FLOW_STATS: Array<FlowStats> = Array::with_max_entries(1, 0);
 pub static INJ_FLOW_LIMIT: Array<u64> = Array::with_max_entries(1, 0);
 #[map]
 pub static INJ_PROBE: Array<u64> = Array::with_max_entries(2, 0);
-/// Room for a path (PATH_MAX): the stack has 512 bytes.
+/// Rooms for paths (PATH_MAX): the stack has 512 bytes.
 #[map]
-pub static INJ_PATH: PerCpuArray<[u8; PATH_ROOM]> = PerCpuArray::with_max_entries(1, 0);
-/// Not 0 while somebody on this CPU uses the room for a path: a task may be preempted in a program.
+pub static INJ_PATH: PerCpuArray<[u8; PATH_ROOM]> = PerCpuArray::with_max_entries(PATH_ROOMS, 0);
+/// Not 0 while somebody on this CPU uses the room: a task may be preempted in a program.
 #[map]
-pub static INJ_PATH_USED: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
+pub static INJ_PATH_USED: PerCpuArray<u64> = PerCpuArray::with_max_entries(PATH_ROOMS, 0);
 /// Where a file's path is put together; used with the room for a path.
 #[map]
-pub static INJ_WALK: PerCpuArray<Walk> = PerCpuArray::with_max_entries(1, 0);
+pub static INJ_WALK: PerCpuArray<Walk> = PerCpuArray::with_max_entries(PATH_ROOMS, 0);
 /// Where the arguments of each call are.
 #[map]
 pub static INJ_CALL_SHAPES: Array<CallShape> = Array::with_max_entries(CALLS as u32, 0);
@@ -141,6 +141,8 @@ pub static INJ_SEEN: SkStorage<Seen> = SkStorage::new();
 /// A name, as the trie is asked for it.
 pub type NameKey = Key<Name>;
 
+/// So many rooms for paths each CPU has: as many tasks may be in the middle of a program there, preempted or running.
+pub const PATH_ROOMS: u32 = 8;
 /// PATH_MAX of the kernel.
 pub const PATH_ROOM: usize = 4096;
 /// A path, and what of a name (NAME_MAX) could be written behind it as far as the verifier sees; whole words.

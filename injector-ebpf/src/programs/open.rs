@@ -7,11 +7,11 @@ use injector_ebpf::{call_means::CALL_PATH, rule::HOOK_OPEN_LSM};
 
 use super::{
     call::{inj_meant, settle, target},
-    call_path::{give, inj_fits, inj_unreadable, inj_with_path, take},
+    call_path::{inj_fits, inj_give_room, inj_take_room, inj_unreadable, inj_with_path},
     call_which::{inj_asks, inj_narrow},
     gate::{self, Slot},
     kernel::offset,
-    maps::PATH_ROOM,
+    maps::{INJ_PATH, PATH_ROOM},
     task,
 };
 
@@ -49,14 +49,15 @@ fn open_lsm(ctx: &LsmContext) -> Option<i32> {
 fn resolved(meant: u32, file: *const c_void) -> u32 {
     let mut fits = 0;
     let mut unreadable = 1;
-    if let Some(path) = take() {
+    let room = inj_take_room();
+    if let Some(path) = INJ_PATH.get_ptr_mut(room) {
         let f_path = unsafe { file.cast::<u8>().add(offset!(OFF_F_PATH)) };
         if unsafe { bpf_d_path(f_path.cast_mut().cast(), path.cast(), PATH_ROOM as u32) } > 0 {
-            fits = inj_fits(meant, CALL_PATH);
+            fits = inj_fits(meant, CALL_PATH, room);
             unreadable = fits >> 16;
         }
-        give();
     }
+    inj_give_room(room);
     let kept = inj_with_path(meant, fits, CALL_PATH);
     if unreadable != 0 && kept != meant {
         inj_unreadable(meant & !kept, CALL_PATH);

@@ -76,12 +76,13 @@ fn each_named_call_fails_by_each_rung_and_only_for_the_target() {
                 let (felt, other) =
                     (feels(&world, id, || victims.ask(index(name))), controls.ask(index(name)));
                 // By this fault, and by no other one.
-                let acted = &world.daemon.get(&format!("/v1/faults/{id}"))["counters"]["acted"];
-                let fine = felt == ERROR.1 && other != ERROR.1 && acted.as_u64() > Some(0);
+                let fault = world.daemon.get(&format!("/v1/faults/{id}"));
+                let fine =
+                    felt == ERROR.1 && other != ERROR.1 && fault["counters"]["acted"].as_u64() > Some(0);
                 let verdict = if fine { "ok" } else { "WRONG" };
                 println!("| {name} by {rung} | victim {felt} | control {other} | {verdict} |");
                 if !fine {
-                    wrong.push(format!("{name} by {rung}"));
+                    wrong.push(format!("{name} by {rung}: {fault}"));
                 }
             }
             // One by one: `stop --all` halts the node if the daemon does not answer within its time, and an emulated
