@@ -16,9 +16,9 @@ use injector_ebpf::rule::{CG_PROTECTED, CgroupEntry, HOOK_CALL, MAX_RULES};
 use super::{
     atomic,
     call_which::{inj_narrow, read},
+    closes::inj_on_descriptor,
     events::{self, inj_tell},
     gate::{self, CALL_METERS, Slot},
-    closes::inj_on_descriptor,
     livelock::{inj_called, inj_failed},
     maps::{INJ_RULES, INJ_TASKS},
 };
@@ -117,7 +117,8 @@ pub fn entry(registers: u64) -> Option<i32> {
     let now = gate::open()?;
     let entry = target()?;
     // No call has a number that can't be read: 0 would be `read`.
-    let number = unsafe { bpf_probe_read_kernel((registers + NR_REGISTER) as *const u64) }.unwrap_or(u64::MAX);
+    let number =
+        unsafe { bpf_probe_read_kernel((registers + NR_REGISTER) as *const u64) }.unwrap_or(u64::MAX);
     let mut meant = inj_meant(entry.rules, HOOK_CALL, number);
     if meant >> 16 != 0 {
         meant = inj_narrow(meant, number, registers, 1);

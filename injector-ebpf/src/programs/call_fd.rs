@@ -4,9 +4,7 @@
 
 use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_probe_read_kernel, bpf_probe_read_kernel_str};
 use injector_ebpf::{
-    call_means::{
-        ARGUMENTS, CALL_FD_DISK, CALL_FD_PATH, CALL_FD_TYPE, DISK_TYPES, SHAPE_FD, SHAPE_MIXED,
-    },
+    call_means::{ARGUMENTS, CALL_FD_DISK, CALL_FD_PATH, CALL_FD_TYPE, DISK_TYPES, SHAPE_FD, SHAPE_MIXED},
     rule::CALLS,
 };
 

@@ -2,7 +2,12 @@
 
 use core::ffi::c_void;
 
-use aya_ebpf::{helpers::generated::{bpf_d_path, bpf_get_attach_cookie}, macros::lsm, programs::LsmContext, EbpfContext as _};
+use aya_ebpf::{
+    EbpfContext as _,
+    helpers::generated::{bpf_d_path, bpf_get_attach_cookie},
+    macros::lsm,
+    programs::LsmContext,
+};
 use injector_ebpf::{
     call_means::CALL_PATH,
     rule::{HOOK_OPEN_LSM, HOOK_OPEN_SECURITY},

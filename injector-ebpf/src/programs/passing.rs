@@ -3,7 +3,9 @@
 
 use core::ffi::c_void;
 
-use aya_ebpf::{helpers::generated::bpf_get_attach_cookie, macros::btf_tracepoint, programs::BtfTracePointContext};
+use aya_ebpf::{
+    helpers::generated::bpf_get_attach_cookie, macros::btf_tracepoint, programs::BtfTracePointContext,
+};
 use injector_ebpf::rule::HOOK_CALL;
 
 use super::{
