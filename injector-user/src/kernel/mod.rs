@@ -143,6 +143,14 @@ pub trait Kernel: Send {
     /// The kernel refused.
     fn free_rule(&mut self, slot: u32) -> Result<()>;
 
+    /// The same for several, which wait only once.
+    ///
+    /// # Errors
+    /// The kernel refused one of them; the others are free.
+    fn free_rules(&mut self, slots: &[u32]) -> Result<()> {
+        slots.iter().map(|slot| self.free_rule(*slot)).fold(Ok(()), |first, next| first.and(next))
+    }
+
     /// Says which rules mean which cgroups. What is not named is not known, hence never faulted.
     ///
     /// # Errors

@@ -58,15 +58,15 @@ impl ModifyReturn {
     /// It is no such object, or has not got these programs or a map that they use.
     pub fn new(bytes: &[u8], programs: &[&str], map: impl Fn(&str) -> Option<RawFd>) -> Result<Self> {
         let mut elf = Elf::parse(bytes).context("the programs' object")?;
-        // The others stay out: what they use need not be there.
-        let others: HashSet<usize> = elf
+        // The others stay out: what they use need not be there. A section may have several programs.
+        let others: HashSet<(usize, u64)> = elf
             .programs
             .iter()
             .filter(|(name, _)| !programs.contains(&name.as_str()))
-            .map(|(_, program)| program.section_index)
+            .map(|(_, program)| program.function_key())
             .collect();
         elf.programs.retain(|name, _| programs.contains(&name.as_str()));
-        elf.functions.retain(|(section, _), _| !others.contains(section));
+        elf.functions.retain(|key, _| !others.contains(key));
         let types =
             elf.fixup_and_sanitize_btf(&TYPES)?.context("the programs' object has no types")?.to_bytes();
         let types = load_types(&types).context("the programs' types")?;

@@ -284,9 +284,16 @@ impl Kernel for Real {
     }
 
     fn free_rule(&mut self, slot: u32) -> Result<()> {
-        self.rules.set(&mut self.object, slot, &Rule::FREE)?;
-        self.rules.set_addresses(&mut self.object, slot, None)?;
-        settle()
+        self.free_rules(&[slot])
+    }
+
+    fn free_rules(&mut self, slots: &[u32]) -> Result<()> {
+        let mut free = |slot: &u32| {
+            self.rules.set(&mut self.object, *slot, &Rule::FREE)?;
+            self.rules.set_addresses(&mut self.object, *slot, None)
+        };
+        let freed = slots.iter().map(&mut free).fold(Ok(()), |first, next| first.and(next));
+        freed.and(settle())
     }
 
     fn set_cgroups(&mut self, entries: &BTreeMap<u64, CgroupEntry>) -> Result<()> {
