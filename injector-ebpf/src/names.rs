@@ -66,6 +66,9 @@ pub const EVENTS_FULL: &str = "INJ_EVENTS_FULL";
 /// Array of `u64` hit by the no-op programs of `injector doctor`.
 pub const PROBE: &str = "INJ_PROBE";
 
+/// Array of `u32`: the call that each operation of io_uring is, plus one.
+pub const RING_CALLS: &str = "INJ_RING_CALLS";
+
 /// Index in [`PROGS`] of [`EGRESS`].
 pub const PROG_EGRESS: u32 = 0;
 /// Index in [`PROGS`] of [`INGRESS`].
@@ -115,6 +118,14 @@ pub const CONNECT: [&str; 2] = ["inj_connect4", "inj_connect6"];
 pub const BIND: [&str; 2] = ["inj_bind4", "inj_bind6"];
 /// Datagrams that are sent to an address fail by a cgroup's hooks.
 pub const SENDMSG: [&str; 2] = ["inj_sendmsg4", "inj_sendmsg6"];
+/// socket fails by a cgroup's hook.
+pub const SOCKET: &str = "inj_sock";
+/// Counts calls of 32-bit programs that pass by.
+pub const COMPAT: &str = "inj_compat";
+/// Counts what is asked of io_uring and passes by.
+pub const URING: &str = "inj_uring";
+/// Counts descriptors that are closed after a call on them failed.
+pub const CLOSE: &str = "inj_close";
 /// Calls fail at their entry, by kprobe and override.
 pub const CALL_KPROBE: &str = "inj_call_kp";
 /// Calls fail at their entry, by fmod_ret.
@@ -235,6 +246,8 @@ pub mod offsets {
     pub const TASK_COMPAT: &str = "OFF_TASK_COMPAT";
     /// `task_struct.signal`
     pub const TASK_SIGNAL: &str = "OFF_TASK_SIGNAL";
+    /// `io_kiocb.opcode`
+    pub const IO_OPCODE: &str = "OFF_IO_OPCODE";
     /// `signal_struct.live`
     pub const SIGNAL_LIVE: &str = "OFF_SIGNAL_LIVE";
 }

@@ -5,7 +5,7 @@ use core::ffi::c_void;
 
 use aya_ebpf::{
     helpers::{
-        bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_uid_gid,
+        bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_probe_read_kernel,
         generated::{bpf_get_current_cgroup_id, bpf_override_return},
     },
     macros::kprobe,
@@ -16,6 +16,7 @@ use injector_ebpf::rule::{CG_PROTECTED, CgroupEntry, HOOK_CALL, MAX_RULES};
 use super::{
     atomic,
     call_which::{inj_narrow, read},
+    closes::inj_on_descriptor,
     events::{self, inj_tell},
     gate::{self, CALL_METERS, Slot},
     livelock::{inj_called, inj_failed},
@@ -105,6 +106,7 @@ pub fn settle(entry: CgroupEntry, meant: u32, number: u64, registers: u64, now: 
         returned => returned as i32,
     };
     inj_failed(slot.index, number);
+    inj_on_descriptor(slot.index, number, registers);
     inj_tell(events::what(slot.index, number, returned), registers, now);
     Some(returned)
 }
@@ -114,7 +116,9 @@ pub fn settle(entry: CgroupEntry, meant: u32, number: u64, registers: u64, now: 
 pub fn entry(registers: u64) -> Option<i32> {
     let now = gate::open()?;
     let entry = target()?;
-    let number = read::<u64>(registers + NR_REGISTER);
+    // No call has a number that can't be read: 0 would be `read`.
+    let number =
+        unsafe { bpf_probe_read_kernel((registers + NR_REGISTER) as *const u64) }.unwrap_or(u64::MAX);
     let mut meant = inj_meant(entry.rules, HOOK_CALL, number);
     if meant >> 16 != 0 {
         meant = inj_narrow(meant, number, registers, 1);

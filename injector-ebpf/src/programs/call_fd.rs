@@ -4,7 +4,7 @@
 
 use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_probe_read_kernel, bpf_probe_read_kernel_str};
 use injector_ebpf::{
-    call_means::{ARGUMENTS, CALL_FD_PATH, CALL_FD_TYPE, SHAPE_FD},
+    call_means::{ARGUMENTS, CALL_FD_DISK, CALL_FD_PATH, CALL_FD_TYPE, DISK_TYPES, SHAPE_FD, SHAPE_MIXED},
     rule::CALLS,
 };
 
@@ -152,16 +152,20 @@ pub extern "C" fn inj_file_path(file: u64, room: u32) -> u32 {
 #[inline(never)]
 pub extern "C" fn inj_descriptor(meant: u32, number: u64, registers: u64) -> u32 {
     let shape = INJ_CALL_SHAPES.get((number % CALLS as u64) as u32).copied().unwrap_or(0);
+    let mixed = if shape & SHAPE_MIXED != 0 { CALL_FD_DISK } else { 0 };
     let file = match argument_of(shape, SHAPE_FD, registers) {
         Some(descriptor) => inj_file(descriptor as u32),
         None => 0,
     };
     if file == 0 {
-        return keep(meant, |_, rule| rule.call.asks & (CALL_FD_PATH | CALL_FD_TYPE) == 0);
+        return keep(meant, |_, rule| rule.call.asks & (CALL_FD_PATH | CALL_FD_TYPE | mixed) == 0);
     }
     let mode = read::<u16>(at!(read::<u64>(at!(file, OFF_F_INODE)), OFF_I_MODE));
     let kind = 1 << (mode >> 12);
-    let left = keep(meant, |_, rule| rule.call.asks & CALL_FD_TYPE == 0 || rule.call.fd_types & kind != 0);
+    let left = keep(meant, |_, rule| {
+        (rule.call.asks & CALL_FD_TYPE == 0 || rule.call.fd_types & kind != 0)
+            && (rule.call.asks & mixed == 0 || DISK_TYPES & kind != 0)
+    });
     let mut asked = 0;
     keep(left, |_, rule| {
         asked |= rule.call.asks & CALL_FD_PATH;

@@ -8,8 +8,8 @@ use aya_ebpf::helpers::{
 };
 use injector_ebpf::{
     call_means::{
-        ARGUMENTS, CALL_ARGUMENT, CALL_COMM, CALL_FD_PATH, CALL_FD_TYPE, CALL_PATH, CALL_PEER, CALL_PROCESS,
-        CALL_UID, COMM,
+        ARGUMENTS, CALL_ARGUMENT, CALL_COMM, CALL_FD_DISK, CALL_FD_PATH, CALL_FD_TYPE, CALL_PATH, CALL_PEER,
+        CALL_PROCESS, CALL_UID, COMM,
     },
     rule::{MAX_RULES, Rule},
 };
@@ -119,7 +119,7 @@ pub extern "C" fn inj_narrow(meant: u32, number: u64, registers: u64, typed: u32
     if typed != 0 && asks & CALL_PATH != 0 {
         left = inj_typed(left, number, registers);
     }
-    if typed != 0 && asks & (CALL_FD_PATH | CALL_FD_TYPE) != 0 {
+    if typed != 0 && asks & (CALL_FD_PATH | CALL_FD_TYPE | CALL_FD_DISK) != 0 {
         left = inj_descriptor(left, number, registers);
     }
     if typed != 0 && asks & CALL_PEER != 0 {

@@ -32,6 +32,7 @@ offsets!(
     OFF_COMM,
     OFF_TASK_SIGNAL,
     OFF_SIGNAL_LIVE,
+    OFF_IO_OPCODE,
     OFF_FILES,
     OFF_FS,
     OFF_ROOT_MNT,

@@ -14,7 +14,7 @@ use injector_ebpf::{
     flow::{AGGREGATES, Aggregate, DepKey, DepValue, End, Flow, FlowStats, Seen},
     gate::{Halt, Lease},
     meter::{METERS, Meter, MeterUse},
-    reaction::{Failed, Gone, Name as Ended, Thread},
+    reaction::{Failed, Gone, Name as Ended, OnDescriptor, Thread},
     rule::{
         CALLS, CgroupEntry, Delays, GateStats, MAX_PEERS, MAX_RULES, Name, NameRules, PORT_BLOCKS, PeerRules,
         PortBlock, Rule, RuleStats,
@@ -123,6 +123,12 @@ pub static INJ_THREADS: LruHashMap<u64, Thread> = LruHashMap::with_max_entries(4
 /// Processes of which a call was failed, by rule (upper half) and process. The oldest goes when it is full.
 #[map]
 pub static INJ_FAILED: LruHashMap<u64, Failed> = LruHashMap::with_max_entries(4096, 0);
+/// Descriptors on which a call was failed, by process (upper half) and descriptor. The oldest goes when it is full.
+#[map]
+pub static INJ_CLOSES: LruHashMap<u64, OnDescriptor> = LruHashMap::with_max_entries(4096, 0);
+/// The call that each operation of io_uring is, plus one; 0: none.
+#[map]
+pub static INJ_RING_CALLS: Array<u32> = Array::with_max_entries(256, 0);
 /// Names of processes that ended after that. The oldest goes when it is full.
 #[map]
 pub static INJ_GONE: LruHashMap<Ended, Gone> = LruHashMap::with_max_entries(1024, 0);

@@ -1,9 +1,17 @@
-//! open fails by the BPF LSM hook, where the kernel can do no better or the resolved path counts.
+//! open fails by the BPF LSM hook, or by fmod_ret on `security_file_open`, where the kernel can do no better or the resolved path counts.
 
 use core::ffi::c_void;
 
-use aya_ebpf::{helpers::generated::bpf_d_path, macros::lsm, programs::LsmContext};
-use injector_ebpf::{call_means::CALL_PATH, rule::HOOK_OPEN_LSM};
+use aya_ebpf::{
+    EbpfContext as _,
+    helpers::generated::{bpf_d_path, bpf_get_attach_cookie},
+    macros::lsm,
+    programs::LsmContext,
+};
+use injector_ebpf::{
+    call_means::CALL_PATH,
+    rule::{HOOK_OPEN_LSM, HOOK_OPEN_SECURITY},
+};
 
 use super::{
     call::{inj_meant, settle, target},
@@ -11,6 +19,7 @@ use super::{
     call_which::{inj_asks, inj_narrow},
     gate::{self, Slot},
     kernel::offset,
+    lsm::by,
     maps::{INJ_PATH, PATH_ROOM},
     task,
 };
@@ -28,9 +37,11 @@ fn open_lsm(ctx: &LsmContext) -> Option<i32> {
     let entry = target()?;
     // The hook is hit by execve, the loader and io_uring as well: only the syscall that was asked for counts.
     let number = task::syscall();
-    let mut meant = inj_meant(entry.rules, HOOK_OPEN_LSM, number);
+    // Aya's link tells nothing.
+    let hook = by(unsafe { bpf_get_attach_cookie(ctx.as_ptr()) }, HOOK_OPEN_LSM, HOOK_OPEN_SECURITY);
+    let mut meant = inj_meant(entry.rules, hook, number);
     if meant == 0 {
-        let first = Slot::first(entry.rules, HOOK_OPEN_LSM, |_| true)?;
+        let first = Slot::first(entry.rules, hook, |_| true)?;
         task::inj_passes_by(1 << first.index, number);
         return None;
     }

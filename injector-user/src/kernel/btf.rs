@@ -23,8 +23,10 @@ pub struct Btf {
     structs: HashMap<String, usize>,
     /// The functions of system calls.
     calls: HashSet<String>,
-    /// The functions of LSM hooks.
+    /// The functions of LSM hooks, and those that ask all LSMs.
     hooks: HashSet<String>,
+    /// The functions of the calls of 32-bit programs.
+    compat: HashSet<String>,
     types: Vec<usize>,
 }
 
@@ -47,6 +49,7 @@ impl Btf {
             structs: HashMap::new(),
             calls: HashSet::new(),
             hooks: HashSet::new(),
+            compat: HashSet::new(),
             types: vec![0],
         };
         ensure!(btf.u32(0)? & 0xffff == 0xeb9f, "not BTF: the magic is wrong");
@@ -67,7 +70,9 @@ impl Btf {
                 let name = btf.string(btf.u32(at)? as usize)?;
                 if name.starts_with(super::functions::PREFIX) {
                     btf.calls.insert(name.to_owned());
-                } else if name.starts_with(super::functions::HOOK_PREFIX) {
+                } else if name.starts_with(super::functions::COMPAT_PREFIX) {
+                    btf.compat.insert(name.to_owned());
+                } else if super::functions::HOOK_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
                     btf.hooks.insert(name.to_owned());
                 }
             }
@@ -96,6 +101,11 @@ impl Btf {
     /// Has this kernel the function of an LSM hook, to which programs attach?
     pub fn has_hook(&self, function: &str) -> bool {
         self.hooks.contains(function)
+    }
+
+    /// The functions of the calls of 32-bit programs; none if this kernel runs none.
+    pub fn compat(self) -> HashSet<String> {
+        self.compat
     }
 
     /// Byte offset of `path` (members separated by dots) in structure `name`; anonymous members are entered.

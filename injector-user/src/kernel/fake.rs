@@ -21,7 +21,7 @@ use super::{
 use crate::{
     limits::{Budget, Protection},
     observe::Snapshot,
-    plan::{Addresses, Capabilities, Side, Site, Step},
+    plan::{Addresses, Capabilities, Side, Site, Step, Watching},
 };
 
 /// What a test sees and sets.
@@ -99,9 +99,12 @@ impl Default for Fake {
                 lsm: Ok(()),
                 kprobe: Ok(()),
                 modify_return: Ok(()),
+                security: Ok(()),
+                watching: Watching::none("not here"),
                 cgroup: Ok(()),
                 missing_calls: BTreeSet::new(),
                 missing_hooks: BTreeSet::new(),
+                missing_security: BTreeSet::new(),
             },
             state: Arc::new(Mutex::new(State {
                 calls: Vec::new(),

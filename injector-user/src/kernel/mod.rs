@@ -3,6 +3,7 @@
 pub mod attach;
 pub mod btf;
 pub mod cgroups;
+mod compat;
 mod cost;
 mod drift;
 mod events;
@@ -17,7 +18,9 @@ pub mod object;
 pub mod probe;
 mod query;
 pub mod real;
+mod rings;
 mod shapes;
+mod watched;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -33,7 +36,7 @@ use crate::{
     plan::{Addresses, Capabilities, Side, Site, Step},
 };
 pub use events::Ring;
-pub use functions::{hook_function, syscall_function};
+pub use functions::{hook_function, security_function, syscall_function};
 use net::{Rewritten, SockInfo};
 
 /// What a delay device still holds.
@@ -139,6 +142,14 @@ pub trait Kernel: Send {
     /// # Errors
     /// The kernel refused.
     fn free_rule(&mut self, slot: u32) -> Result<()>;
+
+    /// The same for several, which wait only once.
+    ///
+    /// # Errors
+    /// The kernel refused one of them; the others are free.
+    fn free_rules(&mut self, slots: &[u32]) -> Result<()> {
+        slots.iter().map(|slot| self.free_rule(*slot)).fold(Ok(()), |first, next| first.and(next))
+    }
 
     /// Says which rules mean which cgroups. What is not named is not known, hence never faulted.
     ///

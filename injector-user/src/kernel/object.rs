@@ -1,7 +1,7 @@
 //! The loaded programs and their maps: the only place that knows aya's types by name.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashSet},
     os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
     time::Duration,
 };
@@ -22,10 +22,16 @@ use injector_ebpf::{
 
 use syscalls::Sysno;
 
-use super::{btf::Btf, hook_function, modify_return::ModifyReturn, shapes, syscall_function};
+use super::{
+    btf::Btf, hook_function, modify_return::ModifyReturn, rings, security_function, shapes, syscall_function,
+};
 use crate::plan::lsm_hooks;
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/injector.o"));
+
+/// The programs that aya does not know, or does not attach as they are needed.
+const TYPED: [&str; 6] =
+    [names::CALL_RETURN, names::PROBE_RETURN, names::CALL_LSM, names::OPEN_LSM, names::COMPAT, names::CLOSE];
 
 /// The programs in this kernel. Dropping it detaches and unloads everything: nothing is ever pinned.
 pub struct Object {
@@ -36,6 +42,12 @@ pub struct Object {
     missing: BTreeSet<&'static str>,
     /// LSM hooks that this kernel has not.
     missing_hooks: BTreeSet<&'static str>,
+    /// The same, of the functions that ask all LSMs.
+    missing_security: BTreeSet<&'static str>,
+    /// The functions of the calls of 32-bit programs.
+    compat: HashSet<String>,
+    /// It has io_uring.
+    has_rings: bool,
     /// Ticks of `jiffies64` in a second.
     hz: u64,
     /// What the programs say.
@@ -122,7 +134,10 @@ impl Object {
             (offsets::SIGNAL_LIVE, "signal_struct", "live.counter"),
         ];
         let mut loader = EbpfLoader::new();
-        let mut values = Vec::new();
+        // Without io_uring nobody asks for it.
+        let rings = kernel.offset("io_kiocb", "opcode");
+        let has_rings = rings.is_ok();
+        let mut values = vec![(offsets::IO_OPCODE, rings.unwrap_or_default())];
         for (global, name, path) in fields {
             values.push((global, kernel.offset(name, path)?));
         }
@@ -139,6 +154,9 @@ impl Object {
             btf: aya::Btf::from_sys_fs()?,
             missing: missing(&kernel),
             missing_hooks: lsm_hooks().filter(|hook| !kernel.has_hook(&hook_function(hook))).collect(),
+            missing_security: lsm_hooks().filter(|hook| !kernel.has_hook(&security_function(hook))).collect(),
+            compat: kernel.compat(),
+            has_rings,
             hz: ticks_per_second()?,
             log,
         };
@@ -146,6 +164,7 @@ impl Object {
         object.array::<Halt>(names::HALT)?.set(0, halt, 0)?;
         object.load_classifier(names::BEAT)?;
         shapes::write(&mut object)?;
+        rings::write(&mut object)?;
         Ok(object)
     }
 
@@ -255,7 +274,7 @@ impl Object {
     /// # Errors
     /// They use a map of a type that is used by no other program.
     pub fn modify_return(&self) -> Result<ModifyReturn> {
-        ModifyReturn::new(OBJECT, &[names::CALL_RETURN, names::PROBE_RETURN, names::CALL_LSM], |name| {
+        ModifyReturn::new(OBJECT, &TYPED, |name| {
             let data = match self.ebpf.map(name)? {
                 Map::Array(data)
                 | Map::PerCpuArray(data)
@@ -279,6 +298,21 @@ impl Object {
     /// LSM hooks that this kernel has not.
     pub fn missing_hooks(&self) -> &BTreeSet<&'static str> {
         &self.missing_hooks
+    }
+
+    /// The same, of the functions that ask all LSMs.
+    pub fn missing_security(&self) -> &BTreeSet<&'static str> {
+        &self.missing_security
+    }
+
+    /// The functions of the calls of 32-bit programs; none if this kernel runs none.
+    pub fn compat(&self) -> &HashSet<String> {
+        &self.compat
+    }
+
+    /// This kernel has io_uring.
+    pub fn has_rings(&self) -> bool {
+        self.has_rings
     }
 
     /// A kernel function's id in the kernel's BTF.
@@ -323,9 +357,14 @@ impl Object {
             Program::SchedClassifier(p) => p.load(),
             Program::CgroupSkb(p) => p.load(),
             Program::CgroupSockAddr(p) => p.load(),
+            Program::CgroupSock(p) => p.load(),
             Program::KProbe(p) => p.load(),
             Program::RawTracePoint(p) => p.load(),
             Program::Lsm(p) => p.load("file_open", btf),
+            // Its name until 6.3.
+            Program::BtfTracePoint(p) if name == names::URING => {
+                p.load("io_uring_submit_req", btf).or_else(|_| p.load("io_uring_submit_sqe", btf))
+            }
             Program::BtfTracePoint(p) => p.load(tracepoint(name), btf),
             Program::Iter(p) => p.load("bpf_sk_storage_map", btf),
             _ => bail!("program {name} has a type that is not used here"),
@@ -346,6 +385,7 @@ impl Object {
             Program::SchedClassifier(p) => p.unload(),
             Program::CgroupSkb(p) => p.unload(),
             Program::CgroupSockAddr(p) => p.unload(),
+            Program::CgroupSock(p) => p.unload(),
             Program::KProbe(p) => p.unload(),
             Program::Lsm(p) => p.unload(),
             _ => bail!("program {name} has a type that is never unloaded"),

@@ -12,6 +12,8 @@ const BPF_PROG_QUERY: libc::c_int = 16;
 pub const CGROUP_INGRESS: u32 = 0;
 /// `BPF_CGROUP_INET_EGRESS`.
 pub const CGROUP_EGRESS: u32 = 1;
+/// `BPF_CGROUP_INET_SOCK_CREATE`.
+pub const CGROUP_SOCKET: u32 = 2;
 /// `BPF_CGROUP_INET4_BIND` and the same for IPv6.
 pub const CGROUP_BIND: [u32; 2] = [8, 9];
 /// `BPF_CGROUP_INET4_CONNECT` and the same for IPv6.

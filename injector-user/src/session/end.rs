@@ -19,31 +19,56 @@ use crate::{
 /// A device that reports an empty queue has handed its last packet to a tasklet: it is given this long.
 const SETTLED: Duration = Duration::from_millis(100);
 
+/// A fault that selects nothing any more.
+struct Freed {
+    /// When that began.
+    begun: Instant,
+    /// The tick of its last moment, as the kernel tells it.
+    tick: Option<u64>,
+    freed: Result<(), String>,
+}
+
 impl Engine {
     /// Ends all armed faults that `which` names.
     pub(super) fn end_where(&mut self, which: impl Fn(&Fault) -> bool, kind: EndKind, reason: &str) {
-        for index in 0..self.faults.len() {
-            if self.faults[index].lives() && which(&self.faults[index]) {
-                self.end(index, kind, reason);
-            }
+        let ending: Vec<usize> = (0..self.faults.len())
+            .filter(|index| self.faults[*index].lives() && which(&self.faults[*index]))
+            .collect();
+        self.end_all(&ending, kind, reason);
+    }
+
+    /// Ends this one.
+    pub(super) fn end(&mut self, index: usize, kind: EndKind, reason: &str) {
+        self.end_all(&[index], kind, reason);
+    }
+
+    /// From here on they select nothing: the rules are freed, and every program that was still running has ended
+    /// when that returns. Then all that hangs on them is undone in reverse, one after the other; a delay device stays
+    /// until it is empty.
+    fn end_all(&mut self, ending: &[usize], kind: EndKind, reason: &str) {
+        if ending.is_empty() {
+            return;
+        }
+        let begun = Instant::now();
+        // A deadline of now: stops them before anything else, and tells the tick at which that was.
+        let slots: Vec<u32> = ending.iter().map(|index| self.faults[*index].slot).collect();
+        let ticks: Vec<Option<u64>> =
+            slots.iter().map(|slot| self.kernel.deadline(*slot, Duration::ZERO).ok()).collect();
+        let freed = self.kernel.free_rules(&slots).map_err(|error| format!("{error:#}"));
+        for (index, tick) in ending.iter().zip(ticks) {
+            self.take_away(*index, Freed { begun, tick, freed: freed.clone() }, kind, reason);
         }
     }
 
-    /// From here on it selects nothing: the rule is freed, and every program that was still running has ended
-    /// when that returns. Then all that hangs on it is undone in reverse; a delay device stays until it is
-    /// empty.
-    pub(super) fn end(&mut self, index: usize, kind: EndKind, reason: &str) {
-        let begun = Instant::now();
+    fn take_away(&mut self, index: usize, Freed { begun, tick, freed }: Freed, kind: EndKind, reason: &str) {
         let fault = &mut self.faults[index];
         let mut clean = CleanDoc::default();
-        // A deadline of now: stops it before anything else, and tells the tick at which that was.
-        let tick = self.kernel.deadline(fault.slot, Duration::ZERO);
-        if let Err(error) = self.kernel.free_rule(fault.slot) {
-            error!("{}: its rule cannot be freed: {error:#}", fault.id);
-            clean.left.push(format!("rule {}: {error:#}", fault.slot));
+        if let Err(error) = freed {
+            error!("{}: its rule cannot be freed: {error}", fault.id);
+            clean.left.push(format!("rule {}: {error}", fault.slot));
         }
         if let Ok(stats) = self.kernel.stats(fault.slot) {
-            if let Ok(tick) = tick
+            if let Some(tick) = tick
                 && stats.last > tick
             {
                 let after = self.kernel.span(stats.last - tick);

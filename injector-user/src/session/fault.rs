@@ -10,7 +10,7 @@ use injector_ebpf::{
     draw::{ALWAYS, DRAW_CHANCE},
     flow::Aggregate,
     reaction::Reaction,
-    rule::{Delays, RULE_SHADOW, Rule, RuleStats},
+    rule::{Delays, RULE_CLOSES, RULE_SHADOW, Rule, RuleStats},
 };
 
 use tracing::warn;
@@ -218,9 +218,17 @@ impl Fault {
 
     /// What the target did next; packets tell nothing of that.
     fn reaction(&self) -> Option<ReactionDoc> {
-        let Reaction { livelocks, passed_livelock, retried, exited, restarted, .. } = self.stats.reaction;
-        let calls = !self.plan.spec().fault.is_network();
-        calls.then_some(ReactionDoc { livelocks, passed_livelock, retried, exited, restarted })
+        let Reaction { livelocks, passed_livelock, retried, exited, restarted, closed, .. } =
+            self.stats.reaction;
+        (!self.plan.spec().fault.is_network()).then_some(ReactionDoc {
+            livelocks,
+            passed_livelock,
+            retried,
+            exited,
+            restarted,
+            closed: (self.rule.flags & RULE_CLOSES != 0).then_some(closed),
+            closes_unseen: self.plan.closes_unseen(),
+        })
     }
 
     /// The document; `state` is the caller's, who knows whether anything is left.

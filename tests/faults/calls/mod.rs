@@ -1,11 +1,14 @@
 //! System calls fail by each rung that the kernel has for them, and as often as asked.
 
+mod attached;
+mod closes;
 #[cfg(target_arch = "x86_64")]
 mod compat;
 mod each;
 mod named;
 mod often;
 mod refers;
+mod security;
 mod slate;
 mod uring;
 mod which;
@@ -17,6 +20,9 @@ use slate::Slate;
 
 /// An error that none of these calls returns by itself.
 const ERROR: (&str, i32) = ("EDQUOT", libc::EDQUOT);
+
+/// The rungs within a call.
+const WITHIN: [&str; 2] = ["lsm", "security"];
 
 /// Nobody without the rung loses this test: another kernel of the matrix has one.
 fn world(test: &str) -> Option<World> {

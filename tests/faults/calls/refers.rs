@@ -73,6 +73,20 @@ fn by_what_the_descriptor_refers_to() {
     std::fs::remove_dir_all(PLACE).unwrap();
 }
 
+/// `read` is for sockets as well: of `@disk` only what a disk holds is meant.
+#[test]
+fn disk_means_reads_of_files_only() {
+    let Some(world) = world("disk_means_reads_of_files_only") else { return };
+    std::fs::create_dir_all(PLACE).unwrap();
+    std::fs::write(format!("{PLACE}/file"), "x").unwrap();
+    tell_apart(&world, || {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap().into_raw_fd();
+        let file = opened(&format!("{PLACE}/file"));
+        vec![Case::new("@disk", with(libc::SYS_read, file), with(libc::SYS_read, socket))]
+    });
+    std::fs::remove_dir_all(PLACE).unwrap();
+}
+
 /// An address as the kernel takes it, that is never freed.
 fn sockaddr(address: &str) -> (*const libc::c_void, usize) {
     let address: SocketAddr = address.parse().unwrap();

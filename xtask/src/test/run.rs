@@ -136,6 +136,7 @@ pub fn guest(
         ],
         programs,
         memory: if programs { vm::programs::MEMORY } else { MEMORY },
+        append: String::new(),
         timeout: args.limit(),
     };
     // The soak's figures are asked for there as they are here.

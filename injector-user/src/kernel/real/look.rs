@@ -86,6 +86,7 @@ impl Real {
         found.extend(self.lose_in.paths().map(|path| format!("ingress link on {path}")));
         found.extend(self.lose_out.paths().map(|path| format!("egress link on {path}")));
         found.extend(self.calls.all().map(|(rung, call)| format!("program on {call}, {}", rung.title())));
+        found.extend(self.calls.watches().map(|what| format!("counting program on {what}")));
         found.extend(self.cgroup_calls.places().map(|(call, path)| format!("programs on {call} on {path}")));
         for ns in all_netns() {
             for left in net::inventory(&ns)? {

@@ -7,6 +7,7 @@ mod ports;
 mod rules;
 mod spared;
 mod steps;
+mod watched;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -171,7 +172,7 @@ impl Kernel for Real {
             .iter()
             .chain(&workers)
             .chain(&[names::OPEN_LSM, names::CALL_KPROBE])
-            .chain(names::CONNECT.iter().chain(&names::BIND).chain(&names::SENDMSG))
+            .chain(names::CONNECT.iter().chain(&names::BIND).chain(&names::SENDMSG).chain([&names::SOCKET]))
             .try_for_each(|name| self.object.unload_program(name))
     }
 
@@ -194,6 +195,7 @@ impl Kernel for Real {
                 self.apply_redirect(*netns, *index, *slot, *side)
             }
             Step::Call { rung, call } => self.calls.attach(&mut self.object, *rung, call),
+            Step::Compat { .. } | Step::Rings | Step::Closes => self.calls.watch(&mut self.object, step),
             Step::CgroupCall { call, cgroup } => {
                 self.cgroup_calls.add(&mut self.object, &self.cgroup_root, call, cgroup)
             }
@@ -216,6 +218,10 @@ impl Kernel for Real {
             }
             Step::Call { rung, call } => {
                 self.calls.detach(*rung, call);
+                Ok(())
+            }
+            Step::Compat { .. } | Step::Rings | Step::Closes => {
+                self.calls.unwatch(&self.object, step);
                 Ok(())
             }
             Step::CgroupCall { call, cgroup } => {
@@ -278,9 +284,16 @@ impl Kernel for Real {
     }
 
     fn free_rule(&mut self, slot: u32) -> Result<()> {
-        self.rules.set(&mut self.object, slot, &Rule::FREE)?;
-        self.rules.set_addresses(&mut self.object, slot, None)?;
-        settle()
+        self.free_rules(&[slot])
+    }
+
+    fn free_rules(&mut self, slots: &[u32]) -> Result<()> {
+        let mut free = |slot: &u32| {
+            self.rules.set(&mut self.object, *slot, &Rule::FREE)?;
+            self.rules.set_addresses(&mut self.object, *slot, None)
+        };
+        let freed = slots.iter().map(&mut free).fold(Ok(()), |first, next| first.and(next));
+        freed.and(settle())
     }
 
     fn set_cgroups(&mut self, entries: &BTreeMap<u64, CgroupEntry>) -> Result<()> {
