@@ -148,7 +148,11 @@ pub trait Kernel: Send {
     /// # Errors
     /// The kernel refused one of them; the others are free.
     fn free_rules(&mut self, slots: &[u32]) -> Result<()> {
-        slots.iter().map(|slot| self.free_rule(*slot)).fold(Ok(()), |first, next| first.and(next))
+        let mut freed = Ok(());
+        for slot in slots {
+            freed = freed.and(self.free_rule(*slot));
+        }
+        freed
     }
 
     /// Says which rules mean which cgroups. What is not named is not known, hence never faulted.

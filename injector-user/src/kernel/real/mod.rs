@@ -288,11 +288,12 @@ impl Kernel for Real {
     }
 
     fn free_rules(&mut self, slots: &[u32]) -> Result<()> {
-        let mut free = |slot: &u32| {
-            self.rules.set(&mut self.object, *slot, &Rule::FREE)?;
-            self.rules.set_addresses(&mut self.object, *slot, None)
-        };
-        let freed = slots.iter().map(&mut free).fold(Ok(()), |first, next| first.and(next));
+        let mut freed = Ok(());
+        for slot in slots {
+            let free = self.rules.set(&mut self.object, *slot, &Rule::FREE);
+            let free = free.and_then(|()| self.rules.set_addresses(&mut self.object, *slot, None));
+            freed = freed.and(free);
+        }
         freed.and(settle())
     }
 
