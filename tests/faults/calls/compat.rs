@@ -28,7 +28,7 @@ fn old(number: u32, one: i32, two: u32) -> i32 {
 fn a_32_bit_call_is_not_taken_for_another_and_is_counted() {
     const FCHMOD: u32 = 94;
     assert_eq!(libc::SYS_lchown, i64::from(FCHMOD));
-    let world = World::new();
+    let world = World::lent();
     let test = "a_32_bit_call_is_not_taken_for_another_and_is_counted";
     if lacks(test, &world.daemon, "fail calls that have a hook") {
         return;
