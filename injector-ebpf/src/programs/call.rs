@@ -11,16 +11,16 @@ use aya_ebpf::{
     macros::kprobe,
     programs::ProbeContext,
 };
-use injector_ebpf::rule::{CG_PROTECTED, CgroupEntry, HOOK_CALL, MAX_RULES};
+use injector_ebpf::rule::{CG_PROTECTED, CgroupEntry, HOOK_CALL};
 
 use super::{
     atomic,
-    call_which::{inj_narrow, read},
+    call_which::{inj_narrow, read, those},
     closes::inj_on_descriptor,
     events::{self, inj_tell},
     gate::{self, CALL_METERS, Slot},
     livelock::{inj_called, inj_failed},
-    maps::{INJ_RULES, INJ_TASKS},
+    maps::INJ_TASKS,
 };
 
 /// Offset in `struct pt_regs` of `orig_ax`, or of x8, which holds the number at the entry of a syscall.
@@ -58,20 +58,15 @@ fn protected(entry: CgroupEntry) -> bool {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn inj_meant(rules: u32, hook: u32, number: u64) -> u32 {
-    let mut left = rules & 0xffff;
-    let mut found = 0;
-    for _ in 0..MAX_RULES {
-        if left == 0 {
-            break;
+    let mut more = 0;
+    let found = those(rules, |index, rule| {
+        let meant = rule.hook & hook != 0 && rule.means_call(number);
+        if meant && rule.call.asks != 0 {
+            more |= 1 << (index & 15);
         }
-        let index = left.trailing_zeros();
-        left &= left - 1;
-        let Some(rule) = INJ_RULES.get(index) else { return 0 };
-        if rule.hook & hook != 0 && rule.means_call(number) {
-            found |= (1 | u32::from(rule.call.asks != 0) << 16) << (index & 15);
-        }
-    }
-    found
+        meant
+    });
+    found | more << 16
 }
 
 /// A rule that means a call: counts it, and says whether it fails. 0 if not; else above the lower half, which is what

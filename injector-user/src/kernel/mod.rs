@@ -8,6 +8,7 @@ mod cost;
 mod drift;
 mod events;
 pub mod fake;
+mod fields;
 mod functions;
 pub mod gates;
 pub mod iter;

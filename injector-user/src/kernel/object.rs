@@ -17,13 +17,14 @@ use aya_obj::btf::BtfKind;
 use injector_ebpf::{
     ABI_VERSION,
     gate::{BEAT_LAPSED, BEAT_OK, BeatRequest, GATE_MAGIC, Halt},
-    names::{self, offsets},
+    names,
 };
 
 use syscalls::Sysno;
 
 use super::{
-    btf::Btf, hook_function, modify_return::ModifyReturn, rings, security_function, shapes, syscall_function,
+    btf::Btf, fields, hook_function, modify_return::ModifyReturn, rings, security_function, shapes,
+    syscall_function,
 };
 use crate::plan::lsm_hooks;
 
@@ -81,68 +82,14 @@ impl Object {
     pub fn load(instance: u32) -> Result<Self> {
         ensure!(!OBJECT.is_empty(), "this binary was built without the kernel programs (cargo xtask setup)");
         let kernel = Btf::of_kernel()?;
-        let fields = [
-            (offsets::SK_CGROUP, "sock", "sk_cgrp_data.cgroup"),
-            (offsets::CGROUP_KN, "cgroup", "kn"),
-            (offsets::KN_ID, "kernfs_node", "id"),
-            (offsets::SRTT, "tcp_sock", "srtt_us"),
-            (offsets::MDEV, "tcp_sock", "mdev_us"),
-            (offsets::SND_UNA, "tcp_sock", "snd_una"),
-            (offsets::SEGS_OUT, "tcp_sock", "segs_out"),
-            (offsets::WMEM, "sock", "sk_wmem_queued"),
-            (offsets::SNDBUF, "sock", "sk_sndbuf"),
-            (offsets::SK_UID, "sock", "sk_uid"),
-            (offsets::FAMILY, "sock", "__sk_common.skc_family"),
-            (offsets::DPORT, "sock", "__sk_common.skc_dport"),
-            (offsets::DADDR, "sock", "__sk_common.skc_daddr"),
-            (offsets::DADDR6, "sock", "__sk_common.skc_v6_daddr"),
-            (offsets::F_PATH, "file", "f_path"),
-            (offsets::GROUP_LEADER, "task_struct", "group_leader"),
-            (offsets::COMM, "task_struct", "comm"),
-            (offsets::FILES, "task_struct", "files"),
-            (offsets::FS, "task_struct", "fs"),
-            (offsets::ROOT_MNT, "fs_struct", "root.mnt"),
-            (offsets::ROOT_DENTRY, "fs_struct", "root.dentry"),
-            (offsets::FDT, "files_struct", "fdt"),
-            (offsets::MAX_FDS, "fdtable", "max_fds"),
-            (offsets::FDS, "fdtable", "fd"),
-            (offsets::F_INODE, "file", "f_inode"),
-            (offsets::F_PRIVATE, "file", "private_data"),
-            (offsets::F_MNT, "file", "f_path.mnt"),
-            (offsets::F_DENTRY, "file", "f_path.dentry"),
-            (offsets::I_MODE, "inode", "i_mode"),
-            (offsets::MOUNT_MNT, "mount", "mnt"),
-            (offsets::MNT_PARENT, "mount", "mnt_parent"),
-            (offsets::MNT_POINT, "mount", "mnt_mountpoint"),
-            (offsets::MNT_ROOT, "vfsmount", "mnt_root"),
-            (offsets::D_PARENT, "dentry", "d_parent"),
-            (offsets::D_NAME, "dentry", "d_name.name"),
-            (offsets::D_LEN, "dentry", "d_name.len"),
-            (offsets::SOCKET_SK, "socket", "sk"),
-            (
-                offsets::SYSCALL_NR,
-                "pt_regs",
-                if cfg!(target_arch = "aarch64") { "syscallno" } else { "orig_ax" },
-            ),
-            (offsets::TASK_FLAGS, "task_struct", "flags"),
-            (
-                offsets::TASK_COMPAT,
-                "task_struct",
-                if cfg!(target_arch = "aarch64") { "thread_info.flags" } else { "thread_info.status" },
-            ),
-            (offsets::TASK_SIGNAL, "task_struct", "signal"),
-            (offsets::SIGNAL_LIVE, "signal_struct", "live.counter"),
-        ];
         let mut loader = EbpfLoader::new();
         // Without io_uring nobody asks for it.
         let rings = kernel.offset("io_kiocb", "opcode");
         let has_rings = rings.is_ok();
-        let mut values = vec![(offsets::IO_OPCODE, rings.unwrap_or_default())];
-        for (global, name, path) in fields {
-            values.push((global, kernel.offset(name, path)?));
-        }
-        for (global, value) in &values {
-            loader.override_global(global, value, true);
+        let mut offsets = fields::offsets_in(&kernel)?;
+        offsets.push((offsets::IO_OPCODE, rings.unwrap_or_default()));
+        for (global, offset) in &offsets {
+            loader.override_global(global, offset, true);
         }
         // Lines below this level are not even compiled in by the kernel: they cost nothing.
         let level = if tracing::enabled!(tracing::Level::DEBUG) { 4_u8 } else { 2 };

@@ -45,7 +45,7 @@ pub(super) fn compile(plan: &mut Plan, asked: Asked<'_>, kernel: &Capabilities) 
         short: plan.rule.returns.contains(&0),
         asks: plan.rule.call.asks,
     };
-    let (rung, why) = wanted.choose(rung, kernel).map_err(|why| incapable(&format!("fail {name}"), &why))?;
+    let (rung, why) = wanted.choose(rung, kernel).map_err(|why| no_rung(name, rung, &why))?;
     plan.rule.hook = match rung {
         Rung::Lsm if name.opens() => HOOK_OPEN_LSM,
         Rung::Lsm => HOOK_LSM,
@@ -100,4 +100,15 @@ pub(super) fn compile(plan: &mut Plan, asked: Asked<'_>, kernel: &Capabilities) 
     }
     plan.rung = Some((rung, why.to_owned()));
     Ok(())
+}
+
+/// Why a call fails by no rung here, or not by the one that was asked for, and what would do it.
+fn no_rung(name: SyscallName, asked: Option<Rung>, why: &str) -> Error {
+    incapable(&format!("fail {name}"), why).hint(match asked {
+        Some(_) => "leave out --rung, or see by which rungs each call fails here: injector doctor --syscalls",
+        None => {
+            "a kernel with CONFIG_BPF_KPROBE_OVERRIDE, or Linux 7.1, fails any call at its entry; which calls fail \
+             here: injector doctor --syscalls"
+        }
+    })
 }

@@ -184,6 +184,7 @@ fn a_call_fails_at_the_hooks_that_it_passes() {
         ["no kprobe", "no fmod_ret", "fsync passes no LSM hook"].iter().all(|part| fsync.contains(part)),
         "{fsync}"
     );
+    assert!(fsync.contains("CONFIG_BPF_KPROBE_OVERRIDE, or Linux 7.1"), "what would do it: {fsync}");
     assert!(refused("sendfile", &stock()).contains("twice"));
     let older = Capabilities { missing_hooks: ["inode_unlink"].into(), ..stock() };
     assert!(refused("unlink", &older).contains("no hook inode_unlink"));

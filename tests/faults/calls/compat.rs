@@ -30,7 +30,7 @@ const FCHMOD: u32 = 94;
 #[test]
 fn a_32_bit_call_is_not_taken_for_another_and_is_counted() {
     assert_eq!(libc::SYS_lchown, i64::from(FCHMOD));
-    let world = World::new();
+    let world = World::lent();
     let test = "a_32_bit_call_is_not_taken_for_another_and_is_counted";
     if lacks(test, &world.daemon, "fail calls that have a hook") {
         return;

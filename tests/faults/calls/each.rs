@@ -39,7 +39,7 @@ fn rungs(world: &World, names: &[&'static str]) -> BTreeMap<String, Vec<&'static
 
 #[test]
 fn each_named_call_fails_by_each_rung_and_only_for_the_target() {
-    let world = World::new();
+    let world = World::lent();
     let names: Vec<&'static str> = within(|calls| calls.iter().map(|(name, _)| *name).collect());
     let found = rungs(&world, &names);
     let (victims, controls) = (Slate::new(), Slate::new());

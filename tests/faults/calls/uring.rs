@@ -44,7 +44,7 @@ fn read(file: &File) -> i32 {
 
 #[test]
 fn what_is_asked_of_io_uring_passes_by_and_is_counted() {
-    let world = World::new();
+    let world = World::lent();
     let test = "what_is_asked_of_io_uring_passes_by_and_is_counted";
     if lacks(test, &world.daemon, "fail calls that have a hook") {
         return;

@@ -109,7 +109,7 @@ fn overload() {
     for (flag, name) in [("", "rate overload"), (" --per-flow", "rate per-flow overload")] {
         for way in WAYS {
             let fault = format!("rate --rate 1mbit{flag} --direction {}", way.direction());
-            let load = Load { size: 1000, ..Load::of(4000) };
+            let load = Load { size: 1000, ..Load::of(2000) };
             let begun = Instant::now();
             let ([victim, control], doc) = stream::under(&table, &fault, way, load);
             // From before the fault was armed: more than the rate could use, and the burst besides.

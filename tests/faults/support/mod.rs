@@ -6,6 +6,7 @@ pub mod cgroup;
 pub mod child;
 pub mod daemon;
 pub mod dnat;
+pub mod lent;
 pub mod link;
 pub mod netns;
 pub mod statistics;
@@ -39,6 +40,11 @@ impl World {
         Self::with("")
     }
 
+    /// For tests that change nothing but faults, and do not ask what was before: see [`lent`].
+    pub fn lent() -> lent::Lent {
+        lent::take()
+    }
+
     /// `limits` is the text of the limits file; empty: none.
     pub fn with(limits: &str) -> Self {
         Self::made(limits, None, patience())
@@ -56,6 +62,7 @@ impl World {
     }
 
     fn made(limits: &str, hosts: Option<&str>, lease: &str) -> Self {
+        lent::end_left();
         let (here, there) = (Netns::new(), Netns::new());
         here.ip("link add v0 type veth peer name v1");
         here.ip(&format!("link set v1 netns {}", there.path()));

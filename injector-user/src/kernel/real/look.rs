@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use injector_ebpf::names;
 
 use super::{FEW_NETNS, MOST_FLOWS, Real};
 use crate::{
     kernel::{
+        Held,
         iter::FlowReader,
         net::{self, Netns, Proto, Rewritten, Rtnl, SockInfo, all_netns},
     },
     observe::Snapshot,
-    plan::Site,
+    plan::{Site, Step},
 };
 
 impl Real {
@@ -34,6 +35,24 @@ impl Real {
         }
         self.let_go();
         Ok(found)
+    }
+
+    /// What a step's device holds at the moment, and what it has lost.
+    ///
+    /// # Errors
+    /// The step has no device, or the kernel does not say.
+    pub(super) fn held_by(&mut self, step: &Step) -> Result<Held> {
+        let Step::Device { netns, slot, side, .. } = step else { bail!("{step:?} holds no packets") };
+        let Ok(ns) = self.namespace(*netns) else { return Ok(Held::default()) };
+        let Some(index) = self.device_index(&ns, *slot, *side)? else { return Ok(Held::default()) };
+        let mut held = Held::default();
+        for qdisc in Rtnl::open(&ns)?.qdisc_stats(index)? {
+            if qdisc.is_root() {
+                held.packets += u64::from(qdisc.qlen);
+                held.tail_drops += u64::from(qdisc.drops);
+            }
+        }
+        Ok(held)
     }
 
     /// All that is observed of flows, and who listens where these processes are.

@@ -8,14 +8,12 @@ mod rules;
 mod spared;
 mod steps;
 mod watched;
+mod who;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use anyhow::{Context as _, Result, bail};
-use aya::{
-    maps::MapError,
-    programs::{CgroupSkbAttachType, tc::SchedClassifierLink},
-};
+use anyhow::{Context as _, Result};
+use aya::programs::{CgroupSkbAttachType, tc::SchedClassifierLink};
 use injector_ebpf::{
     flow::{Aggregate, End},
     gate::{BEAT_DEADLINE, BEAT_RENEW, BEAT_START},
@@ -38,7 +36,7 @@ use super::{
 use crate::{
     limits::{Budget, Protection},
     observe::Snapshot,
-    plan::{self, Addresses, Capabilities, Side, Site, Step},
+    plan::{Addresses, Capabilities, Side, Site, Step},
 };
 use calls::Calls;
 use cgroup_calls::CgroupCalls;
@@ -231,17 +229,7 @@ impl Kernel for Real {
     }
 
     fn held(&mut self, step: &Step) -> Result<Held> {
-        let Step::Device { netns, slot, side, .. } = step else { bail!("{step:?} holds no packets") };
-        let Ok(ns) = self.namespace(*netns) else { return Ok(Held::default()) };
-        let Some(index) = self.device_index(&ns, *slot, *side)? else { return Ok(Held::default()) };
-        let mut held = Held::default();
-        for qdisc in Rtnl::open(&ns)?.qdisc_stats(index)? {
-            if qdisc.is_root() {
-                held.packets += u64::from(qdisc.qlen);
-                held.tail_drops += u64::from(qdisc.drops);
-            }
-        }
-        Ok(held)
+        self.held_by(step)
     }
 
     fn missed(&mut self, steps: &[Step]) -> Result<Option<u64>> {
@@ -298,19 +286,7 @@ impl Kernel for Real {
     }
 
     fn set_cgroups(&mut self, entries: &BTreeMap<u64, CgroupEntry>) -> Result<()> {
-        let mut map = self.object.hash::<u64, CgroupEntry>(names::CGROUPS)?;
-        let stale: Vec<u64> = map.keys().flatten().filter(|id| !entries.contains_key(id)).collect();
-        for id in stale {
-            match map.remove(&id) {
-                Ok(()) | Err(MapError::KeyNotFound) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        for (id, entry) in entries {
-            let entry = self.rules.complete(*entry);
-            map.insert(id, entry, 0).with_context(|| format!("cgroup {id} ({} are known)", entries.len()))?;
-        }
-        Ok(())
+        self.mean(entries)
     }
 
     fn observe(&mut self, roots: &[String]) -> Result<()> {
@@ -319,37 +295,7 @@ impl Kernel for Real {
     }
 
     fn protect(&mut self, protection: &Protection) -> Result<()> {
-        let mut words = vec![0_u64; 1024];
-        for port in protection.ports.keys() {
-            words[usize::from(*port) / 64] |= 1 << (port % 64);
-        }
-        let mut ports = self.object.array::<u64>(names::PORTS)?;
-        for (index, word) in words.iter().enumerate() {
-            if ports.get(&(index as u32), 0)? != *word {
-                ports.set(index as u32, word, 0)?;
-            }
-        }
-        // Protections are widened only: an address that was protected stays so while the daemon lives.
-        for address in protection.addresses.keys() {
-            let (address, prefix) = plan::words(address);
-            self.object.protect_address(address, prefix)?;
-        }
-        let mut tasks = self.object.hash::<u32, u8>(names::TASKS)?;
-        let stale: Vec<u32> =
-            tasks.keys().flatten().filter(|id| !protection.tgids.contains_key(id)).collect();
-        for id in stale {
-            let _gone = tasks.remove(&id);
-        }
-        for tgid in protection.tgids.keys() {
-            tasks.insert(tgid, 1, 0)?;
-        }
-        // Widened only, as addresses are.
-        let mut users = self.object.hash::<u32, u8>(names::USERS)?;
-        for uid in protection.users.keys() {
-            users.insert(uid, 1, 0)?;
-        }
-        self.spared.protect(protection.interfaces.keys());
-        Ok(())
+        self.spare(protection)
     }
 
     fn lease(&mut self, span: Duration) -> Result<()> {
