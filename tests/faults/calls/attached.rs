@@ -8,7 +8,9 @@ use crate::support::{World, able, lacks, wait_for};
 /// The functions on which programs or probes stand.
 fn functions() -> BTreeSet<String> {
     let list = std::fs::read_to_string("/sys/kernel/tracing/enabled_functions").unwrap();
-    list.lines().filter_map(|line| Some(line.split_whitespace().next()?.to_owned())).collect()
+    // What is indented says more of the line before.
+    let lines = list.lines().filter(|line| !line.starts_with(char::is_whitespace));
+    lines.filter_map(|line| Some(line.split_whitespace().next()?.to_owned())).collect()
 }
 
 /// The ids of all links of programs.
