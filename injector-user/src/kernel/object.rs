@@ -17,7 +17,7 @@ use aya_obj::btf::BtfKind;
 use injector_ebpf::{
     ABI_VERSION,
     gate::{BEAT_LAPSED, BEAT_OK, BeatRequest, GATE_MAGIC, Halt},
-    names,
+    names::{self, offsets},
 };
 
 use syscalls::Sysno;
