@@ -22,7 +22,7 @@ use injector_ebpf::{
 
 use syscalls::Sysno;
 
-use super::{btf::Btf, hook_function, modify_return::ModifyReturn, shapes, syscall_function};
+use super::{btf::Btf, hook_function, modify_return::ModifyReturn, probes::Probes, shapes, syscall_function};
 use crate::plan::lsm_hooks;
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/injector.o"));
@@ -36,6 +36,8 @@ pub struct Object {
     missing: BTreeSet<&'static str>,
     /// LSM hooks that this kernel has not.
     missing_hooks: BTreeSet<&'static str>,
+    /// What differs between kernels in what is observed.
+    probes: Probes,
     /// Ticks of `jiffies64` in a second.
     hz: u64,
     /// What the programs say.
@@ -107,6 +109,17 @@ impl Object {
             (offsets::D_NAME, "dentry", "d_name.name"),
             (offsets::D_LEN, "dentry", "d_name.len"),
             (offsets::SOCKET_SK, "socket", "sk"),
+            (offsets::SK_ERR, "sock", "sk_err"),
+            (offsets::SK_STATE, "sock", "__sk_common.skc_state"),
+            (offsets::SK_NUM, "sock", "__sk_common.skc_num"),
+            (offsets::SK_PROTOCOL, "sock", "sk_protocol"),
+            (offsets::TCP_SPORT, "tcp_sock", "inet_conn.icsk_inet.inet_sport"),
+            (offsets::TCP_RETRANSMITS, "tcp_sock", "inet_conn.icsk_retransmits"),
+            (offsets::SKB_SK, "sk_buff", "sk"),
+            (offsets::SKB_MARK, "sk_buff", "mark"),
+            (offsets::SKB_HEAD, "sk_buff", "head"),
+            (offsets::SKB_END, "sk_buff", "end"),
+            (offsets::GSO_SEGS, "skb_shared_info", "gso_segs"),
             (
                 offsets::SYSCALL_NR,
                 "pt_regs",
@@ -126,6 +139,8 @@ impl Object {
         for (global, name, path) in fields {
             values.push((global, kernel.offset(name, path)?));
         }
+        let own = Probes::of(&kernel)?;
+        values.push((offsets::DROP_HAS_SOCKET, u32::from(own.drop_has_socket)));
         for (global, value) in &values {
             loader.override_global(global, value, true);
         }
@@ -139,6 +154,7 @@ impl Object {
             btf: aya::Btf::from_sys_fs()?,
             missing: missing(&kernel),
             missing_hooks: lsm_hooks().filter(|hook| !kernel.has_hook(&hook_function(hook))).collect(),
+            probes: own,
             hz: ticks_per_second()?,
             log,
         };
@@ -271,6 +287,11 @@ impl Object {
         })
     }
 
+    /// What differs between kernels in what is observed.
+    pub fn probes(&self) -> &Probes {
+        &self.probes
+    }
+
     /// System calls of this architecture that this kernel has not: newer ones.
     pub fn missing_calls(&self) -> &BTreeSet<&'static str> {
         &self.missing
@@ -327,6 +348,7 @@ impl Object {
             Program::RawTracePoint(p) => p.load(),
             Program::Lsm(p) => p.load("file_open", btf),
             Program::BtfTracePoint(p) => p.load(tracepoint(name), btf),
+            Program::FExit(p) => p.load("inet_csk_accept", btf),
             Program::Iter(p) => p.load("bpf_sk_storage_map", btf),
             _ => bail!("program {name} has a type that is not used here"),
         };
@@ -413,6 +435,10 @@ fn tracepoint(program: &str) -> &'static str {
         names::TCP_RETRANSMIT => "tcp_retransmit_skb",
         names::TASK_EXIT => "sched_process_exit",
         names::TASK_EXEC => "sched_process_exec",
+        names::DEP_TIMEOUT => "tcp_retransmit_skb",
+        names::DEP_RESET_OUT => "tcp_send_reset",
+        names::DEP_RESET_IN => "tcp_receive_reset",
+        names::DEP_DROP => "kfree_skb",
         _ => "inet_sock_set_state",
     }
 }
