@@ -2,9 +2,7 @@
 
 use core::ffi::c_void;
 
-use aya_ebpf::{
-    helpers::bpf_probe_read_kernel, macros::btf_tracepoint, programs::BtfTracePointContext,
-};
+use aya_ebpf::{helpers::bpf_probe_read_kernel, macros::btf_tracepoint, programs::BtfTracePointContext};
 use injector_ebpf::{dep::DROPPED, tag::LOST_MARK};
 
 use super::{

@@ -6,9 +6,7 @@ use aya_ebpf::{
     helpers::generated::bpf_skc_to_tcp_sock, macros::btf_tracepoint, programs::BtfTracePointContext,
 };
 use injector_ebpf::{
-    dep::{
-        CONNECT, HANDSHAKE, NOT_SENT, RESET_RECEIVED, RESET_SENT, SPAN_CLIENT, SPAN_SERVER, TIMEOUT,
-    },
+    dep::{CONNECT, HANDSHAKE, NOT_SENT, RESET_RECEIVED, RESET_SENT, SPAN_CLIENT, SPAN_SERVER, TIMEOUT},
     flow::DepKey,
 };
 

@@ -10,9 +10,7 @@ use aya_ebpf::{
 };
 use injector_ebpf::{
     call_means::CallShape,
-    dep::{
-        CountKey, DepLost, MOST_COUNTS, MOST_QUERIES, MOST_TIMES, Query, QueryKey, Span, TimeKey, Times,
-    },
+    dep::{CountKey, DepLost, MOST_COUNTS, MOST_QUERIES, MOST_TIMES, Query, QueryKey, Span, TimeKey, Times},
     event::EVENT_ROOM,
     flow::{AGGREGATES, Aggregate, DepKey, DepValue, End, Flow, FlowStats, Seen},
     gate::{Halt, Lease},

@@ -89,8 +89,9 @@ fn print(deps: &DepsDoc) -> Outcome {
 }
 
 fn latencies(all: &[DependencyDoc]) -> Table {
-    let mut table =
-        Table::new(&["CGROUP", "SIDE", "PROTO", "SERVICE", "LATENCY", "SAMPLES", "p50", "p90", "p99", "p99.9"]);
+    let mut table = Table::new(&[
+        "CGROUP", "SIDE", "PROTO", "SERVICE", "LATENCY", "SAMPLES", "p50", "p90", "p99", "p99.9",
+    ]);
     for d in all {
         for one in &d.kinds.latency {
             table.row([
@@ -146,6 +147,9 @@ mod tests {
         let few = LatencyDoc::default();
         let multiplexed = LatencyDoc { multiplexed: true, ..LatencyDoc::default() };
         assert_eq!(time(&few, Some(850)), "850 us");
-        assert_eq!((time(&few, None).as_str(), time(&multiplexed, None).as_str()), ("too few", "multiplexed"));
+        assert_eq!(
+            (time(&few, None).as_str(), time(&multiplexed, None).as_str()),
+            ("too few", "multiplexed")
+        );
     }
 }

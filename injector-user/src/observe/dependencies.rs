@@ -107,8 +107,7 @@ pub fn dependencies<'a>(
     for key in kinds.keys() {
         sums.entry(*key).or_insert(Sum::ZERO);
     }
-    let mut docs: Vec<_> =
-        sums.iter().map(|(key, sum)| sum.doc(key, kinds, name(key.cgroup))).collect();
+    let mut docs: Vec<_> = sums.iter().map(|(key, sum)| sum.doc(key, kinds, name(key.cgroup))).collect();
     docs.sort_by(|a, b| {
         let order = |d: &DependencyDoc| std::cmp::Reverse(d.tx_bytes.saturating_add(d.rx_bytes));
         let rest = |d: &DependencyDoc| (d.cgroup.clone(), d.service.clone(), d.protocol.clone());

@@ -28,7 +28,12 @@ pub fn add(page: &Families, flows: &FlowsDoc) -> Result<()> {
         count(&mut drops, whose, &d.kinds.drops);
     }
     let families = [
-        ("injector_dependency_latency_samples_total", "Latencies that were measured, by kind.", "kind", samples),
+        (
+            "injector_dependency_latency_samples_total",
+            "Latencies that were measured, by kind.",
+            "kind",
+            samples,
+        ),
         ("injector_dependency_errors_total", "What went wrong, by name.", "error", errors),
         ("injector_dependency_dropped_packets_total", "Packets dropped, by reason.", "reason", drops),
     ];
@@ -45,7 +50,8 @@ pub fn add(page: &Families, flows: &FlowsDoc) -> Result<()> {
     )?;
     for d in order.into_iter().take(SHOWN) {
         for one in &d.kinds.latency {
-            let all = [("0.5", one.p50_us), ("0.9", one.p90_us), ("0.99", one.p99_us), ("0.999", one.p999_us)];
+            let all =
+                [("0.5", one.p50_us), ("0.9", one.p90_us), ("0.99", one.p99_us), ("0.999", one.p999_us)];
             for (q, us) in all {
                 if let Some(us) = us {
                     let [cgroup, side, service, protocol] = name(d);

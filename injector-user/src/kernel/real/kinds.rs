@@ -5,7 +5,9 @@ use std::{collections::HashMap, path::Path};
 use anyhow::Result;
 use aya::programs::{CgroupSkbAttachType, Program, fexit::FExitLink, tp_btf::BtfTracePointLink};
 use injector_ebpf::{
-    dep::{CountKey, DNS_TIMEOUT, DepLost, MOST_COUNTS, MOST_TIMES, QUERY_NS, Query, QueryKey, TimeKey, Times},
+    dep::{
+        CountKey, DNS_TIMEOUT, DepLost, MOST_COUNTS, MOST_TIMES, QUERY_NS, Query, QueryKey, TimeKey, Times,
+    },
     flow::DepKey,
     names,
     rule::CgroupEntry,
@@ -93,11 +95,8 @@ impl Kinds {
     fn sweep(&mut self, object: &mut Object) -> Result<()> {
         let now = now();
         let mut queries = object.hash::<QueryKey, Query>(names::DEP_QUERIES)?;
-        let late: Vec<_> = queries
-            .iter()
-            .flatten()
-            .filter(|(_, query)| now.saturating_sub(query.at) >= QUERY_NS)
-            .collect();
+        let late: Vec<_> =
+            queries.iter().flatten().filter(|(_, query)| now.saturating_sub(query.at) >= QUERY_NS).collect();
         for (key, query) in late {
             // An answer may have been first: then the kernel has counted it.
             if queries.remove(&key).is_ok() {
