@@ -38,6 +38,8 @@ fn reset(stream: TcpStream) {
 fn connects_that_fail_are_told_apart_and_so_are_resets() {
     let world = World::new();
     world.here.run("sysctl", "-qw net.ipv4.tcp_syn_retries=1");
+    // An address is given up before a SYN is.
+    world.here.run("sysctl", "-qw net.ipv4.neigh.v0.retrans_time_ms=100");
     // Somebody who never answers; nobody has the address of .8.
     world.here.ip("neigh add 10.77.0.9 lladdr 02:00:00:00:00:09 dev v0 nud permanent");
     let _server = world.over_there(|| {
