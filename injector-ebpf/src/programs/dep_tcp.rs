@@ -2,9 +2,8 @@
 //!
 //! A client sends (a request), then receives (its answer), then sends again. That fails in two ways, and both can be seen:
 //! an answer whose acknowledgement does not cover all that was sent was on its way before the request was complete; and
-//! who sends more after all that was sent is acknowledged, or a round trip after it (its acknowledgement may wait for the
-//! answer), and before anything has come, has two requests open (or is slow to write one). Neither gives a time; both are
-//! counted.
+//! who sends more after all that was sent is acknowledged, and before anything has come, has two requests open (or is
+//! slow to write one). Neither gives a time; both are counted.
 
 use aya_ebpf::{
     bindings::{__sk_buff, bpf_sock, bpf_tcp_sock},
@@ -21,8 +20,6 @@ use super::{
 };
 
 const AF_INET: u32 = 2;
-/// A request that is written in parts takes less, also where a round trip takes next to nothing.
-const ONE_WRITE_NS: u64 = 1_000_000;
 
 /// The start of a TCP header.
 #[repr(C)]
@@ -94,15 +91,11 @@ pub fn sends(skb: *mut __sk_buff, sk: *mut bpf_sock) -> Option<()> {
         return None;
     }
     let state = unsafe { (*span).state };
+    let overlap = state & SPAN_ASKED != 0 && una == next;
     // TCP stamps its packets by the monotonic clock: that costs nothing more.
     let stamp = unsafe { (*skb).tstamp };
-    let at = if stamp != 0 { stamp } else { dep::now() };
-    let gap = at.wrapping_sub(unsafe { (*span).asked });
-    // The running average is kept in eighths of a microsecond.
-    let apart = gap > ONE_WRITE_NS && gap > u64::from(of!(tp, srtt_us)) * 125;
-    let overlap = state & SPAN_ASKED != 0 && (una == next || apart);
     unsafe {
-        (*span).asked = at;
+        (*span).asked = if stamp != 0 { stamp } else { dep::now() };
         (*span).state = state | SPAN_ASKED | if overlap { SPAN_OVERLAP } else { 0 };
     }
     Some(())

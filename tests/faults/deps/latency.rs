@@ -3,6 +3,7 @@
 use std::{
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
+    os::fd::AsRawFd as _,
     thread,
     time::{Duration, Instant},
 };
@@ -111,7 +112,23 @@ fn round_trips_are_those_of_ss() {
     assert_between("p50", &kind(of(&deps(&world), &format!("{THERE}:9001")), "rtt")["p50_us"], least, most);
 }
 
-/// Answers each byte after 30 ms; with 5 bytes at once, too.
+/// Has the kernel acknowledge what comes next at once, and not with the answer.
+fn acknowledge(stream: &TcpStream) {
+    let on: libc::c_int = 1;
+    // SAFETY: a valid descriptor, a plain integer and its size.
+    let ret = unsafe {
+        libc::setsockopt(
+            stream.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_QUICKACK,
+            (&raw const on).cast(),
+            size_of::<libc::c_int>() as u32,
+        )
+    };
+    assert_eq!(ret, 0, "TCP_QUICKACK: {}", std::io::Error::last_os_error());
+}
+
+/// Answers each byte after 30 ms.
 fn slow(port: u16) -> String {
     let listener = TcpListener::bind((THERE, port)).unwrap();
     loop {
@@ -119,11 +136,14 @@ fn slow(port: u16) -> String {
         stream.set_nodelay(true).unwrap();
         thread::spawn(move || {
             let mut byte = [0];
+            acknowledge(&stream);
             while stream.read_exact(&mut byte).is_ok() {
+                acknowledge(&stream);
                 thread::sleep(Duration::from_millis(30));
                 if stream.write_all(&byte).is_err() {
                     break;
                 }
+                acknowledge(&stream);
             }
         });
     }
