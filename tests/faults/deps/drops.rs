@@ -3,7 +3,10 @@
 use std::{net::UdpSocket, thread::sleep, time::Duration};
 
 use super::{counted, deps, of, watched};
-use crate::support::{HERE, THERE, World, kernel, lacks, same_as_in, skip, traffic::send_udp};
+use crate::support::{
+    HERE, THERE, World, kernel, lacks, same_as_in, skip,
+    traffic::{Flag, send_on, send_udp},
+};
 
 /// 5 % by us, and 5 % of the rest by netem behind us.
 #[test]
@@ -11,26 +14,33 @@ fn injected_and_organic_loss_are_told_apart() {
     let test = "injected_and_organic_loss_are_told_apart";
     const N: u64 = 60_000;
     let world = World::new();
-    if (kernel() != "6.1" && same_as_in("7.2", test)) || lacks(test, &world.daemon, "delay") {
+    if (kernel() != "6.1" && same_as_in("6.12", test)) || lacks(test, &world.daemon, "delay") {
         return;
     }
     let to = world.receiver(THERE, 9001);
     world.here.run("tc", "qdisc add dev v0 root netem loss 5% limit 10000");
     let id = world.daemon.arm(&format!("drop --target {} --percent 5 --for 2m", world.target()));
+    let (all_sent, looked) = (Flag::new(), Flag::new());
     let sender = world.in_victim(|| {
-        let sent = send_udp(THERE, 9001, N, 10);
         // Its socket is there when it is looked at: a UDP flow's own counters go with it.
-        sleep(Duration::from_secs(2));
+        let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+        socket.connect((THERE, 9001)).unwrap();
+        let sent = send_on(&socket, N, 10);
+        all_sent.set();
+        while !looked.is_set() {
+            sleep(Duration::from_millis(10));
+        }
         format!("{sent:?}")
     });
-    let mut seen = deps(&world);
-    while !sender.wrote(0) {
-        sleep(Duration::from_millis(500));
-        let now = deps(&world);
-        if now["dependencies"].as_array().unwrap().iter().any(|dep| dep["open"] == 1) {
-            seen = now;
+    let seen = loop {
+        let last = all_sent.is_set() || sender.wrote(0);
+        let seen = deps(&world);
+        if last {
+            break seen;
         }
-    }
+        sleep(Duration::from_millis(300));
+    };
+    looked.set();
     assert_eq!(sender.join(), format!("{:?}", (N, 0)));
     let text = world.here.run("tc", "-s qdisc show dev v0 root");
     let netem: u64 = text.split("dropped ").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
