@@ -6,6 +6,7 @@
 #![no_std]
 
 pub mod call_means;
+pub mod dep;
 pub mod draw;
 pub mod event;
 pub mod flow;

@@ -157,6 +157,33 @@ pub const TCP_STATE: &str = "inj_tcp_state";
 /// Writes all flows to a reader.
 pub const ITER_FLOWS: &str = "inj_iter_flows";
 
+/// Array of one [`crate::dep::DepLost`].
+pub const DEP_LOST: &str = "INJ_DEP_LOST";
+/// Hash of [`crate::dep::TimeKey`] to [`crate::dep::Times`].
+pub const DEP_TIMES: &str = "INJ_DEP_TIMES";
+/// Hash of [`crate::dep::CountKey`] to `u64`.
+pub const DEP_COUNTS: &str = "INJ_DEP_COUNTS";
+/// Hash of [`crate::dep::QueryKey`] to [`crate::dep::Query`].
+pub const DEP_QUERIES: &str = "INJ_DEP_QUERY";
+/// Requests on their way out.
+pub const DEP_TX: &str = "inj_dep_tx";
+/// Answers on their way in.
+pub const DEP_RX: &str = "inj_dep_rx";
+/// Handshakes and connects that fail.
+pub const DEP_STATE: &str = "inj_dep_state";
+/// Retransmission timeouts.
+pub const DEP_TIMEOUT: &str = "inj_dep_rto";
+/// Resets that are sent.
+pub const DEP_RESET_OUT: &str = "inj_dep_rst_tx";
+/// Resets that are received.
+pub const DEP_RESET_IN: &str = "inj_dep_rst_rx";
+/// Packets that the kernel drops.
+pub const DEP_DROP: &str = "inj_dep_drop";
+/// Connections that are accepted.
+pub const DEP_ACCEPT: &str = "inj_dep_accept";
+/// The same before 6.10.
+pub const DEP_ACCEPT4: &str = "inj_dep_accept4";
+
 /// Counts processes of a target that end after a call of theirs was failed.
 pub const TASK_EXIT: &str = "inj_task_exit";
 /// Counts programs that begin again after that.
@@ -238,6 +265,30 @@ pub mod offsets {
     pub const D_LEN: &str = "OFF_D_LEN";
     /// `socket.sk`
     pub const SOCKET_SK: &str = "OFF_SOCKET_SK";
+    /// `sock.sk_err`
+    pub const SK_ERR: &str = "OFF_SK_ERR";
+    /// `sock.__sk_common.skc_state`
+    pub const SK_STATE: &str = "OFF_SK_STATE";
+    /// `sock.__sk_common.skc_num`
+    pub const SK_NUM: &str = "OFF_SK_NUM";
+    /// `sock.sk_protocol`
+    pub const SK_PROTOCOL: &str = "OFF_SK_PROTOCOL";
+    /// `tcp_sock.inet_conn.icsk_inet.inet_sport`
+    pub const TCP_SPORT: &str = "OFF_TCP_SPORT";
+    /// `tcp_sock.inet_conn.icsk_retransmits`
+    pub const TCP_RETRANSMITS: &str = "OFF_TCP_RETRANSMITS";
+    /// `sk_buff.sk`
+    pub const SKB_SK: &str = "OFF_SKB_SK";
+    /// `sk_buff.mark`
+    pub const SKB_MARK: &str = "OFF_SKB_MARK";
+    /// `sk_buff.head`
+    pub const SKB_HEAD: &str = "OFF_SKB_HEAD";
+    /// `sk_buff.end`
+    pub const SKB_END: &str = "OFF_SKB_END";
+    /// `skb_shared_info.gso_segs`
+    pub const GSO_SEGS: &str = "OFF_GSO_SEGS";
+    /// No offset: not 0 if `kfree_skb` also tells which socket was to receive (since 6.11).
+    pub const DROP_HAS_SOCKET: &str = "DROP_HAS_SOCKET";
     /// `pt_regs.orig_ax` (x86_64), `pt_regs.syscallno` (aarch64)
     pub const SYSCALL_NR: &str = "OFF_SYSCALL_NR";
     /// `task_struct.flags`

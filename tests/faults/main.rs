@@ -12,6 +12,7 @@ mod bystander;
 mod calls;
 mod container;
 mod delay;
+mod deps;
 mod disk;
 mod drift;
 mod events;

@@ -10,6 +10,7 @@ use aya_ebpf::{
 };
 use injector_ebpf::{
     call_means::CallShape,
+    dep::{CountKey, DepLost, MOST_COUNTS, MOST_QUERIES, MOST_TIMES, Query, QueryKey, Span, TimeKey, Times},
     event::EVENT_ROOM,
     flow::{AGGREGATES, Aggregate, DepKey, DepValue, End, Flow, FlowStats, Seen},
     gate::{Halt, Lease},
@@ -139,6 +140,24 @@ pub static INJ_EVENTS: RingBuf = RingBuf::with_byte_size(EVENT_ROOM, 0);
 #[map]
 pub static INJ_EVENTS_FULL: Array<u64> = Array::with_max_entries(1, 0);
 
+/// Latencies of each dependency, by kind. Made when the first sample comes.
+#[map]
+pub static INJ_DEP_TIMES: HashMap<TimeKey, Times> = HashMap::with_max_entries(MOST_TIMES, BPF_F_NO_PREALLOC);
+/// A dependency's first latencies: the stack has 512 bytes. Never written, so always zero.
+#[map]
+pub static INJ_ZERO_TIMES: Array<Times> = Array::with_max_entries(1, 0);
+/// What went wrong with each dependency, and how often.
+#[map]
+pub static INJ_DEP_COUNTS: HashMap<CountKey, u64> = HashMap::with_max_entries(MOST_COUNTS, BPF_F_NO_PREALLOC);
+/// DNS queries that were not answered yet.
+#[map]
+pub static INJ_DEP_QUERY: HashMap<QueryKey, Query> =
+    HashMap::with_max_entries(MOST_QUERIES, BPF_F_NO_PREALLOC);
+#[map]
+pub static INJ_DEP_LOST: Array<DepLost> = Array::with_max_entries(1, 0);
+
+#[btf_map]
+pub static INJ_DEP_SPANS: SkStorage<Span> = SkStorage::new();
 #[btf_map]
 pub static INJ_FLOWS: SkStorage<Flow> = SkStorage::new();
 #[btf_map]

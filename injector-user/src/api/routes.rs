@@ -21,7 +21,7 @@ use super::{
     peer::Peer,
     reply::{self, Refusal},
     streams,
-    types::FaultsDoc,
+    types::{DepsDoc, FaultsDoc},
 };
 use crate::{
     error::Error,
@@ -61,6 +61,8 @@ pub(super) fn router(app: App) -> Router {
         .route("/v1/halt", put(halt).delete(lift))
         .route("/v1/flows", get(flows))
         .route("/v1/flows/watch", get(watch_flows))
+        .route("/v1/deps", get(deps))
+        .route("/v1/deps/watch", get(watch_deps))
         .route("/v1/events", get(events))
         .route("/v1/events/watch", get(watch_events))
         .fallback(unknown)
@@ -228,12 +230,25 @@ async fn flows(State(app): Shared, client: Client, query: Pairs) -> Answer {
     app.answer("flows", app.by(&client)?.flows(targets).await)
 }
 
+async fn deps(State(app): Shared, client: Client, query: Pairs) -> Answer {
+    let targets = app.targets(query)?;
+    app.answer("deps", app.by(&client)?.flows(targets).await.map(DepsDoc::from))
+}
+
+async fn watch_flows(app: Shared, client: Client, query: Pairs) -> Answer {
+    watch_all(app, client, query, streams::Of::Flows).await
+}
+
+async fn watch_deps(app: Shared, client: Client, query: Pairs) -> Answer {
+    watch_all(app, client, query, streams::Of::Dependencies).await
+}
+
 /// A target that can't be resolved is an answer with a status, not a line: so the first look is made here.
-async fn watch_flows(State(app): Shared, client: Client, query: Pairs) -> Answer {
+async fn watch_all(State(app): Shared, client: Client, query: Pairs, of: streams::Of) -> Answer {
     let targets = app.targets(query)?;
     let handle = app.by(&client)?;
     handle.flows(targets.clone()).await.map_err(|error| app.refuse(error))?;
-    let body: Body = streams::flows(handle, app.node.clone(), targets);
+    let body: Body = streams::flows(handle, app.node.clone(), targets, of);
     Ok(reply::ndjson(body))
 }
 
@@ -250,7 +265,7 @@ async fn watch_events(State(app): Shared, client: Client) -> Answer {
 async fn unknown(State(app): Shared, uri: Uri) -> Response {
     let error = Error::not_found(format!("there is no {} here", uri.path().escape_debug())).hint(
         "/v1/status, /v1/doctor, /v1/plan, /v1/faults[/ID[/watch|/arm|/approve]], /v1/halt, \
-               /v1/flows[/watch], /v1/events[/watch], /v1/limits[/reload], /v1/certificate",
+               /v1/flows[/watch], /v1/deps[/watch], /v1/events[/watch], /v1/limits[/reload], /v1/certificate",
     );
     app.refuse(error).into_response()
 }

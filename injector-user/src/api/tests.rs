@@ -35,6 +35,10 @@ async fn every_endpoint_answers_with_its_document() {
         schema(client.get("/v1/flows?target=cgroup:/x&target=unit:y").await.unwrap()),
         "injector.flows/1"
     );
+    assert_eq!(schema(client.get("/v1/deps").await.unwrap()), "injector.deps/1");
+    let line = client.lines("/v1/deps/watch").await.unwrap().next().await.unwrap().unwrap();
+    let deps: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((deps["schema"].as_str(), deps.get("flows")), (Some("injector.deps/1"), None));
     let halted: Value = client.put("/v1/halt", &json!({"why": "game over"})).await.unwrap();
     assert_eq!(halted["halted"]["why"], "game over");
     assert_eq!(schema(client.delete("/v1/halt").await.unwrap()), "injector.status/1");

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    arm, audit, doctor, events, faults::FaultVerb, flows, halt, limits, plan, profile, status, stop,
+    arm, audit, deps, doctor, events, faults::FaultVerb, flows, halt, limits, plan, profile, status, stop,
 };
 
 /// Makes the network and the kernel fail, on purpose, for selected cgroups and for nothing else.
@@ -64,6 +64,8 @@ pub(super) enum Verb {
     Certificate,
     /// Show flows: packets, retransmits, RTT and injected faults per peer.
     Flows(flows::Flows),
+    /// Show dependencies: each kind of latency, errors, and drops by reason.
+    Deps(deps::Deps),
     /// Show the calls that were failed, one by one.
     Events(events::Events),
     /// Check or show the record of all decisions (root).

@@ -13,6 +13,8 @@ mod context;
 mod corrupt;
 mod daemon;
 mod delay;
+mod deps;
+mod deps_which;
 mod dns;
 mod doctor;
 mod draw;
@@ -114,6 +116,7 @@ fn dispatch(verb: Verb, context: &Context) -> Outcome {
         Verb::Certificate => limits::certificate(context),
         Verb::Events(args) => events::run(&args, context),
         Verb::Flows(args) => flows::run(&args, context),
+        Verb::Deps(args) => deps::run(&args, context),
         Verb::Audit(args) => audit::run(&args, context),
     }
 }

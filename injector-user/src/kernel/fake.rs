@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     limits::{Budget, Protection},
-    observe::Snapshot,
+    observe::{RawKinds, Snapshot},
     plan::{Addresses, Capabilities, Side, Site, Step, Watching},
 };
 
@@ -330,6 +330,7 @@ impl Kernel for Fake {
             aggregates: Vec::new(),
             stats: FlowStats::default(),
             gate: GateStats::default(),
+            kinds: RawKinds::default(),
         })
     }
 

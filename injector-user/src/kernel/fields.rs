@@ -6,7 +6,7 @@ use injector_ebpf::names::offsets;
 use super::btf::Btf;
 
 /// The programs' variable, and the structure and the field in it whose offset it has.
-const FIELDS: [(&str, &str, &str); 42] = [
+const FIELDS: [(&str, &str, &str); 53] = [
     (offsets::SK_CGROUP, "sock", "sk_cgrp_data.cgroup"),
     (offsets::CGROUP_KN, "cgroup", "kn"),
     (offsets::KN_ID, "kernfs_node", "id"),
@@ -44,6 +44,17 @@ const FIELDS: [(&str, &str, &str); 42] = [
     (offsets::D_NAME, "dentry", "d_name.name"),
     (offsets::D_LEN, "dentry", "d_name.len"),
     (offsets::SOCKET_SK, "socket", "sk"),
+    (offsets::SK_ERR, "sock", "sk_err"),
+    (offsets::SK_STATE, "sock", "__sk_common.skc_state"),
+    (offsets::SK_NUM, "sock", "__sk_common.skc_num"),
+    (offsets::SK_PROTOCOL, "sock", "sk_protocol"),
+    (offsets::TCP_SPORT, "tcp_sock", "inet_conn.icsk_inet.inet_sport"),
+    (offsets::TCP_RETRANSMITS, "tcp_sock", "inet_conn.icsk_retransmits"),
+    (offsets::SKB_SK, "sk_buff", "sk"),
+    (offsets::SKB_MARK, "sk_buff", "mark"),
+    (offsets::SKB_HEAD, "sk_buff", "head"),
+    (offsets::SKB_END, "sk_buff", "end"),
+    (offsets::GSO_SEGS, "skb_shared_info", "gso_segs"),
     (offsets::SYSCALL_NR, "pt_regs", if cfg!(target_arch = "aarch64") { "syscallno" } else { "orig_ax" }),
     (offsets::TASK_FLAGS, "task_struct", "flags"),
     (

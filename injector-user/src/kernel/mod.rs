@@ -17,6 +17,7 @@ mod modify_return;
 pub mod net;
 pub mod object;
 pub mod probe;
+pub mod probes;
 mod query;
 pub mod real;
 mod rings;

@@ -23,8 +23,8 @@ use injector_ebpf::{
 use syscalls::Sysno;
 
 use super::{
-    btf::Btf, fields, hook_function, modify_return::ModifyReturn, rings, security_function, shapes,
-    syscall_function,
+    btf::Btf, fields, hook_function, modify_return::ModifyReturn, probes::Probes, rings, security_function,
+    shapes, syscall_function,
 };
 use crate::plan::lsm_hooks;
 
@@ -49,6 +49,8 @@ pub struct Object {
     compat: HashSet<String>,
     /// It has io_uring.
     has_rings: bool,
+    /// What differs between kernels in what is observed.
+    probes: Probes,
     /// Ticks of `jiffies64` in a second.
     hz: u64,
     /// What the programs say.
@@ -86,8 +88,10 @@ impl Object {
         // Without io_uring nobody asks for it.
         let rings = kernel.offset("io_kiocb", "opcode");
         let has_rings = rings.is_ok();
+        let own = Probes::of(&kernel)?;
         let mut offsets = fields::offsets_in(&kernel)?;
         offsets.push((offsets::IO_OPCODE, rings.unwrap_or_default()));
+        offsets.push((offsets::DROP_HAS_SOCKET, u32::from(own.drop_has_socket)));
         for (global, offset) in &offsets {
             loader.override_global(global, offset, true);
         }
@@ -104,6 +108,7 @@ impl Object {
             missing_security: lsm_hooks().filter(|hook| !kernel.has_hook(&security_function(hook))).collect(),
             compat: kernel.compat(),
             has_rings,
+            probes: own,
             hz: ticks_per_second()?,
             log,
         };
@@ -237,6 +242,11 @@ impl Object {
         })
     }
 
+    /// What differs between kernels in what is observed.
+    pub fn probes(&self) -> &Probes {
+        &self.probes
+    }
+
     /// System calls of this architecture that this kernel has not: newer ones.
     pub fn missing_calls(&self) -> &BTreeSet<&'static str> {
         &self.missing
@@ -313,6 +323,7 @@ impl Object {
                 p.load("io_uring_submit_req", btf).or_else(|_| p.load("io_uring_submit_sqe", btf))
             }
             Program::BtfTracePoint(p) => p.load(tracepoint(name), btf),
+            Program::FExit(p) => p.load("inet_csk_accept", btf),
             Program::Iter(p) => p.load("bpf_sk_storage_map", btf),
             _ => bail!("program {name} has a type that is not used here"),
         };
@@ -400,6 +411,10 @@ fn tracepoint(program: &str) -> &'static str {
         names::TCP_RETRANSMIT => "tcp_retransmit_skb",
         names::TASK_EXIT => "sched_process_exit",
         names::TASK_EXEC => "sched_process_exec",
+        names::DEP_TIMEOUT => "tcp_retransmit_skb",
+        names::DEP_RESET_OUT => "tcp_send_reset",
+        names::DEP_RESET_IN => "tcp_receive_reset",
+        names::DEP_DROP => "kfree_skb",
         _ => "inet_sock_set_state",
     }
 }

@@ -12,7 +12,7 @@ pub const SHOWN: usize = 50;
 const LABELS: [&str; 4] = ["cgroup", "side", "service", "protocol"];
 
 /// The label values of a series.
-type Name<'a> = [&'a str; 4];
+pub(super) type Name<'a> = [&'a str; 4];
 
 /// Sums in the order of the counters in [`add`].
 type Sums = [u64; 8];
@@ -63,7 +63,7 @@ pub fn add(page: &Families, flows: &FlowsDoc) -> Result<()> {
     Ok(())
 }
 
-fn name(d: &DependencyDoc) -> Name<'_> {
+pub(super) fn name(d: &DependencyDoc) -> Name<'_> {
     [&d.cgroup, &d.side, &d.service, &d.protocol]
 }
 

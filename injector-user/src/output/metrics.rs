@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use super::{dependencies, ended::REASONS, families::Families, faults};
+use super::{dependencies, dependency_kinds, ended::REASONS, families::Families, faults};
 use crate::api::types::{FaultDoc, FlowsDoc, LostDoc};
 
 /// Everything that is shown.
@@ -39,6 +39,7 @@ pub fn render(input: &MetricsInput) -> Result<String> {
     daemon(&page, input)?;
     faults::add(&page, &input.faults)?;
     dependencies::add(&page, &input.flows)?;
+    dependency_kinds::add(&page, &input.flows)?;
     lost(&page, &input.lost)?;
     page.text()
 }

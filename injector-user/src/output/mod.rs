@@ -1,6 +1,7 @@
 //! Where it goes: metrics for Prometheus. Made from the same documents that the CLI shows.
 
 mod dependencies;
+mod dependency_kinds;
 mod ended;
 mod families;
 mod faults;

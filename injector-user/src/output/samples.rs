@@ -3,7 +3,7 @@
 use crate::{
     api::types::{
         AchievedDelayDoc, AchievedDoc, AmountDoc, AskedDelayDoc, CountersDoc, DelayDoc, DependencyDoc,
-        FaultDoc, Fidelity, SignalsDoc, State,
+        FaultDoc, Fidelity, KindsDoc, SignalsDoc, State,
     },
     spec::FaultSpec,
 };
@@ -94,5 +94,6 @@ pub fn dependency(service: &str, bytes: u64) -> DependencyDoc {
         rtt_p50_us: Some(120),
         rtt_p90_us: Some(250),
         rtt_p99_us: None,
+        kinds: KindsDoc::default(),
     }
 }

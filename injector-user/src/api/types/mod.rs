@@ -7,6 +7,7 @@ mod achieved;
 mod events;
 mod fault;
 mod flows;
+mod kinds;
 mod limits;
 mod plan;
 mod reaction;
@@ -20,6 +21,7 @@ pub use achieved::{
 pub use events::{EventDoc, EventsDoc, EventsLostDoc};
 pub use fault::{CleanDoc, EndKind, FaultDoc, FaultsDoc, RecoveryDoc, SignalsDoc, State};
 pub use flows::{DependencyDoc, FlowDoc, FlowsDoc, ListenerDoc, LostDoc};
+pub use kinds::{CountDoc, DepsDoc, KindsDoc, KindsLostDoc, LatencyDoc};
 pub use limits::{CertificateDoc, LimitsDoc, PendingDoc};
 pub use plan::{CgroupDoc, LimitDoc, PlanDoc, ProcessDoc, StepDoc};
 pub use reaction::ReactionDoc;

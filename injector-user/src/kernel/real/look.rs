@@ -67,7 +67,8 @@ impl Real {
         };
         let snapshot = Snapshot::take(&mut self.object, &reader, listeners);
         self.reader = Some(reader);
-        let snapshot = snapshot?;
+        let mut snapshot = snapshot?;
+        snapshot.kinds = self.kinds.read(&mut self.object)?;
         // The kernel counts what it makes; the bound is on what lives.
         let room = MOST_FLOWS.saturating_sub(snapshot.flows.len() as u64);
         self.object.array::<u64>(names::FLOW_LIMIT)?.set(0, snapshot.stats.created + room, 0)?;

@@ -2,6 +2,7 @@
 
 mod calls;
 mod cgroup_calls;
+mod kinds;
 mod look;
 mod ports;
 mod rules;
@@ -21,6 +22,8 @@ use injector_ebpf::{
     reaction::Reaction,
     rule::{CgroupEntry, Delays, RULE_SHADOW, Rule, RuleStats},
 };
+
+use kinds::Kinds;
 
 use super::{
     Held, Kernel, Ring,
@@ -88,6 +91,7 @@ pub struct Real {
     observe_tx: CgroupLinks,
     observe_rx: CgroupLinks,
     reader: Option<FlowReader>,
+    kinds: Kinds,
     cost: Cost,
     /// (namespace, interface) whose clsact qdisc we made.
     clsact: Vec<(u64, u32)>,
@@ -124,6 +128,7 @@ impl Real {
             observe_tx: CgroupLinks::new(names::OBSERVE_TX, CgroupSkbAttachType::Egress),
             observe_rx: CgroupLinks::new(names::OBSERVE_RX, CgroupSkbAttachType::Ingress),
             reader: None,
+            kinds: Kinds::default(),
             cost: Cost::default(),
             clsact: Vec::new(),
         })
@@ -291,7 +296,8 @@ impl Kernel for Real {
 
     fn observe(&mut self, roots: &[String]) -> Result<()> {
         self.observe_tx.follow(&mut self.object, &self.cgroup_root, roots)?;
-        self.observe_rx.follow(&mut self.object, &self.cgroup_root, roots)
+        self.observe_rx.follow(&mut self.object, &self.cgroup_root, roots)?;
+        self.kinds.follow(&mut self.object, &self.cgroup_root, roots)
     }
 
     fn protect(&mut self, protection: &Protection) -> Result<()> {
