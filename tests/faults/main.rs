@@ -41,3 +41,4 @@ mod roles;
 mod shadow;
 mod sixteen;
 mod steps;
+mod windows;

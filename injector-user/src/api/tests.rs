@@ -22,7 +22,7 @@ use super::{
     is_answered_by,
     types::{
         Doc, DoctorDoc, EndKind, EventDoc, EventsDoc, FaultDoc, FlowsDoc, HaltDoc, LostDoc, PendingDoc,
-        PlanDoc, ProbeDoc, State, StatusDoc,
+        PlanDoc, ProbeDoc, ReportDoc, State, StatusDoc,
     },
 };
 use crate::{
@@ -69,6 +69,9 @@ fn fault(state: State) -> FaultDoc {
         by: "root".into(),
         notes: Vec::new(),
         recovery: None,
+        recovery_judged: None,
+        windows: None,
+        amplification: Vec::new(),
     }
 }
 
@@ -85,6 +88,7 @@ fn status(halted: Option<HaltDoc>) -> StatusDoc {
         faults: Vec::new(),
         attached: Vec::new(),
         lost: LostDoc::default(),
+        own: Default::default(),
     }
 }
 
@@ -109,6 +113,7 @@ fn engine(requests: &mpsc::Receiver<Request>, seen: &Mutex<Seen>) {
             Command::Flows(targets, _) => format!("flows {targets:?}"),
             Command::Events(_) => "events".into(),
             Command::Fault(id, _) => format!("fault {id}"),
+            Command::Report(id, _) => format!("report {id}"),
             Command::May(wish, _) => format!("may {wish:?}"),
             Command::Plan(..) => "plan".into(),
             Command::StopAll(..) => "stop-all".into(),
@@ -120,6 +125,7 @@ fn engine(requests: &mpsc::Receiver<Request>, seen: &Mutex<Seen>) {
             Command::Limits(_) => "limits".into(),
             Command::Reload(_) => "reload".into(),
             Command::Certificate(_) => "certificate".into(),
+            Command::Cost(_) => "cost".into(),
             Command::Shutdown(_) => "shutdown".into(),
         });
         let doc = fault(state(&seen));
@@ -194,6 +200,15 @@ fn engine(requests: &mpsc::Receiver<Request>, seen: &Mutex<Seen>) {
             }))),
             Command::Limits(reply) | Command::Reload(reply) => drop(reply.send(Ok(Default::default()))),
             Command::Certificate(reply) => drop(reply.send(Ok(Default::default()))),
+            Command::Cost(reply) => drop(reply.send(Ok(Default::default()))),
+            Command::Report(_, reply) => drop(reply.send(Ok(ReportDoc {
+                at: doc.started.clone(),
+                kernel: "6.12.0".into(),
+                fault: doc,
+                target: Default::default(),
+                control: Default::default(),
+                timeline: Vec::new(),
+            }))),
             Command::Shutdown(reply) => drop(reply.send(Ok(()))),
         }
     }
@@ -279,6 +294,8 @@ async fn every_endpoint_answers_with_its_document() {
     assert_eq!((fault["id"].as_str(), fault["state"].as_str()), (Some("drop-7k3"), Some("armed")));
     assert_eq!(fault["node"], crate::session::node());
     assert_eq!(schema(client.get("/v1/faults/drop-7k3").await.unwrap()), "injector.fault/1");
+    assert_eq!(schema(client.get("/v1/faults/drop-7k3/report").await.unwrap()), "injector.report/1");
+    assert_eq!(schema(client.get("/v1/cost").await.unwrap()), "injector.cost/1");
     assert_eq!(
         schema(client.get("/v1/flows?target=cgroup:/x&target=unit:y").await.unwrap()),
         "injector.flows/1"

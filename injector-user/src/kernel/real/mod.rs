@@ -33,6 +33,7 @@ use super::{
     meters,
     net::{Netns, Rewritten, Rtnl, SockInfo},
     object::Object,
+    own::{Counting, Own},
 };
 use crate::{
     limits::{Budget, Protection},
@@ -90,6 +91,7 @@ pub struct Real {
     observe_rx: CgroupLinks,
     reader: Option<FlowReader>,
     cost: Cost,
+    counting: Option<Counting>,
     /// (namespace, interface) whose clsact qdisc we made.
     clsact: Vec<(u64, u32)>,
 }
@@ -126,6 +128,7 @@ impl Real {
             observe_rx: CgroupLinks::new(names::OBSERVE_RX, CgroupSkbAttachType::Ingress),
             reader: None,
             cost: Cost::default(),
+            counting: None,
             clsact: Vec::new(),
         })
     }
@@ -397,6 +400,15 @@ impl Kernel for Real {
 
     fn cost(&mut self, measure: bool) -> Result<(u64, u64)> {
         self.cost.look(&mut self.object, measure)
+    }
+
+    fn own(&mut self) -> Result<Own> {
+        Own::look()
+    }
+
+    fn count_runs(&mut self, count: bool) -> Result<()> {
+        self.counting = if count { Some(Counting::begin()?) } else { None };
+        Ok(())
     }
 
     fn snapshot(&mut self, pids: &[u32]) -> Result<Snapshot> {
