@@ -126,16 +126,14 @@ fn a_real_prometheus_scrapes_it_and_its_alerts_fire() {
     };
     says("up{job=\"injector\"}", "=> 1 @");
     says(&format!("injector_fault_armed{{id=\"{id}\"}}"), "=> 1 @");
-    // What Prometheus has is what the daemon says.
+    // What Prometheus has is what the daemon says: of what has come to rest.
     let sent = "sum(injector_dependency_transmit_wire_packets_total)";
-    let of_daemon: u64 = world.daemon.json(&format!("flows --target {}", world.target()))["dependencies"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| one["tx_segments"].as_u64().unwrap())
-        .sum();
-    assert!(of_daemon > 50, "{of_daemon}");
-    says(sent, &format!("=> {of_daemon} @"));
+    wait_for(60, sent, || {
+        let flows = world.daemon.json(&format!("flows --target {}", world.target()));
+        let all = flows["dependencies"].as_array()?.iter();
+        let of_daemon: u64 = all.map(|one| one["tx_segments"].as_u64().unwrap_or(0)).sum();
+        (of_daemon > 50 && query(&world, sent).contains(&format!("=> {of_daemon} @"))).then_some(())
+    });
     says(&format!("ALERTS{{alertname=\"InjectorFaultArmed\",id=\"{id}\"}}"), "alertstate=\"firing\"");
     world.daemon.json(&format!("stop {id}"));
     says(&format!("injector_fault_armed{{id=\"{id}\"}}"), "=> 0 @");

@@ -80,6 +80,12 @@ impl Course {
         }
     }
 
+    /// With the cgroups that it was armed for: those that are gone are not forgotten.
+    fn all_of(&self, now: &[u64]) -> Vec<u64> {
+        let all: BTreeSet<u64> = self.paths.keys().chain(now).copied().collect();
+        all.into_iter().collect()
+    }
+
     fn point(&self, now: Instant, fault: &Fault) -> PointDoc {
         let at_ms = u64::try_from(now.duration_since(self.armed).as_millis()).unwrap_or(u64::MAX);
         let stats = &fault.stats;
@@ -187,7 +193,7 @@ impl Engine {
         }
         let [target, control] = during(fault, at);
         let point = fault.course.point(at, fault);
-        let (acted, cgroups) = (!fault.is_shadow(), fault.cgroups.clone());
+        let (acted, cgroups) = (!fault.is_shadow(), fault.course.all_of(&fault.cgroups));
         let others = self.faults.iter().enumerate().filter(|(other, fault)| *other != index && fault.lives());
         let others = others.flat_map(|(_, fault)| fault.cgroups.iter().copied()).collect();
         let course = &mut self.faults[index].course;
@@ -199,7 +205,9 @@ impl Engine {
     /// Once a second: the time lines of those that live, and the window after those that do not.
     pub(super) fn follow_courses(&mut self, sums: Option<&Sums>) {
         let now = Instant::now();
-        let newest = self.faults.iter().filter(|fault| fault.acts()).map(|fault| fault.course.armed).max();
+        let acting = self.faults.iter().filter(|fault| fault.acts());
+        let acting: Vec<(Instant, Vec<u64>)> =
+            acting.map(|fault| (fault.course.armed, fault.cgroups.clone())).collect();
         let mut all: Vec<&mut Course> = self.courses.iter_mut().map(|(_, course)| course).collect();
         for fault in &mut self.faults {
             if fault.lives() {
@@ -211,7 +219,10 @@ impl Engine {
         }
         for course in all {
             let Some(end) = &course.end else { continue };
-            let disturbed = newest.is_some_and(|armed| armed >= end.at);
+            // By one that began since, or that goes on and means the same target.
+            let disturbed = acting
+                .iter()
+                .any(|(armed, ids)| *armed >= end.at || ids.iter().any(|id| end.cgroups.contains(id)));
             if let Some(sums) = sums {
                 course.after(now, sums, disturbed);
             }
@@ -234,8 +245,9 @@ impl Engine {
                     self.asked.look(now, &snapshot);
                 }
                 for fault in self.faults.iter_mut().filter(|fault| fault.lives()) {
-                    let to = asked_of(&snapshot, |id| fault.cgroups.contains(&id));
                     let course = &mut fault.course;
+                    let ids = course.all_of(&fault.cgroups);
+                    let to = asked_of(&snapshot, |id| ids.contains(&id));
                     course.asking = Asking::between(&course.asked_at, &to, now.duration_since(course.armed));
                     course.asked_last = now;
                 }
