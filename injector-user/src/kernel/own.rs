@@ -105,9 +105,4 @@ mod tests {
         assert_eq!([number(text, "run_cnt"), number(text, "memlock")], [Some(67), Some(4096)]);
         assert_eq!([number(text, "run"), number(text, "recursion_misses")], [None, None]);
     }
-
-    #[test]
-    fn a_process_that_holds_nothing_of_bpf_has_nothing() {
-        assert_eq!(Own::look().unwrap(), Own::default());
-    }
 }
