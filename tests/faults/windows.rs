@@ -37,8 +37,9 @@ fn before_during_and_after_differ_as_the_fault_does() {
     let target = &fault["windows"]["target"];
     println!("{target}");
     let p50 = |window: &str| target[window]["rtt_p50_us"].as_u64().unwrap_or_else(|| panic!("{fault}"));
-    assert!((27_000..=60_000).contains(&p50("during")), "{target}");
-    assert!(p50("before") < 15_000 && p50("after") < 15_000, "{target}");
+    // The histogram's values are within 6.25 %. Without the delay it takes a millisecond, or ten on a busy machine.
+    assert!(p50("during") >= 28_000, "{target}");
+    assert!(p50("before") < p50("during") * 2 / 3 && p50("after") < p50("during") * 2 / 3, "{target}");
     let more = target["during_change"]["rtt_p50_us"].as_u64().unwrap();
     assert_eq!(more, p50("during") - p50("before"), "{target}");
     assert!(target["before"]["samples"].as_u64().unwrap() >= 100, "{target}");
