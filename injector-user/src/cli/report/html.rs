@@ -55,7 +55,7 @@ pub(super) fn escaped(text: &str) -> String {
             '\'' => out += "&#39;",
             '\n' | '\t' => out.push(letter),
             letter if letter.is_control() || matches!(letter, '\u{fffe}' | '\u{ffff}') => {
-                out.push('\u{fffd}')
+                out.push('\u{fffd}');
             }
             letter => out.push(letter),
         }
