@@ -41,4 +41,3 @@ mod roles;
 mod shadow;
 mod sixteen;
 mod steps;
-mod windows;
