@@ -8,13 +8,15 @@ mod fake;
 mod foreground;
 #[path = "cli/profile.rs"]
 mod profile;
+#[path = "cli/report.rs"]
+mod report;
 
 use std::{
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
 
-const VERBS: [&[&str]; 44] = [
+const VERBS: [&[&str]; 45] = [
     &[],
     &["daemon"],
     &["doctor"],
@@ -50,6 +52,7 @@ const VERBS: [&[&str]; 44] = [
     &["profile", "show"],
     &["profile", "run"],
     &["status"],
+    &["report"],
     &["stop"],
     &["halt"],
     &["clean"],
@@ -102,8 +105,9 @@ fn help_is_as_published() {
 
 #[test]
 fn bad_input_is_a_usage_error_that_says_what_would_be_right() {
-    let cases: [(&str, &str, &str); 100] = [
+    let cases: [(&str, &str, &str); 101] = [
         ("drop --target unit:x", "a drop needs a frequency", "--percent 5"),
+        ("report ../x", "not a fault's ID", "drop-7k3"),
         ("drop --percent 5", "a drop needs a target", "--target"),
         ("drop --percent 0 --target unit:x", "would never act", "between 0.0001 and 100"),
         ("drop --percent 150 --target unit:x", "more than all", "between 0.0001 and 100"),

@@ -53,11 +53,13 @@ pub(super) fn router(app: App) -> Router {
         .route("/v1/faults", post(start).delete(stop_all))
         .route("/v1/faults/{id}", get(fault).delete(stop))
         .route("/v1/faults/{id}/watch", get(watch))
+        .route("/v1/faults/{id}/report", get(report))
         .route("/v1/faults/{id}/arm", post(arm))
         .route("/v1/faults/{id}/approve", post(approve))
         .route("/v1/limits", get(limits))
         .route("/v1/limits/reload", post(reload))
         .route("/v1/certificate", get(certificate))
+        .route("/v1/cost", get(cost))
         .route("/v1/halt", put(halt).delete(lift))
         .route("/v1/flows", get(flows))
         .route("/v1/flows/watch", get(watch_flows))
@@ -179,6 +181,11 @@ async fn fault(State(app): Shared, client: Client, id: Id) -> Answer {
     app.answer("fault", app.by(&client)?.fault(id).await)
 }
 
+async fn report(State(app): Shared, client: Client, id: Id) -> Answer {
+    let id = app.id(id)?;
+    app.answer("report", app.by(&client)?.report(id).await)
+}
+
 async fn watch(State(app): Shared, client: Client, id: Id) -> Answer {
     let id = app.id(id)?;
     let handle = app.by(&client)?;
@@ -225,6 +232,10 @@ async fn certificate(State(app): Shared, client: Client) -> Answer {
     app.answer("certificate", app.by(&client)?.certificate().await)
 }
 
+async fn cost(State(app): Shared, client: Client) -> Answer {
+    app.answer("cost", app.by(&client)?.cost().await)
+}
+
 async fn flows(State(app): Shared, client: Client, query: Pairs) -> Answer {
     let targets = app.targets(query)?;
     app.answer("flows", app.by(&client)?.flows(targets).await)
@@ -264,8 +275,8 @@ async fn watch_events(State(app): Shared, client: Client) -> Answer {
 
 async fn unknown(State(app): Shared, uri: Uri) -> Response {
     let error = Error::not_found(format!("there is no {} here", uri.path().escape_debug())).hint(
-        "/v1/status, /v1/doctor, /v1/plan, /v1/faults[/ID[/watch|/arm|/approve]], /v1/halt, \
-               /v1/flows[/watch], /v1/deps[/watch], /v1/events[/watch], /v1/limits[/reload], /v1/certificate",
+        "/v1/status, /v1/doctor, /v1/plan, /v1/faults[/ID[/watch|/report|/arm|/approve]], /v1/halt, \
+               /v1/flows[/watch], /v1/deps[/watch], /v1/events[/watch], /v1/limits[/reload], /v1/certificate, /v1/cost",
     );
     app.refuse(error).into_response()
 }

@@ -31,6 +31,8 @@ async fn every_endpoint_answers_with_its_document() {
     assert_eq!((fault["id"].as_str(), fault["state"].as_str()), (Some("drop-7k3"), Some("armed")));
     assert_eq!(fault["node"], crate::session::node());
     assert_eq!(schema(client.get("/v1/faults/drop-7k3").await.unwrap()), "injector.fault/1");
+    assert_eq!(schema(client.get("/v1/faults/drop-7k3/report").await.unwrap()), "injector.report/1");
+    assert_eq!(schema(client.get("/v1/cost").await.unwrap()), "injector.cost/1");
     assert_eq!(
         schema(client.get("/v1/flows?target=cgroup:/x&target=unit:y").await.unwrap()),
         "injector.flows/1"

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    arm, audit, deps, doctor, events, faults::FaultVerb, flows, halt, limits, plan, profile, status, stop,
+    arm, audit, deps, doctor, events, faults::FaultVerb, flows, halt, limits, plan, profile, report, status,
+    stop,
 };
 
 /// Makes the network and the kernel fail, on purpose, for selected cgroups and for nothing else.
@@ -48,6 +49,8 @@ pub(super) enum Verb {
     Profile(profile::Profiles),
     /// Show the node's faults, or one of them.
     Status(status::Status),
+    /// Write a report of one fault: before, during and after, what was asked and what came of it.
+    Report(report::Report),
     /// End a fault; returns when nothing of it is left.
     Stop(stop::Stop),
     /// Stop everything at once, with or without a daemon; nothing can be armed until it is lifted.

@@ -11,6 +11,7 @@ mod call_matching;
 mod clean;
 mod context;
 mod corrupt;
+mod cost;
 mod daemon;
 mod delay;
 mod deps;
@@ -41,6 +42,7 @@ mod rate;
 mod reaction;
 mod refuse;
 mod reorder;
+mod report;
 mod reset;
 mod run;
 mod status;
@@ -51,6 +53,7 @@ mod together;
 mod usage;
 mod when;
 mod whom;
+mod windows;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -107,6 +110,7 @@ fn dispatch(verb: Verb, context: &Context) -> Outcome {
         Verb::Plan(args) => plan::run(&args, context),
         Verb::Profile(args) => profile::run(&args, context),
         Verb::Status(args) => status::run(&args, context),
+        Verb::Report(args) => report::run(&args, context),
         Verb::Stop(args) => stop::run(&args, context),
         Verb::Halt(args) => halt::run(&args, context),
         Verb::Clean => clean::run(context),

@@ -16,6 +16,7 @@ mod meters;
 mod modify_return;
 pub mod net;
 pub mod object;
+mod own;
 pub mod probe;
 pub mod probes;
 mod query;
@@ -40,6 +41,7 @@ use crate::{
 pub use events::Ring;
 pub use functions::{hook_function, security_function, syscall_function};
 use net::{Rewritten, SockInfo};
+pub use own::{Own, Program};
 
 /// What a delay device still holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -238,6 +240,18 @@ pub trait Kernel: Send {
     /// # Errors
     /// The kernel refused.
     fn cost(&mut self, measure: bool) -> Result<(u64, u64)>;
+
+    /// What we hold in the kernel, with its memory and its programs' runs.
+    ///
+    /// # Errors
+    /// It cannot be told.
+    fn own(&mut self) -> Result<Own>;
+
+    /// Begins, or ends, to count the runs of programs. This costs every program on the host some 20 ns a run.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn count_runs(&mut self, count: bool) -> Result<()>;
 
     /// Everything that was observed; listeners of the namespaces of these processes.
     ///

@@ -3,6 +3,8 @@
 
 mod achieved;
 mod address;
+mod amplification;
+mod asked_history;
 mod delay;
 mod dependencies;
 mod flows;
@@ -16,12 +18,19 @@ mod recent;
 mod recovery;
 mod signals;
 mod snapshot;
+mod timeline;
+mod windows;
 
 #[cfg(test)]
 mod samples;
 
+#[cfg(test)]
+pub(crate) use samples::{ended as ended_flows, flow as open_flow};
+
 pub use achieved::achieved;
 pub use address::{endpoint, ip, protocol};
+pub use amplification::{AskedOf, Asking, amplification, asked_of};
+pub use asked_history::AskedHistory;
 pub use delay::{achieved_delay, asked_delay};
 pub use dependencies::dependency_of;
 pub use flows::flows_doc;
@@ -35,3 +44,5 @@ pub use recent::Recent;
 pub use recovery::Recovery;
 pub use signals::{ZERO, difference, signals, signals_between, sum};
 pub use snapshot::{Snapshot, read_aggregate, read_cgroups};
+pub use timeline::Timeline;
+pub use windows::{Group, Window, windows_doc};

@@ -1,46 +1,33 @@
-//! Metrics of kinds of latency and of what goes wrong, by dependency: with the same bound as the traffic's.
-
-use std::collections::BTreeMap;
+//! Metrics of kinds of latency and of what goes wrong, by dependency: in the series of the traffic.
 
 use anyhow::Result;
 
 use super::{
-    dependencies::{Name, SHOWN, name},
+    dependencies::labels,
     families::Families,
+    shown::{Kind, Series},
 };
-use crate::api::types::{CountDoc, DependencyDoc, FlowsDoc};
 
-/// Of a series, with what it counts.
-type Labels<'a> = (Name<'a>, &'a str);
+const COUNTERS: [(Kind, &str, &str, &str); 3] = [
+    (
+        Kind::Latency,
+        "injector_dependency_latency_samples_total",
+        "Latencies that were measured, by kind.",
+        "kind",
+    ),
+    (Kind::Error, "injector_dependency_errors_total", "What went wrong, by name.", "error"),
+    (Kind::Drop, "injector_dependency_dropped_packets_total", "Packets dropped, by reason.", "reason"),
+];
 
-/// Adds the dependencies with the most bytes, and the sum of the others.
-pub fn add(page: &Families, flows: &FlowsDoc) -> Result<()> {
-    let mut order: Vec<&DependencyDoc> = flows.dependencies.iter().collect();
-    order.sort_by_key(|d| std::cmp::Reverse(d.tx_bytes.saturating_add(d.rx_bytes)));
-    let mut samples: BTreeMap<Labels<'_>, u64> = BTreeMap::new();
-    let (mut errors, mut drops) = (BTreeMap::new(), BTreeMap::new());
-    for (i, d) in order.iter().enumerate() {
-        let whose = if i < SHOWN { name(d) } else { ["other"; 4] };
-        for latency in &d.kinds.latency {
-            *samples.entry((whose, latency.kind.as_str())).or_default() += latency.samples;
-        }
-        count(&mut errors, whose, &d.kinds.errors);
-        count(&mut drops, whose, &d.kinds.drops);
-    }
-    let families = [
-        (
-            "injector_dependency_latency_samples_total",
-            "Latencies that were measured, by kind.",
-            "kind",
-            samples,
-        ),
-        ("injector_dependency_errors_total", "What went wrong, by name.", "error", errors),
-        ("injector_dependency_dropped_packets_total", "Packets dropped, by reason.", "reason", drops),
-    ];
-    for (metric, help, label, sums) in families {
+/// Adds the series of a scrape.
+pub fn add(page: &Families, all: &[Series]) -> Result<()> {
+    for (kind, metric, help, label) in COUNTERS {
         let family = page.counter(metric, help, &["cgroup", "side", "service", "protocol", label])?;
-        for ((whose, what), sum) in &sums {
-            family.with_label_values(&labels(whose, what)).inc_by(*sum);
+        for series in all {
+            for ((_, name), sum) in series.counts.kinds.iter().filter(|((one, _), _)| *one == kind) {
+                let [cgroup, side, service, protocol] = labels(series);
+                family.with_label_values(&[cgroup, side, service, protocol, name]).inc_by(*sum);
+            }
         }
     }
     let latency = page.gauge(
@@ -48,13 +35,13 @@ pub fn add(page: &Families, flows: &FlowsDoc) -> Result<()> {
         "Latency by kind and quantile q; absent with too few samples, and where requests and answers overlap.",
         &["cgroup", "side", "service", "protocol", "kind", "q"],
     )?;
-    for d in order.into_iter().take(SHOWN) {
-        for one in &d.kinds.latency {
+    for series in all {
+        for one in &series.latency {
             let all =
                 [("0.5", one.p50_us), ("0.9", one.p90_us), ("0.99", one.p99_us), ("0.999", one.p999_us)];
             for (q, us) in all {
                 if let Some(us) = us {
-                    let [cgroup, side, service, protocol] = name(d);
+                    let [cgroup, side, service, protocol] = labels(series);
                     let labels = [cgroup, side, service, protocol, &one.kind, q];
                     latency.with_label_values(&labels).set(us as f64 / 1e6);
                 }
@@ -64,53 +51,62 @@ pub fn add(page: &Families, flows: &FlowsDoc) -> Result<()> {
     Ok(())
 }
 
-fn count<'a>(sums: &mut BTreeMap<Labels<'a>, u64>, whose: Name<'a>, counts: &'a [CountDoc]) {
-    for one in counts {
-        let sum = sums.entry((whose, one.name.as_str())).or_default();
-        *sum = sum.saturating_add(one.count);
-    }
-}
-
-fn labels<'a>(whose: &Name<'a>, what: &'a str) -> [&'a str; 5] {
-    [whose[0], whose[1], whose[2], whose[3], what]
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
     use crate::{
-        api::types::{KindsDoc, LatencyDoc},
-        output::samples::dependency,
+        api::types::{CountDoc, DependencyDoc, KindsDoc, LatencyDoc},
+        output::{
+            samples::dependency,
+            shown::{SHOWN, Shown},
+        },
     };
 
-    #[test]
-    fn the_sums_stay_true_beyond_the_bound() {
-        let mut flows = FlowsDoc::default();
-        for i in 0..SHOWN + 2 {
+    /// So many dependencies, each with so many samples and errors.
+    fn some(n: usize, samples: u64, errors: u64) -> Vec<DependencyDoc> {
+        let one = |i| {
             let mut d = dependency(&format!("10.0.0.5:{i}"), 1000 - i as u64);
             d.kinds = KindsDoc {
                 latency: vec![LatencyDoc {
                     kind: "dns".into(),
-                    samples: 3,
+                    samples,
                     p50_us: Some(120),
                     ..LatencyDoc::default()
                 }],
-                errors: vec![CountDoc { name: "timeout".into(), count: 2 }],
+                errors: vec![CountDoc { name: "timeout".into(), count: errors }],
                 drops: vec![],
             };
-            flows.dependencies.push(d);
-        }
-        let page = Families::default();
-        add(&page, &flows).unwrap();
-        let text = page.text().unwrap();
-        let sum = |metric: &str| -> u64 {
-            let of = |line: &&str| line.starts_with(metric);
-            let value = |line: &str| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap();
-            text.lines().filter(of).map(value).sum()
+            d
         };
-        assert_eq!(sum("injector_dependency_errors_total{"), 2 * (SHOWN as u64 + 2), "{text}");
-        assert_eq!(sum("injector_dependency_latency_samples_total{"), 3 * (SHOWN as u64 + 2));
-        assert!(text.contains("kind=\"dns\",protocol=\"other\"") && text.contains("0.00012"), "{text}");
-        assert_eq!(text.matches("injector_dependency_latency_seconds{").count(), SHOWN);
+        (0..n).map(one).collect()
+    }
+
+    fn text(shown: &mut Shown, all: &[DependencyDoc]) -> String {
+        let page = Families::default();
+        add(&page, &shown.take(Instant::now(), all)).unwrap();
+        page.text().unwrap()
+    }
+
+    fn sum(text: &str, metric: &str) -> u64 {
+        let of = |line: &&str| line.starts_with(metric);
+        let value = |line: &str| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap();
+        text.lines().filter(of).map(value).sum()
+    }
+
+    #[test]
+    fn the_sums_stay_true_beyond_the_bound() {
+        let all = SHOWN as u64 + 2;
+        let mut shown = Shown::default();
+        let page = text(&mut shown, &some(SHOWN + 2, 3, 2));
+        assert_eq!(sum(&page, "injector_dependency_errors_total{"), 2 * all, "{page}");
+        assert_eq!(sum(&page, "injector_dependency_latency_samples_total{"), 3 * all);
+        assert!(page.contains("kind=\"dns\",protocol=\"other\"") && page.contains("0.00012"), "{page}");
+        assert_eq!(page.matches("injector_dependency_latency_seconds{").count(), SHOWN);
+        // One that shrank, because its flows took their numbers along, has lost nothing of what it had shown.
+        let page = text(&mut shown, &some(SHOWN + 2, 5, 1));
+        assert_eq!(sum(&page, "injector_dependency_errors_total{"), 2 * all, "{page}");
+        assert_eq!(sum(&page, "injector_dependency_latency_samples_total{"), 5 * all);
     }
 }

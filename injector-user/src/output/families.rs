@@ -1,7 +1,7 @@
 //! Families of metrics, by name, with their labels.
 
 use anyhow::Result;
-use prometheus::{GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
+use prometheus::{Counter, GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
 
 /// The metrics of one scrape.
 #[derive(Default)]
@@ -13,6 +13,14 @@ impl Families {
         let family = IntCounterVec::new(Opts::new(name, help), labels)?;
         self.0.register(Box::new(family.clone()))?;
         Ok(family)
+    }
+
+    /// A counter of seconds, without labels.
+    pub fn seconds(&self, name: &str, help: &str, value: f64) -> Result<()> {
+        let family = Counter::new(name, help)?;
+        family.inc_by(value);
+        self.0.register(Box::new(family))?;
+        Ok(())
     }
 
     /// Gauges.

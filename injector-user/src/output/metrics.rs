@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use super::{dependencies, dependency_kinds, ended::REASONS, families::Families, faults};
-use crate::api::types::{FaultDoc, FlowsDoc, LostDoc};
+use super::{dependencies, dependency_kinds, ended::REASONS, families::Families, faults, own, shown::Series};
+use crate::api::types::{FaultDoc, LostDoc, OwnDoc};
 
 /// Everything that is shown.
 #[derive(Clone, Debug)]
@@ -24,10 +24,12 @@ pub struct MetricsInput {
     pub limits: (String, String),
     /// Nothing can be armed for another reason.
     pub disarmed: bool,
-    /// For its dependencies and listeners.
-    pub flows: FlowsDoc,
+    /// The series of the dependencies.
+    pub dependencies: Vec<Series>,
     /// What observation lost.
     pub lost: LostDoc,
+    /// What the daemon costs.
+    pub own: OwnDoc,
 }
 
 /// The page in the text exposition format.
@@ -38,8 +40,9 @@ pub fn render(input: &MetricsInput) -> Result<String> {
     let page = Families::default();
     daemon(&page, input)?;
     faults::add(&page, &input.faults)?;
-    dependencies::add(&page, &input.flows)?;
-    dependency_kinds::add(&page, &input.flows)?;
+    dependencies::add(&page, &input.dependencies)?;
+    dependency_kinds::add(&page, &input.dependencies)?;
+    own::add(&page, &input.own)?;
     lost(&page, &input.lost)?;
     page.text()
 }
@@ -90,7 +93,3 @@ fn lost(page: &Families, lost: &LostDoc) -> Result<()> {
     }
     Ok(())
 }
-
-#[cfg(test)]
-#[path = "metrics_tests.rs"]
-mod tests;

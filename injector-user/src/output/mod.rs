@@ -7,7 +7,13 @@ mod families;
 mod faults;
 pub mod http;
 pub mod metrics;
+mod own;
 mod reactions;
+mod shown;
 
+#[cfg(test)]
+mod docs_tests;
+#[cfg(test)]
+mod metrics_tests;
 #[cfg(test)]
 pub(crate) mod samples;

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     api::types::{CleanDoc, EndKind, RecoveryDoc, State},
-    observe::Recovery,
+    observe::{Recovery, Window},
     plan::Step,
 };
 
@@ -97,6 +97,7 @@ impl Engine {
             empty_since: None,
             clean,
         });
+        self.end_course(index, begun);
         self.publish();
         let fault = &self.faults[index];
         // A request to arm it has nothing left to arm.
@@ -107,7 +108,7 @@ impl Engine {
             self.recovering.push(Recovering {
                 id: fault.id.clone(),
                 cgroups: fault.cgroups.clone(),
-                recovery: Recovery::new(fault.before),
+                recovery: Recovery::new(fault.course.target.before.unwrap_or(Window::EMPTY)),
                 since: begun,
             });
         }
@@ -123,6 +124,7 @@ impl Engine {
 
     /// Lets go of the delay devices that are empty, or that have had their time.
     pub(super) fn drain(&mut self) {
+        self.settle_asking();
         let now = Instant::now();
         let mut index = 0;
         while index < self.faults.len() {
@@ -176,6 +178,6 @@ impl Engine {
         fault.end = Some(end);
         let mut doc = fault.doc(State::Ended);
         doc.recovery = self.recovering.iter().any(|one| one.id == doc.id).then_some(RecoveryDoc::Waiting);
-        self.remember(doc);
+        self.remember(doc, fault.course);
     }
 }

@@ -11,7 +11,10 @@ use super::{
     names::{Found, look_up_all, named},
 };
 use crate::{
-    api::types::{CertificateDoc, DoctorDoc, FaultDoc, FlowsDoc, LimitsDoc, PendingDoc, PlanDoc, StatusDoc},
+    api::types::{
+        CertificateDoc, CostDoc, DoctorDoc, FaultDoc, FlowsDoc, LimitsDoc, PendingDoc, PlanDoc, ReportDoc,
+        StatusDoc,
+    },
     error::Error,
     limits::{Identity, Right},
     spec::{FaultSpec, TargetSpec},
@@ -72,6 +75,8 @@ pub enum Command {
     Approve(String, Reply<PendingDoc>),
     /// One fault, by id, name or unique prefix of the id.
     Fault(String, Reply<FaultDoc>),
+    /// Everything that is known of one.
+    Report(String, Reply<ReportDoc>),
     /// End one; answered when nothing of it is left.
     Stop(String, Reply<FaultDoc>),
     /// End all; answered when nothing is left.
@@ -92,6 +97,8 @@ pub enum Command {
     Limits(Reply<LimitsDoc>),
     /// Read the limits file again.
     Reload(Reply<LimitsDoc>),
+    /// What our programs cost; answered after they were measured for a second.
+    Cost(Reply<CostDoc>),
     /// What shadow faults would have done.
     Certificate(Reply<CertificateDoc>),
     /// End all faults and the engine. The daemon's own.
@@ -107,6 +114,8 @@ impl Command {
             Self::May(Wish::Start { .. }, _) => Right::Inject,
             Self::Start(..) | Self::Arm(..) | Self::Approve(..) => Right::Inject,
             Self::Fault(..)
+            | Self::Report(..)
+            | Self::Cost(_)
             | Self::Status(..)
             | Self::Flows(..)
             | Self::Events(_)
@@ -124,9 +133,9 @@ impl Command {
             Self::Plan(..) | Self::Flows(..) | Self::Status(_) | Self::Fault(..) | Self::Doctor(_) => {
                 Action::Plan
             }
-            Self::Limits(_) | Self::Certificate(_) | Self::Events(_) | Self::May(Wish::Plan, _) => {
-                Action::Plan
-            }
+            Self::Limits(_) | Self::Certificate(_) | Self::Events(_) => Action::Plan,
+            Self::Report(..) | Self::Cost(_) => Action::Plan,
+            Self::May(Wish::Plan, _) => Action::Plan,
             Self::May(Wish::Start { shadow }, _) => Action::begins(*shadow),
             Self::Start(spec, ..) => Action::begins(spec.shadow),
             Self::Arm(..) => Action::Arm,
@@ -149,6 +158,7 @@ impl Command {
             Self::Arm(_, reply) => _ = reply.send(Err(error)),
             Self::Approve(_, reply) => _ = reply.send(Err(error)),
             Self::Fault(_, reply) => _ = reply.send(Err(error)),
+            Self::Report(_, reply) => _ = reply.send(Err(error)),
             Self::Stop(_, reply) => _ = reply.send(Err(error)),
             Self::StopAll(reply) => _ = reply.send(Err(error)),
             Self::Status(reply) => _ = reply.send(Err(error)),
@@ -160,6 +170,7 @@ impl Command {
             Self::Limits(reply) => _ = reply.send(Err(error)),
             Self::Reload(reply) => _ = reply.send(Err(error)),
             Self::Certificate(reply) => _ = reply.send(Err(error)),
+            Self::Cost(reply) => _ = reply.send(Err(error)),
             Self::Shutdown(reply) => _ = reply.send(Err(error)),
         }
     }
@@ -250,6 +261,14 @@ impl Handle {
         self.ask(|reply| Command::Fault(id, reply)).await
     }
 
+    /// See [`Command::Report`].
+    ///
+    /// # Errors
+    /// As for [`Handle::fault`].
+    pub async fn report(&self, id: String) -> Result<ReportDoc, Error> {
+        self.ask(|reply| Command::Report(id, reply)).await
+    }
+
     /// See [`Command::Stop`].
     ///
     /// # Errors
@@ -328,6 +347,14 @@ impl Handle {
     /// The file is wrong: the old limits stay, and nothing can be armed.
     pub async fn reload(&self) -> Result<LimitsDoc, Error> {
         self.ask(Command::Reload).await
+    }
+
+    /// See [`Command::Cost`].
+    ///
+    /// # Errors
+    /// The kernel does not count.
+    pub async fn cost(&self) -> Result<CostDoc, Error> {
+        self.ask(Command::Cost).await
     }
 
     /// See [`Command::Certificate`].

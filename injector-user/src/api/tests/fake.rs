@@ -20,8 +20,8 @@ use crate::{
         Client, Server,
         caps::Caps,
         types::{
-            DoctorDoc, EndKind, FaultDoc, FlowsDoc, HaltDoc, LostDoc, PendingDoc, PlanDoc, ProbeDoc, State,
-            StatusDoc,
+            DoctorDoc, EndKind, FaultDoc, FlowsDoc, HaltDoc, LostDoc, PendingDoc, PlanDoc, ProbeDoc,
+            ReportDoc, State, StatusDoc,
         },
     },
     config::Config,
@@ -67,6 +67,9 @@ fn fault(state: State) -> FaultDoc {
         by: "root".into(),
         notes: Vec::new(),
         recovery: None,
+        recovery_judged: None,
+        windows: None,
+        amplification: Vec::new(),
     }
 }
 
@@ -83,6 +86,7 @@ fn status(halted: Option<HaltDoc>) -> StatusDoc {
         faults: Vec::new(),
         attached: Vec::new(),
         lost: LostDoc::default(),
+        own: Default::default(),
     }
 }
 
@@ -107,6 +111,7 @@ fn engine(requests: &mpsc::Receiver<Request>, seen: &Mutex<Seen>) {
             Command::Flows(targets, _) => format!("flows {targets:?}"),
             Command::Events(_) => "events".into(),
             Command::Fault(id, _) => format!("fault {id}"),
+            Command::Report(id, _) => format!("report {id}"),
             Command::May(wish, _) => format!("may {wish:?}"),
             Command::Plan(..) => "plan".into(),
             Command::StopAll(..) => "stop-all".into(),
@@ -118,6 +123,7 @@ fn engine(requests: &mpsc::Receiver<Request>, seen: &Mutex<Seen>) {
             Command::Limits(_) => "limits".into(),
             Command::Reload(_) => "reload".into(),
             Command::Certificate(_) => "certificate".into(),
+            Command::Cost(_) => "cost".into(),
             Command::Shutdown(_) => "shutdown".into(),
         });
         let doc = fault(state(&seen));
@@ -192,6 +198,15 @@ fn engine(requests: &mpsc::Receiver<Request>, seen: &Mutex<Seen>) {
             }))),
             Command::Limits(reply) | Command::Reload(reply) => drop(reply.send(Ok(Default::default()))),
             Command::Certificate(reply) => drop(reply.send(Ok(Default::default()))),
+            Command::Cost(reply) => drop(reply.send(Ok(Default::default()))),
+            Command::Report(_, reply) => drop(reply.send(Ok(ReportDoc {
+                at: doc.started.clone(),
+                kernel: "6.12.0".into(),
+                fault: doc,
+                target: Default::default(),
+                control: Default::default(),
+                timeline: Vec::new(),
+            }))),
             Command::Shutdown(reply) => drop(reply.send(Ok(()))),
         }
     }

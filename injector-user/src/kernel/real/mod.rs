@@ -35,6 +35,7 @@ use super::{
     meters,
     net::{Netns, Rewritten, Rtnl, SockInfo},
     object::Object,
+    own::{Counting, Own},
 };
 use crate::{
     limits::{Budget, Protection},
@@ -93,6 +94,7 @@ pub struct Real {
     reader: Option<FlowReader>,
     kinds: Kinds,
     cost: Cost,
+    counting: Option<Counting>,
     /// (namespace, interface) whose clsact qdisc we made.
     clsact: Vec<(u64, u32)>,
 }
@@ -130,6 +132,7 @@ impl Real {
             reader: None,
             kinds: Kinds::default(),
             cost: Cost::default(),
+            counting: None,
             clsact: Vec::new(),
         })
     }
@@ -363,6 +366,15 @@ impl Kernel for Real {
 
     fn cost(&mut self, measure: bool) -> Result<(u64, u64)> {
         self.cost.look(&mut self.object, measure)
+    }
+
+    fn own(&mut self) -> Result<Own> {
+        Own::look()
+    }
+
+    fn count_runs(&mut self, count: bool) -> Result<()> {
+        self.counting = if count { Some(Counting::begin()?) } else { None };
+        Ok(())
     }
 
     fn snapshot(&mut self, pids: &[u32]) -> Result<Snapshot> {
