@@ -28,7 +28,8 @@ use super::{
 use crate::{
     config::Config,
     error::{Error, Kind},
-    session::{Command, Handle, Hub, Request},
+    observe::saturation::Scope,
+    session::{Command, Handle, Hub, Request, saturation::Asked},
     spec::FaultSpec,
 };
 
@@ -85,6 +86,7 @@ fn status(halted: Option<HaltDoc>) -> StatusDoc {
         faults: Vec::new(),
         attached: Vec::new(),
         lost: LostDoc::default(),
+        saturated: Vec::new(),
     }
 }
 
@@ -108,6 +110,7 @@ fn engine(requests: &mpsc::Receiver<Request>, seen: &Mutex<Seen>) {
             Command::Halt(why, ..) => format!("halt {why}"),
             Command::Flows(targets, _) => format!("flows {targets:?}"),
             Command::Events(_) => "events".into(),
+            Command::Scope { asked, .. } => format!("scope {asked:?}"),
             Command::Fault(id, _) => format!("fault {id}"),
             Command::May(wish, _) => format!("may {wish:?}"),
             Command::Plan(..) => "plan".into(),
@@ -172,6 +175,10 @@ fn engine(requests: &mpsc::Receiver<Request>, seen: &Mutex<Seen>) {
                 drop(reply.send(Ok(FlowsDoc { at: "now".into(), ..Default::default() })));
             }
             Command::Events(reply) => drop(reply.send(Ok(seen.hub.clone()))),
+            Command::Scope { asked, reply, .. } => {
+                let roots = asked.iter().map(ToString::to_string).collect();
+                drop(reply.send(Ok(Asked { scope: Scope::default(), roots })));
+            }
             Command::Doctor(reply) => drop(reply.send(Ok(DoctorDoc {
                 kernel: "6.12".into(),
                 probes: vec![ProbeDoc {

@@ -87,6 +87,7 @@ impl Page {
             disarmed: status.disarmed.is_some(),
             flows,
             lost: status.lost,
+            saturation: self.handle.saturation_now().await.map_err(failed)?,
         };
         let text = render(&input)?;
         last.page = Some((Instant::now(), text.clone()));

@@ -32,6 +32,7 @@ fn engine(requests: mpsc::Receiver<Request>) -> usize {
                     faults: vec![fault("drop-1")],
                     attached: vec![],
                     lost: LostDoc::default(),
+                    saturated: vec![],
                 }));
             }
             Command::Flows(targets, reply) => {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use super::{dependencies, ended::REASONS, families::Families, faults};
-use crate::api::types::{FaultDoc, FlowsDoc, LostDoc};
+use super::{dependencies, ended::REASONS, families::Families, faults, saturation};
+use crate::api::types::{FaultDoc, FlowsDoc, LostDoc, SaturationDoc};
 
 /// Everything that is shown.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct MetricsInput {
     pub flows: FlowsDoc,
     /// What observation lost.
     pub lost: LostDoc,
+    /// How full things are, if that is read.
+    pub saturation: Option<SaturationDoc>,
 }
 
 /// The page in the text exposition format.
@@ -40,6 +42,7 @@ pub fn render(input: &MetricsInput) -> Result<String> {
     faults::add(&page, &input.faults)?;
     dependencies::add(&page, &input.flows)?;
     lost(&page, &input.lost)?;
+    input.saturation.iter().try_for_each(|full| saturation::add(&page, full))?;
     page.text()
 }
 

@@ -26,6 +26,7 @@ fn input() -> MetricsInput {
         disarmed: false,
         flows: FlowsDoc { dependencies, ..Default::default() },
         lost: LostDoc { flows_refused: 4, ..Default::default() },
+        saturation: Some(crate::output::samples::saturation()),
     }
 }
 

@@ -7,6 +7,7 @@ mod faults;
 pub mod http;
 pub mod metrics;
 mod reactions;
+mod saturation;
 
 #[cfg(test)]
 pub(crate) mod samples;

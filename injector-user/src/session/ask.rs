@@ -87,6 +87,7 @@ impl Engine {
             faults: live.chain(self.ended.iter().cloned()).collect(),
             attached,
             lost,
+            saturated: Vec::new(),
         }
     }
 

@@ -10,6 +10,7 @@ mod flows;
 mod limits;
 mod plan;
 mod reaction;
+mod saturation;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,10 @@ pub use flows::{DependencyDoc, FlowDoc, FlowsDoc, ListenerDoc, LostDoc};
 pub use limits::{CertificateDoc, LimitsDoc, PendingDoc};
 pub use plan::{CgroupDoc, LimitDoc, PlanDoc, ProcessDoc, StepDoc};
 pub use reaction::ReactionDoc;
+pub use saturation::{
+    CounterDoc, GaugeDoc, HotDoc, MissingDoc, OverflowDoc, OverflowsDoc, PeakDoc, PlaceDoc, PlaceKind, PressureDoc,
+    SaturationDoc, Unit,
+};
 
 /// Wraps a document with the two fields that all of them have.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -72,6 +77,9 @@ pub struct StatusDoc {
     pub attached: Vec<String>,
     /// What observation lost.
     pub lost: LostDoc,
+    /// What is nearly full, or runs over, where faults are live or somebody looks.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub saturated: Vec<HotDoc>,
 }
 
 /// One thing that `doctor` tried.
