@@ -14,7 +14,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-const VERBS: [&[&str]; 43] = [
+const VERBS: [&[&str]; 44] = [
     &[],
     &["daemon"],
     &["doctor"],
@@ -54,6 +54,7 @@ const VERBS: [&[&str]; 43] = [
     &["halt"],
     &["clean"],
     &["flows"],
+    &["saturation"],
     &["events"],
     &["audit"],
     &["audit", "verify"],
@@ -292,6 +293,8 @@ fn a_dead_daemon_is_exit_3_and_says_how_to_start_it() {
         "stop drop-7k3",
         "flows",
         "flows --watch --target cgroup:/x",
+        "saturation",
+        "saturation --watch --target cgroup:/x",
         "events",
         "events --watch",
     ];

@@ -38,6 +38,7 @@ mod protect;
 mod protected_interface;
 mod reactions;
 mod roles;
+mod saturation;
 mod shadow;
 mod sixteen;
 mod steps;

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    arm, audit, doctor, events, faults::FaultVerb, flows, halt, limits, plan, profile, saturation,
-    status, stop,
+    arm, audit, doctor, events, faults::FaultVerb, flows, halt, limits, plan, profile, saturation, status,
+    stop,
 };
 
 /// Makes the network and the kernel fail, on purpose, for selected cgroups and for nothing else.

@@ -83,9 +83,12 @@ fn lines(full: &SaturationDoc, all: bool) -> Vec<String> {
         lines.extend(since(fault));
     }
     lines.extend(full.left_out.iter().map(|what| format!("left out: {what}")));
-    let missing = full.places.iter().flat_map(|place| place.missing.iter().map(move |missing| (place, missing)));
+    let missing =
+        full.places.iter().flat_map(|place| place.missing.iter().map(move |missing| (place, missing)));
     let missing: Vec<String> = missing
-        .map(|(place, missing)| format!("not here: {} of {}: {}", missing.what, place_words(place), missing.why))
+        .map(|(place, missing)| {
+            format!("not here: {} of {}: {}", missing.what, place_words(place), missing.why)
+        })
         .collect();
     match (missing.len(), all) {
         (0, _) => {}
@@ -119,7 +122,8 @@ fn since(fault: &OverflowsDoc) -> Vec<String> {
         let of = over.of.as_ref().map_or_else(String::new, |of| format!(" of {of}"));
         format!("    {}: {}{of}: {}", over.place, over.what, count(over.count))
     }));
-    let fullest = fault.peaks.iter().take(3).map(|peak| format!("{} {} {} %", peak.place, peak.what, peak.percent));
+    let fullest =
+        fault.peaks.iter().take(3).map(|peak| format!("{} {} {} %", peak.place, peak.what, peak.percent));
     let fullest: Vec<String> = fullest.collect();
     if !fullest.is_empty() {
         lines.push(format!("  fullest: {}", fullest.join(", ")));
@@ -161,7 +165,9 @@ fn gauges(places: &[PlaceDoc], all: bool) -> Table {
 fn pressures(places: &[PlaceDoc]) -> Table {
     let mut table = Table::new(&["WHERE", "PRESSURE", "SOME %", "ALL %", "SOME 10s", "ALL 10s"]);
     let percent = |percent: Option<f64>| percent.map_or("-".to_owned(), |percent| format!("{percent:.1}"));
-    for (place, pressure) in places.iter().flat_map(|place| place.pressures.iter().map(move |one| (place, one))) {
+    for (place, pressure) in
+        places.iter().flat_map(|place| place.pressures.iter().map(move |one| (place, one)))
+    {
         table.row([
             place_words(place),
             pressure.what.clone(),
@@ -176,7 +182,8 @@ fn pressures(places: &[PlaceDoc]) -> Table {
 
 fn counters(places: &[PlaceDoc], all: bool) -> Table {
     let mut table = Table::new(&["WHERE", "COUNTED", "OF", "TOTAL", "A SECOND"]);
-    for (place, counter) in places.iter().flat_map(|place| place.counters.iter().map(move |one| (place, one))) {
+    for (place, counter) in places.iter().flat_map(|place| place.counters.iter().map(move |one| (place, one)))
+    {
         if !all && (!counter.overflow || counter.total == 0) {
             continue;
         }

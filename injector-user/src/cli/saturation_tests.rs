@@ -19,8 +19,7 @@ fn full() -> SaturationDoc {
         of: None,
         count: 34,
     }];
-    let peaks =
-        vec![PeakDoc { place: "/app".to_owned(), what: "memory".to_owned(), percent: 99.5 }];
+    let peaks = vec![PeakDoc { place: "/app".to_owned(), what: "memory".to_owned(), percent: 99.5 }];
     SaturationDoc {
         at: "2026-01-01T00:00:00Z".to_owned(),
         interval_ms: Some(1000),

@@ -36,7 +36,9 @@ pub(super) fn run(args: &Status, context: &Context) -> Outcome {
         print(&one(&fault.body))?;
         // What ran over is told by another document; a daemon that has none is no error here.
         let full = block_on(client.get::<Doc<SaturationDoc>>("/v1/saturation"))?;
-        return print(&full.map_or_else(|_| Vec::new(), |full| saturation::of_fault(&full.body, &fault.body.id)));
+        return print(
+            &full.map_or_else(|_| Vec::new(), |full| saturation::of_fault(&full.body, &fault.body.id)),
+        );
     }
     let status: Doc<StatusDoc> = block_on(client.get("/v1/status"))??;
     if context.json { out::document(&status) } else { print(&all(&status)) }

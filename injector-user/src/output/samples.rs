@@ -3,7 +3,8 @@
 use crate::{
     api::types::{
         AchievedDelayDoc, AchievedDoc, AmountDoc, AskedDelayDoc, CountersDoc, DelayDoc, DependencyDoc,
-        FaultDoc, Fidelity, GaugeDoc, PlaceDoc, PlaceKind, PressureDoc, SaturationDoc, SignalsDoc, State, Unit,
+        FaultDoc, Fidelity, GaugeDoc, PlaceDoc, PlaceKind, PressureDoc, SaturationDoc, SignalsDoc, State,
+        Unit,
     },
     spec::FaultSpec,
 };

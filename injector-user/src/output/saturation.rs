@@ -68,8 +68,10 @@ impl Sums {
             *most = ratio.map(|ratio| ratio.max(most.unwrap_or(0.0))).or(*most);
         }
         for counter in &place.counters {
-            *self.counters.entry(name(&counter.what, counter.of.as_deref().unwrap_or_default())).or_default() +=
-                counter.total;
+            *self
+                .counters
+                .entry(name(&counter.what, counter.of.as_deref().unwrap_or_default()))
+                .or_default() += counter.total;
         }
         for pressure in &place.pressures {
             let totals = [("some", Some(pressure.some_total_us)), ("full", pressure.full_total_us)];
@@ -82,9 +84,18 @@ impl Sums {
     }
 
     fn write(self, page: &Families) -> Result<()> {
-        let used = page.gauge("injector_saturation_used", "In use: bytes, pages, millicores or a count.", &LABELS)?;
-        let limit = page.gauge("injector_saturation_limit", "The most that can be; absent without a limit.", &LABELS)?;
-        let ratio = page.gauge("injector_saturation_ratio", "Used of the limit, 0 to 1; of others the fullest.", &LABELS)?;
+        let used =
+            page.gauge("injector_saturation_used", "In use: bytes, pages, millicores or a count.", &LABELS)?;
+        let limit = page.gauge(
+            "injector_saturation_limit",
+            "The most that can be; absent without a limit.",
+            &LABELS,
+        )?;
+        let ratio = page.gauge(
+            "injector_saturation_ratio",
+            "Used of the limit, 0 to 1; of others the fullest.",
+            &LABELS,
+        )?;
         for (name, (n, most, share)) in self.gauges {
             used.with_label_values(&name).set(n);
             most.iter().for_each(|most| limit.with_label_values(&name).set(*most));

@@ -177,7 +177,8 @@ pub async fn follow(handle: Handle, stop: impl Future<Output = ()> + Send) {
         let nobody = asked.scope.roots.is_empty();
         if !(nobody && idle) {
             let fresh = if nobody { Fresh::Now } else { Fresh::Enough };
-            let _told_next_time = board.look(&Asked { roots: asked.scope.roots.clone(), ..asked }, fresh).await;
+            let _told_next_time =
+                board.look(&Asked { roots: asked.scope.roots.clone(), ..asked }, fresh).await;
         }
         if nobody {
             lock(&board.hot).clear();

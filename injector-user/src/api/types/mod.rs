@@ -25,8 +25,8 @@ pub use limits::{CertificateDoc, LimitsDoc, PendingDoc};
 pub use plan::{CgroupDoc, LimitDoc, PlanDoc, ProcessDoc, StepDoc};
 pub use reaction::ReactionDoc;
 pub use saturation::{
-    CounterDoc, GaugeDoc, HotDoc, MissingDoc, OverflowDoc, OverflowsDoc, PeakDoc, PlaceDoc, PlaceKind, PressureDoc,
-    SaturationDoc, Unit,
+    CounterDoc, GaugeDoc, HotDoc, MissingDoc, OverflowDoc, OverflowsDoc, PeakDoc, PlaceDoc, PlaceKind,
+    PressureDoc, SaturationDoc, Unit,
 };
 
 /// Wraps a document with the two fields that all of them have.

@@ -190,7 +190,10 @@ mod unit {
             word.copy_from_slice(&(number as u32 + 1).to_ne_bytes());
         }
         let read = memory(&words).unwrap();
-        assert_eq!((read.receive, read.receive_limit, read.send, read.send_limit, read.drops), (1, 2, 6, 4, 9));
+        assert_eq!(
+            (read.receive, read.receive_limit, read.send, read.send_limit, read.drops),
+            (1, 2, 6, 4, 9)
+        );
     }
 
     #[test]

@@ -84,10 +84,16 @@ fn pids(directory: &OwnedFd, place: &mut PlaceDoc) -> Result<(), String> {
 fn io(directory: &OwnedFd, place: &mut PlaceDoc) -> Result<(), String> {
     let text = read_at(directory, "io.stat")?;
     let sum = |key: &str| -> u64 {
-        let words = text.split_ascii_whitespace().filter_map(|word| word.strip_prefix(key)?.strip_prefix('='));
+        let words =
+            text.split_ascii_whitespace().filter_map(|word| word.strip_prefix(key)?.strip_prefix('='));
         words.filter_map(|number| number.parse::<u64>().ok()).sum()
     };
-    for (key, what) in [("rbytes", "io_read_bytes"), ("wbytes", "io_written_bytes"), ("rios", "io_reads"), ("wios", "io_writes")] {
+    for (key, what) in [
+        ("rbytes", "io_read_bytes"),
+        ("wbytes", "io_written_bytes"),
+        ("rios", "io_reads"),
+        ("wios", "io_writes"),
+    ] {
         place.traffic(what, sum(key));
     }
     Ok(())

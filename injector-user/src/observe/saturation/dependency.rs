@@ -93,7 +93,8 @@ impl Sum {
     fn add(&mut self, socket: &TcpSocket, info: TcpInfo, memory: Memory) {
         self.in_use += u64::from(in_use(socket, info));
         let buffer = |what, used: u32, limit: u32| {
-            GaugeDoc::new(what, u64::from(used), Some(u64::from(limit)), Unit::Bytes).of(socket.local.to_string())
+            GaugeDoc::new(what, u64::from(used), Some(u64::from(limit)), Unit::Bytes)
+                .of(socket.local.to_string())
         };
         fuller(&mut self.receive, buffer("receive_buffer", memory.receive, memory.receive_limit));
         fuller(&mut self.send, buffer("send_buffer", memory.send, memory.send_limit));

@@ -15,9 +15,15 @@ pub fn probes(host: &Host) -> Vec<ProbeDoc> {
     for what in pressure::RESOURCES {
         let name = format!("pressure/{what}");
         let found = read(&host.proc.join(&name)).and_then(|text| {
-            pressure::parse(what, &text).map(|_| "it is counted".to_owned()).ok_or("it is not as expected".to_owned())
+            pressure::parse(what, &text)
+                .map(|_| "it is counted".to_owned())
+                .ok_or("it is not as expected".to_owned())
         });
-        add(&format!("pressure of {what}"), "PSI", found.map_err(|why| format!("{why} (CONFIG_PSI, or psi=1)")));
+        add(
+            &format!("pressure of {what}"),
+            "PSI",
+            found.map_err(|why| format!("{why} (CONFIG_PSI, or psi=1)")),
+        );
     }
     let controllers = read(&host.cgroup.join("cgroup.controllers"));
     for what in ["cpu", "memory", "pids", "io"] {

@@ -22,8 +22,9 @@ pub fn hot(places: &[PlaceDoc]) -> Vec<HotDoc> {
 }
 
 fn of(place: &PlaceDoc) -> Vec<(f64, HotDoc)> {
-    let hot =
-        |heat: f64, what: &str, says: String| (heat, HotDoc { place: place_words(place), what: what.to_owned(), says });
+    let hot = |heat: f64, what: &str, says: String| {
+        (heat, HotDoc { place: place_words(place), what: what.to_owned(), says })
+    };
     let gauges = place.gauges.iter().filter_map(|gauge| {
         let percent = gauge.percent.filter(|percent| *percent >= threshold(gauge))?;
         Some(hot(percent, &gauge.what, full(gauge, percent)))

@@ -77,7 +77,9 @@ pub(super) fn read_one<'a>(
         })
     });
     match sockets {
-        Ok(()) => place.gauges.extend(range.into_iter().flat_map(|range| std::mem::take(&mut ports).gauges(range))),
+        Ok(()) => {
+            place.gauges.extend(range.into_iter().flat_map(|range| std::mem::take(&mut ports).gauges(range)))
+        }
         Err(error) => ["ports", "listeners", "dependencies"]
             .iter()
             .for_each(|what| place.lacks(what, format!("{error:#}"))),
@@ -102,9 +104,8 @@ pub(super) fn facts(host: &Host, inode: u64) -> Facts {
         Range::parse(&range, &reserved).ok_or("ip_local_port_range is not as expected".to_owned())
     });
     let range = of_ports.map_err(|why| place.lacks("ports", why)).ok();
-    let limits = [
-        ("conntrack", "sys/net/netfilter/nf_conntrack_count", "sys/net/netfilter/nf_conntrack_max"),
-    ];
+    let limits =
+        [("conntrack", "sys/net/netfilter/nf_conntrack_count", "sys/net/netfilter/nf_conntrack_max")];
     for (what, used, most) in limits {
         let number = |name: &str| at(name).map(|text| numbers(&text).first().copied());
         match (number(used), number(most)) {

@@ -44,7 +44,8 @@ impl Pools {
 
     /// Forgets those that have not been seen for long.
     pub fn forget(&mut self, now: Instant) {
-        self.0.retain(|_, series| series.back().is_some_and(|last| now.duration_since(last.at) <= REMEMBERED));
+        self.0
+            .retain(|_, series| series.back().is_some_and(|last| now.duration_since(last.at) <= REMEMBERED));
     }
 
     /// At how many connections it stands, if that looks like a full pool.

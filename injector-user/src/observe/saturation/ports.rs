@@ -26,7 +26,8 @@ impl Range {
         let [first, last] = numbers(range)[..] else { return None };
         let within = |part: &str| {
             let (from, to) = part.split_once('-').unwrap_or((part, part));
-            let (from, to) = (from.trim().parse::<u64>().ok()?.max(first), to.trim().parse::<u64>().ok()?.min(last));
+            let (from, to) =
+                (from.trim().parse::<u64>().ok()?.max(first), to.trim().parse::<u64>().ok()?.min(last));
             Some((to + 1).saturating_sub(from))
         };
         let reserved = reserved.split(',').filter_map(within).sum();

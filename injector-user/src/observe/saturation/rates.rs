@@ -51,7 +51,8 @@ fn fill_pressure(now: &mut PressureDoc, before: &PressureDoc, between: Duration)
     // The kernel adds up every two seconds at rest, and more often when somebody looks: a share is at most all of it.
     let share = |now: u64, before: u64| Some(percent(now.checked_sub(before)? as f64, between).min(100.0));
     now.some_percent = share(now.some_total_us, before.some_total_us);
-    now.full_percent = now.full_total_us.zip(before.full_total_us).and_then(|(now, before)| share(now, before));
+    now.full_percent =
+        now.full_total_us.zip(before.full_total_us).and_then(|(now, before)| share(now, before));
 }
 
 fn fill_cpu(place: &mut PlaceDoc, before: &PlaceDoc, seconds: f64, quota: Option<u64>) {

@@ -6,13 +6,7 @@ use std::{
 };
 
 use super::{
-    cgroup,
-    dependency::Waits,
-    hot::hot,
-    namespace::read_one,
-    node::node,
-    plateau::Pools,
-    process, rates,
+    cgroup, dependency::Waits, hot::hot, namespace::read_one, node::node, plateau::Pools, process, rates,
     since::Track,
 };
 use crate::{
@@ -68,7 +62,9 @@ impl SeenFault {
 }
 
 fn is_below(path: &str, roots: &[String]) -> bool {
-    let below = |root: &String| path.strip_prefix(root.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let below = |root: &String| {
+        path.strip_prefix(root.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
     roots.iter().any(below)
 }
 
@@ -163,7 +159,8 @@ impl Reading {
         names: &BTreeMap<u64, &str>,
         before: Option<&Self>,
     ) {
-        let waits = before.and_then(|before| Some((before.waits.get(&inode)?, self.at.duration_since(before.at))));
+        let waits =
+            before.and_then(|before| Some((before.waits.get(&inode)?, self.at.duration_since(before.at))));
         let opened = Netns::open(host.proc.join(format!("{pid}/ns/net")));
         let found = opened.and_then(|ns| read_one(host, &ns, waits, |id| names.get(&id).copied()));
         let members = members.iter().map(|path| (*path).to_owned()).collect();
@@ -216,7 +213,8 @@ impl History {
 
     /// Whether the last reading has these cgroups, is so young, and has rates.
     pub fn is_fresh(&self, roots: &[String], age: Duration) -> bool {
-        self.last().is_some_and(|last| last.at.elapsed() <= age && last.covers(roots) && last.interval.is_some())
+        self.last()
+            .is_some_and(|last| last.at.elapsed() <= age && last.covers(roots) && last.interval.is_some())
     }
 
     /// Takes a reading: compares it with the one before, and follows pools and faults.
@@ -263,7 +261,8 @@ impl History {
         let index = known.unwrap_or_else(|| {
             // The last one before the fault that has its target; else this one.
             let earlier = self.readings.iter().rev();
-            let earlier = earlier.filter(|earlier| earlier.wall <= fault.started && earlier.covers(&fault.roots));
+            let earlier =
+                earlier.filter(|earlier| earlier.wall <= fault.started && earlier.covers(&fault.roots));
             self.tracks.push(Track::new(fault, earlier.into_iter().next().unwrap_or(reading)));
             self.tracks.len() - 1
         });
@@ -288,6 +287,25 @@ impl History {
             places,
             faults: self.tracks.iter().map(|track| track.doc(&stamp)).collect(),
             left_out: last.left_out.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Reading {
+    /// One that nobody took.
+    pub(super) fn made(at: Instant, wall: SystemTime, roots: &[&str], places: Vec<PlaceDoc>) -> Self {
+        Self {
+            at,
+            wall,
+            took: Duration::ZERO,
+            roots: roots.iter().map(|root| (*root).to_owned()).collect(),
+            places,
+            quotas: BTreeMap::new(),
+            waits: BTreeMap::new(),
+            pools: Vec::new(),
+            interval: None,
+            left_out: Vec::new(),
         }
     }
 }

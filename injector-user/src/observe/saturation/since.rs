@@ -5,7 +5,10 @@ use std::{
     time::SystemTime,
 };
 
-use super::{place::place_words, reading::{Reading, SeenFault}};
+use super::{
+    place::place_words,
+    reading::{Reading, SeenFault},
+};
 use crate::api::types::{OverflowDoc, OverflowsDoc, PeakDoc, PlaceDoc, PlaceKind};
 
 /// Peaks that are told, the highest.
