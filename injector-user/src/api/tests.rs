@@ -180,8 +180,9 @@ fn engine(requests: &mpsc::Receiver<Request>, seen: &Mutex<Seen>) {
             }
             Command::Events(reply) => drop(reply.send(Ok(seen.hub.clone()))),
             Command::Scope { asked, reply, .. } => {
-                let roots = asked.iter().map(ToString::to_string).collect();
-                drop(reply.send(Ok(Asked { scope: Scope::default(), roots })));
+                let roots: Vec<String> = asked.iter().map(ToString::to_string).collect();
+                let scope = Scope { roots: roots.clone(), ..Scope::default() };
+                drop(reply.send(Ok(Asked { scope, roots })));
             }
             Command::Doctor(reply) => drop(reply.send(Ok(DoctorDoc {
                 kernel: "6.12".into(),

@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{sync::Mutex as Turn, time::sleep};
+use tokio::{
+    sync::{Mutex as Turn, oneshot},
+    time::{sleep, timeout},
+};
 use tracing::debug;
 
 use super::{
@@ -31,6 +34,8 @@ const BEAT: Duration = Duration::from_secs(1);
 const FRESH: Duration = Duration::from_millis(900);
 /// A reading that took long is good for so many times that.
 const SHARE: u32 = 20;
+/// How long a fault that is started waits for it.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How long a reader's targets are read after it has asked.
 const WATCH_ON: Duration = Duration::from_secs(5);
 
@@ -99,8 +104,14 @@ impl Board {
             *lock(&board.hot) = doc.hot;
             doc.interval_ms.is_some()
         };
-        let read = tokio::task::spawn_blocking(work).await;
-        read.map_err(|error| Error::failed(format!("the saturation was not read: {error}")))
+        // Not one of the runtime's threads for what takes long: look-ups of names that hang may have them all.
+        let (tell, told) = oneshot::channel();
+        let failed =
+            |error: &dyn std::fmt::Display| Error::failed(format!("the saturation was not read: {error}"));
+        let thread = std::thread::Builder::new().name("saturation".into());
+        // Whoever asked may be gone: the reading is there for the next one.
+        thread.spawn(move || _ = tell.send(work())).map_err(|error| failed(&error))?;
+        told.await.map_err(|error| failed(&error))
     }
 
     async fn document(&self, roots: &[String]) -> SaturationDoc {
@@ -156,7 +167,7 @@ impl Handle {
         self.ask(|reply| Command::May(Wish::Start { shadow: spec.shadow }, reply)).await?;
         if let Ok(asked) = self.of(Who::daemon()).scope(board, spec.targets.clone()).await {
             // Its errors keep nobody from a fault: counting begins with the first reading after it then.
-            let _unread = board.look(&asked, Fresh::Now).await;
+            let _unread = timeout(PATIENCE, board.look(&asked, Fresh::Now)).await;
         }
         Ok(())
     }
