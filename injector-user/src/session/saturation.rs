@@ -87,7 +87,7 @@ impl Board {
         readers.iter().map(|(spec, _)| spec.clone()).collect()
     }
 
-    /// Reads, unless what is there is fresh; in its turn. With `rates` one that has none is not fresh.
+    /// Reads, unless what is there is fresh; in its turn. Gives whether there are rates for all that was asked for.
     async fn look(self: &Arc<Self>, asked: &Asked, fresh: Fresh) -> Result<bool, Error> {
         let (board, mut history) = (self.clone(), self.history.clone().lock_owned().await);
         let took = history.last().map(|last| last.took).unwrap_or_default();
@@ -95,14 +95,13 @@ impl Board {
         if fresh == Fresh::Enough && history.is_fresh(&asked.roots, age) {
             return Ok(true);
         }
-        let scope = asked.scope.clone();
+        let (scope, roots) = (asked.scope.clone(), asked.roots.clone());
         let work = move || {
             let reading = read(&board.host, &scope, history.before(Instant::now()));
             debug!("saturation of {} cgroups read in {:?}", scope.places.len(), reading.took);
             history.add(reading, &scope.faults);
-            let doc = history.doc(&[], stamp);
-            *lock(&board.hot) = doc.hot;
-            doc.interval_ms.is_some()
+            *lock(&board.hot) = history.doc(&[], stamp).hot;
+            history.has_rates(&roots)
         };
         // Not one of the runtime's threads for what takes long: look-ups of names that hang may have them all.
         let (tell, told) = oneshot::channel();

@@ -17,8 +17,9 @@ use crate::{
 
 /// A rate is over this long at least.
 const INTERVAL: Duration = Duration::from_millis(800);
-/// What is older says nothing of the last second.
-const STALE: Duration = Duration::from_secs(30);
+/// What is older says nothing of the last second; unless readings take long, and so are far between.
+const STALE: Duration = Duration::from_secs(5);
+const STALE_SHARE: u32 = 40;
 /// cgroups, processes and namespaces that are read; the rest is said to be left out.
 const MOST_CGROUPS: usize = 256;
 const MOST_PROCESSES: usize = 2048;
@@ -97,6 +98,8 @@ pub struct Reading {
     /// Dependencies: index of the place, open connections, those in use.
     pools: Vec<(usize, u64, u64)>,
     interval: Option<Duration>,
+    /// The topmost cgroups that the one before had as well.
+    compared: Vec<String>,
     left_out: Vec<String>,
 }
 
@@ -113,6 +116,7 @@ pub fn read(host: &Host, scope: &Scope, before: Option<&Reading>) -> Reading {
         waits: BTreeMap::new(),
         pools: Vec::new(),
         interval: None,
+        compared: Vec::new(),
         left_out: Vec::new(),
     };
     let (mut left, mut namespaces) = (MOST_PROCESSES, BTreeMap::<u64, (u32, BTreeSet<&str>)>::new());
@@ -185,6 +189,12 @@ impl Reading {
         }
     }
 
+    fn has_rates(&self, roots: &[String]) -> bool {
+        self.interval.is_some()
+            && self.covers(roots)
+            && roots.iter().all(|root| is_below(root, &self.compared))
+    }
+
     fn covers(&self, roots: &[String]) -> bool {
         roots.iter().all(|root| is_below(root, &self.roots))
     }
@@ -203,7 +213,8 @@ impl History {
     /// The reading that a new one is compared with: the last one that is long enough ago.
     pub fn before(&self, now: Instant) -> Option<&Reading> {
         let age = |reading: &Reading| now.duration_since(reading.at);
-        self.readings.iter().rev().find(|reading| (INTERVAL..=STALE).contains(&age(reading)))
+        let young = |reading: &Reading| age(reading) <= STALE.max(reading.took * STALE_SHARE);
+        self.readings.iter().rev().find(|reading| age(reading) >= INTERVAL && young(reading))
     }
 
     /// The last reading.
@@ -211,19 +222,23 @@ impl History {
         self.readings.back()
     }
 
-    /// Whether the last reading has these cgroups, is so young, and has rates.
+    /// Whether the last reading has these cgroups, with rates, and is so young.
     pub fn is_fresh(&self, roots: &[String], age: Duration) -> bool {
-        self.last()
-            .is_some_and(|last| last.at.elapsed() <= age && last.covers(roots) && last.interval.is_some())
+        self.last().is_some_and(|last| last.at.elapsed() <= age && last.has_rates(roots))
+    }
+
+    /// Whether the last reading has these cgroups, with rates.
+    pub fn has_rates(&self, roots: &[String]) -> bool {
+        self.last().is_some_and(|last| last.has_rates(roots))
     }
 
     /// Takes a reading: compares it with the one before, and follows pools and faults.
     pub fn add(&mut self, mut reading: Reading, faults: &[SeenFault]) {
-        // One that did not have these cgroups has nothing to compare.
-        if let Some(before) = self.before(reading.at).filter(|before| before.covers(&reading.roots)) {
+        if let Some(before) = self.before(reading.at) {
             let between = reading.at.duration_since(before.at);
             rates::fill(&mut reading.places, &before.places, between, &reading.quotas);
             reading.interval = Some(between);
+            reading.compared = before.roots.clone();
             for (index, open, in_use) in &reading.pools {
                 let Some(place) = reading.places.get_mut(*index) else { continue };
                 let name = format!("{:?} {} {:?}", place.cgroup, place.name, place.netns);
@@ -305,6 +320,7 @@ impl Reading {
             waits: BTreeMap::new(),
             pools: Vec::new(),
             interval: None,
+            compared: Vec::new(),
             left_out: Vec::new(),
         }
     }
