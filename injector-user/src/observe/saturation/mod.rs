@@ -7,6 +7,7 @@ mod counters;
 mod dependency;
 mod doctor;
 mod files;
+mod history;
 mod hot;
 mod listener;
 mod namespace;
@@ -18,14 +19,17 @@ mod pressure;
 mod process;
 mod rates;
 mod reading;
+mod scope;
 mod since;
 
 #[cfg(test)]
 mod tests;
 
 pub use doctor::probes;
+pub use history::History;
 pub use hot::hot;
 pub use place::place_words;
 pub use plateau::{PLATEAU_SECONDS, Pools};
-pub use reading::{History, Place, Reading, Scope, SeenFault, read};
+pub use reading::{Reading, read};
+pub use scope::{Place, Scope, SeenFault};
 pub use since::Track;

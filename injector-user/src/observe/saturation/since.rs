@@ -5,10 +5,7 @@ use std::{
     time::SystemTime,
 };
 
-use super::{
-    place::place_words,
-    reading::{Reading, SeenFault},
-};
+use super::{place::place_words, reading::Reading, scope::SeenFault};
 use crate::api::types::{OverflowDoc, OverflowsDoc, PeakDoc, PlaceDoc, PlaceKind};
 
 /// Peaks that are told, the highest.
