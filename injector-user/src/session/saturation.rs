@@ -96,7 +96,7 @@ impl Board {
             return Ok(true);
         }
         let (scope, roots) = (asked.scope.clone(), asked.roots.clone());
-        let work = move || {
+        let mut work = move || {
             let reading = read(&board.host, &scope, history.before(Instant::now()));
             debug!("saturation of {} cgroups read in {:?}", scope.places.len(), reading.took);
             history.add(reading, &scope.faults);
