@@ -185,7 +185,7 @@ fn who_does_not_read_and_who_waits_for_that_are_told_apart() {
     });
     let of = |name: &str, what: &str| percent(&doc, name, what);
     println!("{}", doc["hot"]);
-    assert!(of(&own, "receive_buffer").unwrap() > 60.0, "{doc}");
+    assert!(of(&own, "receive_buffer").unwrap() > 30.0, "{doc}");
     assert!(of(&theirs, "receive_buffer").unwrap() < 10.0, "{doc}");
     assert!(of(&theirs, "send_buffer").unwrap() > 60.0, "{doc}");
     assert_eq!(
@@ -301,8 +301,10 @@ fn pressure_is_that_of_the_cgroup() {
         return;
     }
     let cpus = std::thread::available_parallelism().unwrap().get();
-    let spin = || loop {
-        std::hint::spin_loop();
+    let spin = || -> String {
+        loop {
+            std::hint::spin_loop();
+        }
     };
     let _busy: Vec<_> = (0..2 * cpus).map(|_| world.in_victim(spin)).collect();
     let calm = world.daemon.json(&format!("saturation --target cgroup:{}", world.control.path));
