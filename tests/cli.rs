@@ -16,7 +16,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-const VERBS: [&[&str]; 45] = [
+const VERBS: [&[&str]; 46] = [
     &[],
     &["daemon"],
     &["doctor"],
@@ -58,6 +58,7 @@ const VERBS: [&[&str]; 45] = [
     &["clean"],
     &["flows"],
     &["deps"],
+    &["saturation"],
     &["events"],
     &["audit"],
     &["audit", "verify"],
@@ -299,6 +300,8 @@ fn a_dead_daemon_is_exit_3_and_says_how_to_start_it() {
         "flows --watch --target cgroup:/x",
         "deps --sort errors --top 3",
         "deps --watch",
+        "saturation",
+        "saturation --watch --target cgroup:/x",
         "events",
         "events --watch",
     ];

@@ -39,6 +39,7 @@ mod protect;
 mod protected_interface;
 mod reactions;
 mod roles;
+mod saturation;
 mod shadow;
 mod sixteen;
 mod steps;

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    MOST_BODY, owned,
+    MOST_BODY, beats, owned,
     peer::Peer,
     reply::{self, Refusal},
     streams,
@@ -65,6 +65,8 @@ pub(super) fn router(app: App) -> Router {
         .route("/v1/flows/watch", get(watch_flows))
         .route("/v1/deps", get(deps))
         .route("/v1/deps/watch", get(watch_deps))
+        .route("/v1/saturation", get(saturation))
+        .route("/v1/saturation/watch", get(watch_saturation))
         .route("/v1/events", get(events))
         .route("/v1/events/watch", get(watch_events))
         .fallback(unknown)
@@ -263,6 +265,23 @@ async fn watch_all(State(app): Shared, client: Client, query: Pairs, of: streams
     Ok(reply::ndjson(body))
 }
 
+async fn saturation(State(app): Shared, client: Client, query: Pairs) -> Answer {
+    let targets = app.targets(query)?;
+    app.answer("saturation", app.by(&client)?.saturation(targets).await)
+}
+
+/// As for flows: the first look is made here.
+async fn watch_saturation(State(app): Shared, client: Client, query: Pairs) -> Answer {
+    let targets = app.targets(query)?;
+    let handle = app.by(&client)?;
+    handle.saturation(targets.clone()).await.map_err(|error| app.refuse(error))?;
+    let look = move || {
+        let (handle, targets) = (handle.clone(), targets.clone());
+        async move { handle.saturation(targets).await }
+    };
+    Ok(reply::ndjson(beats::every_second("saturation", app.node.clone(), look)))
+}
+
 async fn events(State(app): Shared, client: Client) -> Answer {
     app.answer("events", app.by(&client)?.events().await.map(|hub| hub.last()))
 }
@@ -276,7 +295,8 @@ async fn watch_events(State(app): Shared, client: Client) -> Answer {
 async fn unknown(State(app): Shared, uri: Uri) -> Response {
     let error = Error::not_found(format!("there is no {} here", uri.path().escape_debug())).hint(
         "/v1/status, /v1/doctor, /v1/plan, /v1/faults[/ID[/watch|/report|/arm|/approve]], /v1/halt, \
-               /v1/flows[/watch], /v1/deps[/watch], /v1/events[/watch], /v1/limits[/reload], /v1/certificate, /v1/cost",
+               /v1/flows[/watch], /v1/deps[/watch], /v1/saturation[/watch], /v1/events[/watch], \
+               /v1/limits[/reload], /v1/certificate, /v1/cost",
     );
     app.refuse(error).into_response()
 }

@@ -12,10 +12,12 @@ use tokio::{
 };
 
 use super::{
-    Client, MOST_BODY, Server, is_answered_by,
-    types::{Doc, EventDoc, EventsDoc},
+    Client, MOST_BODY, Server,
+    caps::Caps,
+    is_answered_by,
+    types::{Doc, DoctorDoc, EventDoc, EventsDoc, SaturationDoc},
 };
-use crate::{config::Config, error::Kind};
+use crate::{config::Config, error::Kind, session::saturation::Board, target::testhost::TestHost};
 pub(super) use fake::{DROP, Daemon};
 use fake::{Seen, spec};
 
@@ -176,6 +178,29 @@ async fn flows_come_a_line_a_second() {
         let flows: Value = serde_json::from_str(&lines.next().await.unwrap().unwrap()).unwrap();
         assert_eq!(flows["schema"], "injector.flows/1");
     }
+}
+
+#[tokio::test]
+async fn how_full_things_are_is_read_beside_the_engine() {
+    let host = TestHost::new();
+    let board = Board::new(host.host.clone());
+    let daemon = Daemon::made(Caps::default(), |handle| handle.with(board));
+    let full: Doc<SaturationDoc> = daemon.client.get("/v1/saturation?target=cgroup:/x").await.unwrap();
+    assert_eq!(full.schema, "injector.saturation/1");
+    assert!(full.body.interval_ms.is_some_and(|ms| ms >= 800), "the first answer has rates: {full:?}");
+    assert_eq!(full.body.places.len(), 1, "the node: {full:?}");
+    let mut lines = daemon.client.lines("/v1/saturation/watch?target=cgroup:/x").await.unwrap();
+    let first: Doc<SaturationDoc> = serde_json::from_str(&lines.next().await.unwrap().unwrap()).unwrap();
+    assert_eq!(first.body.at, full.body.at, "one reading is for all who ask within a second");
+    let second: Doc<SaturationDoc> = serde_json::from_str(&lines.next().await.unwrap().unwrap()).unwrap();
+    assert_ne!(second.body.at, first.body.at);
+    let doctor: DoctorDoc = daemon.client.get("/v1/doctor").await.unwrap();
+    assert!(doctor.probes.iter().any(|probe| probe.what == "saturation: memory"), "{doctor:?}");
+    daemon.forget();
+    let _fault: Value = daemon.client.post("/v1/faults", &spec()).await.unwrap();
+    let commands = daemon.commands();
+    assert!(commands[0].starts_with("may ") && commands[1].starts_with("scope "), "{commands:?}");
+    assert!(commands[2].starts_with("start "), "it is read before the fault begins: {commands:?}");
 }
 
 #[tokio::test]

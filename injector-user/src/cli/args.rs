@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    arm, audit, deps, doctor, events, faults::FaultVerb, flows, halt, limits, plan, profile, report, status,
-    stop,
+    arm, audit, deps, doctor, events, faults::FaultVerb, flows, halt, limits, plan, profile, report,
+    saturation, status, stop,
 };
 
 /// Makes the network and the kernel fail, on purpose, for selected cgroups and for nothing else.
@@ -69,6 +69,8 @@ pub(super) enum Verb {
     Flows(flows::Flows),
     /// Show dependencies: each kind of latency, errors, and drops by reason.
     Deps(deps::Deps),
+    /// Show how full things are, and what runs over: pressure, CPU, memory, descriptors, ports, queues, buffers, pools.
+    Saturation(saturation::Saturation),
     /// Show the calls that were failed, one by one.
     Events(events::Events),
     /// Check or show the record of all decisions (root).

@@ -45,6 +45,7 @@ mod reorder;
 mod report;
 mod reset;
 mod run;
+mod saturation;
 mod status;
 mod stop;
 mod table;
@@ -118,6 +119,7 @@ fn dispatch(verb: Verb, context: &Context) -> Outcome {
         Verb::Approve(args) => arm::approve(&args, context),
         Verb::Limits(args) => limits::run(&args, context),
         Verb::Certificate => limits::certificate(context),
+        Verb::Saturation(args) => saturation::run(&args, context),
         Verb::Events(args) => events::run(&args, context),
         Verb::Flows(args) => flows::run(&args, context),
         Verb::Deps(args) => deps::run(&args, context),

@@ -7,13 +7,13 @@ use super::{
     context::{Context, block_on},
     cost, ending,
     out::{self, Outcome},
-    reaction, stop,
+    reaction, saturation, stop,
     table::Table,
     text, when, windows,
 };
 use crate::api::{
     client::encoded,
-    types::{Doc, FaultDoc, State, StatusDoc},
+    types::{Doc, FaultDoc, SaturationDoc, State, StatusDoc},
 };
 
 /// Show the node's faults, or one of them.
@@ -37,7 +37,15 @@ pub(super) fn run(args: &Status, context: &Context) -> Outcome {
     if let Some(id) = &args.id {
         let path = format!("/v1/faults/{}", encoded(stop::named(id)?));
         let fault: Doc<FaultDoc> = block_on(client.get(&path))??;
-        return if context.json { out::document(&fault) } else { print(&one(&fault.body)) };
+        if context.json {
+            return out::document(&fault);
+        }
+        print(&one(&fault.body))?;
+        // What ran over is told by another document; a daemon that has none is no error here.
+        let full = block_on(client.get::<Doc<SaturationDoc>>("/v1/saturation"))?;
+        return print(
+            &full.map_or_else(|_| Vec::new(), |full| saturation::of_fault(&full.body, &fault.body.id)),
+        );
     }
     let status: Doc<StatusDoc> = block_on(client.get("/v1/status"))??;
     if context.json { out::document(&status) } else { print(&all(&status)) }
@@ -122,6 +130,7 @@ fn all(status: &Doc<StatusDoc>) -> Vec<String> {
     ];
     let lost: Vec<String> =
         lost.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", text::count(*n))).collect();
+    lines.extend(saturation::hot_lines(&status.saturated));
     if !lost.is_empty() {
         lines.push(format!("not observed: {}", lost.join(", ")));
     }

@@ -16,6 +16,7 @@ mod quantile;
 mod rate;
 mod recent;
 mod recovery;
+pub mod saturation;
 mod signals;
 mod snapshot;
 mod timeline;

@@ -1,7 +1,7 @@
 //! Families of metrics, by name, with their labels.
 
 use anyhow::Result;
-use prometheus::{Counter, GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
+use prometheus::{CounterVec, GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
 
 /// The metrics of one scrape.
 #[derive(Default)]
@@ -15,12 +15,11 @@ impl Families {
         Ok(family)
     }
 
-    /// A counter of seconds, without labels.
-    pub fn seconds(&self, name: &str, help: &str, value: f64) -> Result<()> {
-        let family = Counter::new(name, help)?;
-        family.inc_by(value);
-        self.0.register(Box::new(family))?;
-        Ok(())
+    /// The same for seconds.
+    pub fn seconds(&self, name: &str, help: &str, labels: &[&str]) -> Result<CounterVec> {
+        let family = CounterVec::new(Opts::new(name, help), labels)?;
+        self.0.register(Box::new(family.clone()))?;
+        Ok(family)
     }
 
     /// Gauges.

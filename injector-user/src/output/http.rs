@@ -90,6 +90,7 @@ impl Page {
             dependencies: last.shown.take(Instant::now(), &flows.dependencies),
             lost: status.lost,
             own: status.own,
+            saturation: self.handle.saturation_now().await.map_err(failed)?,
         };
         let text = render(&input)?;
         last.page = Some((Instant::now(), text.clone()));

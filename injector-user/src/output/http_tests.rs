@@ -33,6 +33,7 @@ fn engine(requests: mpsc::Receiver<Request>) -> usize {
                     attached: vec![],
                     lost: LostDoc::default(),
                     own: Default::default(),
+                    saturated: vec![],
                 }));
             }
             Command::Flows(targets, reply) => {

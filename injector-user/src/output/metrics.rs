@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use super::{dependencies, dependency_kinds, ended::REASONS, families::Families, faults, own, shown::Series};
-use crate::api::types::{FaultDoc, LostDoc, OwnDoc};
+use super::{
+    dependencies, dependency_kinds, ended::REASONS, families::Families, faults, own, saturation,
+    shown::Series,
+};
+use crate::api::types::{FaultDoc, LostDoc, OwnDoc, SaturationDoc};
 
 /// Everything that is shown.
 #[derive(Clone, Debug)]
@@ -30,6 +33,8 @@ pub struct MetricsInput {
     pub lost: LostDoc,
     /// What the daemon costs.
     pub own: OwnDoc,
+    /// How full things are, if that is read.
+    pub saturation: Option<SaturationDoc>,
 }
 
 /// The page in the text exposition format.
@@ -44,6 +49,7 @@ pub fn render(input: &MetricsInput) -> Result<String> {
     dependency_kinds::add(&page, &input.dependencies)?;
     own::add(&page, &input.own)?;
     lost(&page, &input.lost)?;
+    input.saturation.iter().try_for_each(|full| saturation::add(&page, full))?;
     page.text()
 }
 

@@ -35,6 +35,7 @@ pub(super) fn input() -> MetricsInput {
         dependencies: series(&dependencies),
         lost: LostDoc { flows_refused: 4, ..Default::default() },
         own: OwnDoc { cpu_seconds: 1.5, maps_bytes: 8_192, missed: 3, ..OwnDoc::default() },
+        saturation: Some(crate::output::samples::saturation()),
     }
 }
 
@@ -134,4 +135,28 @@ fn promtool_finds_nothing_to_complain_of() {
     let out = child.wait_with_output().unwrap();
     let said = [out.stdout, out.stderr].concat();
     assert!(out.status.success() && said.is_empty(), "{}", String::from_utf8_lossy(&said));
+}
+
+#[test]
+fn how_full_things_are_is_bounded_and_the_fullest_is_never_hidden() {
+    let page = render(&input()).unwrap();
+    let app = |what: &str| format!(r#"{{cgroup="",kind="cgroup",name="/app",of="",what="{what}"}}"#);
+    has(&page, &format!("injector_saturation_used{} 750", app("memory")));
+    has(&page, &format!("injector_saturation_limit{} 1000", app("memory")));
+    has(&page, &format!("injector_saturation_ratio{} 0.75", app("memory")));
+    has(&page, &format!("injector_saturation_ratio{} 0.8", app("fds")));
+    has(&page, &format!("injector_saturation_used{} 7", app("pids")));
+    assert!(!page.contains(&format!("injector_saturation_limit{}", app("pids"))), "it has none");
+    has(&page, &format!("injector_saturation_events_total{} 12", app("throttled_periods")));
+    has(
+        &page,
+        r#"injector_saturation_pressure_seconds_total{cgroup="",kind="cgroup",name="/app",of="some",what="cpu"} 2.5"#,
+    );
+    let series =
+        page.lines().filter(|l| l.starts_with(r#"injector_saturation_ratio{"#) && l.contains("dependency"));
+    assert_eq!(series.count(), 51);
+    has(
+        &page,
+        r#"injector_saturation_ratio{cgroup="other",kind="dependency",name="other",of="",what="receive_buffer"} 0.59"#,
+    );
 }

@@ -9,6 +9,7 @@ pub mod http;
 pub mod metrics;
 mod own;
 mod reactions;
+mod saturation;
 mod shown;
 
 #[cfg(test)]

@@ -7,7 +7,9 @@ use crate::api::types::OwnDoc;
 
 /// The process, and what it holds in the kernel.
 pub(super) fn add(page: &Families, own: &OwnDoc) -> Result<()> {
-    page.seconds("process_cpu_seconds_total", "Processor time of the daemon.", own.cpu_seconds)?;
+    page.seconds("process_cpu_seconds_total", "Processor time of the daemon.", &[])?
+        .with_label_values::<&str>(&[])
+        .inc_by(own.cpu_seconds);
     let gauges = [
         ("process_resident_memory_bytes", "Resident memory of the daemon.", own.rss_bytes as f64),
         (

@@ -3,8 +3,8 @@
 use crate::{
     api::types::{
         AchievedDelayDoc, AchievedDoc, AmountDoc, AmplificationDoc, AskedDelayDoc, ChangeDoc, CountersDoc,
-        DelayDoc, DependencyDoc, FaultDoc, Fidelity, GroupDoc, KindsDoc, PaceDoc, SignalsDoc, State,
-        WindowDoc, WindowsDoc,
+        DelayDoc, DependencyDoc, FaultDoc, Fidelity, GaugeDoc, GroupDoc, KindsDoc, PaceDoc, PlaceDoc,
+        PlaceKind, PressureDoc, SaturationDoc, SignalsDoc, State, Unit, WindowDoc, WindowsDoc,
     },
     spec::FaultSpec,
 };
@@ -156,4 +156,30 @@ pub fn with_windows(id: &str) -> FaultDoc {
         }],
         ..fault(id)
     }
+}
+
+/// A cgroup with a limit, and 60 dependencies.
+pub fn saturation() -> SaturationDoc {
+    let mut cgroup = PlaceDoc::new(PlaceKind::Cgroup, "/app");
+    cgroup.gauge("memory", 750, Some(1000), Unit::Bytes);
+    cgroup.gauge("pids", 7, None, Unit::Count);
+    cgroup.gauges.push(GaugeDoc::new("fds", 80, Some(100), Unit::Count).of("nginx (4711)"));
+    cgroup.overflow("throttled_periods", None, 12);
+    cgroup.pressures.push(PressureDoc {
+        what: "cpu".to_owned(),
+        some_percent: None,
+        full_percent: None,
+        some_avg10: 1.0,
+        full_avg10: None,
+        some_total_us: 2_500_000,
+        full_total_us: None,
+    });
+    let dependency = |n: u64| {
+        let mut place = PlaceDoc::new(PlaceKind::Dependency, format!("10.0.0.{n:02}:5432"));
+        place.cgroup = Some("/app".to_owned());
+        place.gauges.push(GaugeDoc::new("receive_buffer", n, Some(100), Unit::Bytes).of("10.0.0.1:40000"));
+        place
+    };
+    let places = [cgroup].into_iter().chain((0..60).map(dependency)).collect();
+    SaturationDoc { places, ..SaturationDoc::default() }
 }

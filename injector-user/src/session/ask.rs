@@ -89,6 +89,7 @@ impl Engine {
             attached,
             lost,
             own,
+            saturated: Vec::new(),
         }
     }
 

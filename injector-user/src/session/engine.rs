@@ -245,6 +245,7 @@ impl Engine {
                 _ = reply.send(lifted.map(|()| self.status()));
             }
             Command::Events(reply) => _ = reply.send(Ok(self.hub())),
+            Command::Scope { asked, also, reply } => _ = reply.send(self.scope(&asked, &also)),
             Command::Flows(targets, reply) => _ = reply.send(self.flows(targets)),
             Command::Doctor(reply) => _ = reply.send(Ok(probe::document(self.kernel.capabilities()))),
             Command::Limits(reply) => _ = reply.send(Ok(self.policy.doc())),

@@ -9,6 +9,7 @@ use super::{
     audit::Action,
     events::Hub,
     names::{Found, look_up_all, named},
+    saturation::{Asked, Board},
 };
 use crate::{
     api::types::{
@@ -91,6 +92,15 @@ pub enum Command {
     Flows(Vec<TargetSpec>, Reply<FlowsDoc>),
     /// Failed calls, one by one: the last ones, and those that come.
     Events(Reply<Arc<Hub>>),
+    /// What is to be read to tell how full things are.
+    Scope {
+        /// The targets of whoever asks.
+        asked: Vec<TargetSpec>,
+        /// Those of others, who asked a moment ago.
+        also: Vec<TargetSpec>,
+        /// Where the answer goes.
+        reply: Reply<Asked>,
+    },
     /// What this kernel can do.
     Doctor(Reply<DoctorDoc>),
     /// The limits as they are loaded.
@@ -119,6 +129,7 @@ impl Command {
             | Self::Status(..)
             | Self::Flows(..)
             | Self::Events(_)
+            | Self::Scope { .. }
             | Self::Doctor(..)
             | Self::Limits(..)
             | Self::Certificate(..) => Right::Observe,
@@ -133,9 +144,10 @@ impl Command {
             Self::Plan(..) | Self::Flows(..) | Self::Status(_) | Self::Fault(..) | Self::Doctor(_) => {
                 Action::Plan
             }
-            Self::Limits(_) | Self::Certificate(_) | Self::Events(_) => Action::Plan,
-            Self::Report(..) | Self::Cost(_) => Action::Plan,
-            Self::May(Wish::Plan, _) => Action::Plan,
+            Self::Limits(_) | Self::Certificate(_) | Self::Events(_) | Self::Report(..) | Self::Cost(_) => {
+                Action::Plan
+            }
+            Self::May(Wish::Plan, _) | Self::Scope { .. } => Action::Plan,
             Self::May(Wish::Start { shadow }, _) => Action::begins(*shadow),
             Self::Start(spec, ..) => Action::begins(spec.shadow),
             Self::Arm(..) => Action::Arm,
@@ -166,6 +178,7 @@ impl Command {
             Self::Lift(reply) => _ = reply.send(Err(error)),
             Self::Flows(_, reply) => _ = reply.send(Err(error)),
             Self::Events(reply) => _ = reply.send(Err(error)),
+            Self::Scope { reply, .. } => _ = reply.send(Err(error)),
             Self::Doctor(reply) => _ = reply.send(Err(error)),
             Self::Limits(reply) => _ = reply.send(Err(error)),
             Self::Reload(reply) => _ = reply.send(Err(error)),
@@ -190,20 +203,31 @@ pub struct Request {
 pub struct Handle {
     requests: Sender<Request>,
     who: Who,
+    /// Where it stands how full things are; tests do without.
+    board: Option<Arc<Board>>,
 }
 
 impl Handle {
     /// A handle whose requests go to `requests`, as the daemon's own.
     pub fn new(requests: Sender<Request>) -> Self {
-        Self { requests, who: Who::daemon() }
+        Self { requests, who: Who::daemon(), board: None }
+    }
+
+    /// The same, with what is known of how full things are.
+    pub fn with(self, board: Arc<Board>) -> Self {
+        Self { board: Some(board), ..self }
+    }
+
+    pub(super) fn board(&self) -> Option<&Arc<Board>> {
+        self.board.as_ref()
     }
 
     /// The same engine, asked by somebody else.
     pub fn of(&self, who: Who) -> Self {
-        Self { requests: self.requests.clone(), who }
+        Self { requests: self.requests.clone(), who, board: self.board.clone() }
     }
 
-    async fn ask<T>(&self, make: impl FnOnce(Reply<T>) -> Command) -> Result<T, Error> {
+    pub(super) async fn ask<T>(&self, make: impl FnOnce(Reply<T>) -> Command) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         let request = Request { who: self.who.clone(), command: make(reply) };
         self.requests.send(request).map_err(|_| gone())?;
@@ -234,6 +258,7 @@ impl Handle {
     /// As for [`Handle::plan`], and what the kernel refused; nothing is left behind then.
     pub async fn start(&self, spec: FaultSpec) -> Result<FaultDoc, Error> {
         let names = self.names(&spec, Wish::Start { shadow: spec.shadow }).await?;
+        self.saturation_before(&spec).await?;
         self.ask(|reply| Command::Start(spec, names, reply)).await
     }
 
@@ -290,7 +315,9 @@ impl Handle {
     /// # Errors
     /// The daemon is ending.
     pub async fn status(&self) -> Result<StatusDoc, Error> {
-        self.ask(Command::Status).await
+        let mut status = self.ask(Command::Status).await?;
+        status.saturated = self.board.as_ref().map(|board| board.hot()).unwrap_or_default();
+        Ok(status)
     }
 
     /// See [`Command::Halt`].
@@ -330,7 +357,9 @@ impl Handle {
     /// # Errors
     /// The daemon is ending.
     pub async fn doctor(&self) -> Result<DoctorDoc, Error> {
-        self.ask(Command::Doctor).await
+        let mut doctor = self.ask(Command::Doctor).await?;
+        doctor.probes.extend(self.board.iter().flat_map(|board| board.probes()));
+        Ok(doctor)
     }
 
     /// See [`Command::Limits`].

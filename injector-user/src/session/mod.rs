@@ -32,6 +32,7 @@ mod planning;
 mod policy;
 mod recovering;
 mod rewritten;
+pub mod saturation;
 mod sweep;
 mod waiters;
 pub mod watcher;

@@ -26,7 +26,8 @@ use crate::{
     },
     config::Config,
     error::Error,
-    session::{Command, Handle, Hub, Request},
+    observe::saturation::Scope,
+    session::{Command, Handle, Hub, Request, saturation::Asked},
     spec::FaultSpec,
 };
 
@@ -87,6 +88,7 @@ fn status(halted: Option<HaltDoc>) -> StatusDoc {
         attached: Vec::new(),
         lost: LostDoc::default(),
         own: Default::default(),
+        saturated: Vec::new(),
     }
 }
 
@@ -110,6 +112,7 @@ fn engine(requests: &mpsc::Receiver<Request>, seen: &Mutex<Seen>) {
             Command::Halt(why, ..) => format!("halt {why}"),
             Command::Flows(targets, _) => format!("flows {targets:?}"),
             Command::Events(_) => "events".into(),
+            Command::Scope { asked, .. } => format!("scope {asked:?}"),
             Command::Fault(id, _) => format!("fault {id}"),
             Command::Report(id, _) => format!("report {id}"),
             Command::May(wish, _) => format!("may {wish:?}"),
@@ -176,6 +179,11 @@ fn engine(requests: &mpsc::Receiver<Request>, seen: &Mutex<Seen>) {
                 drop(reply.send(Ok(FlowsDoc { at: "now".into(), ..Default::default() })));
             }
             Command::Events(reply) => drop(reply.send(Ok(seen.hub.clone()))),
+            Command::Scope { asked, reply, .. } => {
+                let roots: Vec<String> = asked.iter().map(ToString::to_string).collect();
+                let scope = Scope { roots: roots.clone(), ..Scope::default() };
+                drop(reply.send(Ok(Asked { scope, roots })));
+            }
             Command::Doctor(reply) => drop(reply.send(Ok(DoctorDoc {
                 kernel: "6.12".into(),
                 probes: vec![ProbeDoc {
@@ -228,6 +236,10 @@ impl Daemon {
     }
 
     pub(in crate::api) fn with(caps: Caps) -> Self {
+        Self::made(caps, |handle| handle)
+    }
+
+    pub(super) fn made(caps: Caps, with: impl FnOnce(Handle) -> Handle) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let socket = directory.path().join("run/injector.sock");
         let config = Config { socket: socket.clone(), ..Config::default() };
@@ -237,7 +249,7 @@ impl Daemon {
         let shared = seen.clone();
         thread::spawn(move || engine(&commands, &shared));
         let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(server.serve(Handle::new(sender), async { _ = stopped.await }));
+        let served = tokio::spawn(server.serve(with(Handle::new(sender)), async { _ = stopped.await }));
         let client = Client::new(&socket);
         Self { socket, client, seen, stop: Some(stop), served, _directory: directory }
     }

@@ -14,6 +14,7 @@ mod own;
 mod plan;
 mod reaction;
 mod report;
+mod saturation;
 mod windows;
 
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,10 @@ pub use own::{CostDoc, OwnDoc, ProgramCostDoc};
 pub use plan::{CgroupDoc, LimitDoc, PlanDoc, ProcessDoc, StepDoc};
 pub use reaction::ReactionDoc;
 pub use report::{BucketsDoc, DistributionsDoc, PointDoc, ReportDoc};
+pub use saturation::{
+    CounterDoc, GaugeDoc, HotDoc, MissingDoc, OverflowDoc, OverflowsDoc, PeakDoc, PlaceDoc, PlaceKind,
+    PressureDoc, SaturationDoc, Unit,
+};
 pub use windows::{ChangeDoc, GroupDoc, WindowDoc, WindowsDoc};
 
 /// Wraps a document with the two fields that all of them have.
@@ -85,6 +90,9 @@ pub struct StatusDoc {
     /// What the daemon itself costs.
     #[serde(default)]
     pub own: OwnDoc,
+    /// What is nearly full, or runs over, where faults are live or somebody looks.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub saturated: Vec<HotDoc>,
 }
 
 /// One thing that `doctor` tried.
