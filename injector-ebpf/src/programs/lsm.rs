@@ -6,14 +6,12 @@
 use core::ffi::c_void;
 
 use aya_ebpf::helpers::generated::bpf_get_attach_cookie;
-use injector_ebpf::rule::{COOKIE_SECURITY, CgroupEntry, HOOK_LSM, HOOK_SECURITY, MAX_RULES};
+use injector_ebpf::rule::{COOKIE_SECURITY, CgroupEntry, HOOK_LSM, HOOK_SECURITY};
 
 use super::{
     call::{inj_meant, settle, target},
-    call_which::inj_narrow,
-    gate,
-    maps::INJ_RULES,
-    task,
+    call_which::{inj_narrow, those},
+    gate, task,
 };
 
 /// The bit of a rule's hook by which it acts here, by what the link tells.
@@ -26,21 +24,8 @@ pub fn by(cookie: u64, lsm: u32, security: u32) -> u32 {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn inj_at_hook(rules: u32, cookie: u64) -> u32 {
-    let mut left = rules & 0xffff;
-    let mut found = 0;
     let hook = by(cookie, HOOK_LSM, HOOK_SECURITY);
-    for _ in 0..MAX_RULES {
-        if left == 0 {
-            break;
-        }
-        let index = left.trailing_zeros();
-        left &= left - 1;
-        let Some(rule) = INJ_RULES.get(index) else { return 0 };
-        if rule.hook & hook != 0 && rule.hooks >> (cookie & 63) & 1 != 0 {
-            found |= 1 << (index & 15);
-        }
-    }
-    found
+    those(rules, |_, rule| rule.hook & hook != 0 && rule.hooks >> (cookie & 63) & 1 != 0)
 }
 
 /// # Safety

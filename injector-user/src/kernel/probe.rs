@@ -101,6 +101,7 @@ pub fn document(found: &Capabilities) -> DoctorDoc {
             entry("fail open", "kprobe override", &found.kprobe),
             entry("fail open", "fmod_ret", &found.modify_return),
             probe("fail open", "BPF LSM hook", &found.lsm, "a counting program saw our own open"),
+            entry("fail open", "fmod_ret on security_*", &found.security),
             entry("fail any call", "kprobe override", &found.kprobe),
             entry("fail any call", "fmod_ret", &found.modify_return),
             probe(

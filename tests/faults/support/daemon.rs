@@ -210,8 +210,20 @@ impl Daemon {
         self.ask("POST", path, &body.to_string())
     }
 
+    /// Again after a second, if it was asked too often in one: what answers within a millisecond lets a test do that.
     #[track_caller]
     fn ask(&self, method: &str, path: &str, body: &str) -> Value {
+        loop {
+            let answer = self.ask_once(method, path, body);
+            if answer["limit"] != "requests per second" {
+                return answer;
+            }
+            std::thread::sleep(Duration::from_secs(1));
+        }
+    }
+
+    #[track_caller]
+    fn ask_once(&self, method: &str, path: &str, body: &str) -> Value {
         use std::io::Write as _;
         let mut socket = UnixStream::connect(self.dir.path().join("sock")).unwrap();
         let length = body.len();

@@ -4,9 +4,10 @@
 use std::{
     ops::Deref,
     sync::{Mutex, Once, PoisonError},
+    time::{Duration, Instant},
 };
 
-use super::World;
+use super::{World, netns::Netns};
 
 /// The one that nobody has at the moment.
 static LEFT: Mutex<Option<World>> = Mutex::new(None);
@@ -48,15 +49,16 @@ impl Drop for Lent {
         if std::thread::panicking() {
             return;
         }
-        if let Some(world) = self.0.take() {
-            clear(&world);
+        if let Some(world) = self.0.take()
+            && clear(&world)
+        {
             *LEFT.lock().unwrap_or_else(PoisonError::into_inner) = Some(world);
         }
     }
 }
 
-/// Ends what the test has left running.
-fn clear(world: &World) {
+/// Ends what the test has left running; false if that takes too long.
+fn clear(world: &World) -> bool {
     world.victim.kill();
     world.control.kill();
     let status = world.daemon.get("/v1/status");
@@ -65,4 +67,21 @@ fn clear(world: &World) {
             world.daemon.stop(fault["id"].as_str().expect("an id"));
         }
     }
+    let begun = Instant::now();
+    while !rests(&world.here) || !rests(&world.there) {
+        if begun.elapsed() > Duration::from_secs(5) {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    true
+}
+
+/// No connection is left that could still send: its packets would be the next test's. (Listening sockets and those in
+/// TIME_WAIT send nothing by themselves.)
+fn rests(ns: &Netns) -> bool {
+    let tables = ns.command("cat").args(["/proc/net/tcp", "/proc/net/tcp6"]).output().expect("cat");
+    let text = String::from_utf8_lossy(&tables.stdout);
+    let mut states = text.lines().filter_map(|line| line.split_whitespace().nth(3));
+    states.all(|state| ["st", "06", "0A"].contains(&state))
 }
