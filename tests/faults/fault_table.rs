@@ -163,7 +163,8 @@ impl Table {
         let acted = doc["counters"]["acted"].as_u64().unwrap();
         let failed = doc["achieved"]["failed"]["skbs"].as_u64().unwrap_or(0);
         let ok = right && acted > 0 && failed == 0;
-        let verdict = if ok { "ok".to_owned() } else { format!("WRONG, {}", doc["counters"]) };
+        let verdict =
+            if ok { "ok".to_owned() } else { format!("WRONG, ended: {}, {}", doc["end"], doc["counters"]) };
         let line = format!("| {fault} {way} | victim {victim} | control {control} | {verdict} |");
         println!("{line}");
         if !ok {
