@@ -43,3 +43,4 @@ mod saturation;
 mod shadow;
 mod sixteen;
 mod steps;
+mod windows;

@@ -229,7 +229,11 @@ fn a_full_pool_is_told_from_an_idle_one() {
         let busy: Vec<_> = (0..4).map(|_| connected(THERE, 9021)).collect();
         let _idle: Vec<_> = (0..4).map(|_| connected(THERE, 9022)).collect();
         let ask = |mut stream: TcpStream| {
-            while stream.write_all(b"question").is_ok() && stream.read(&mut [0; 64]).is_ok_and(|n| n > 0) {}
+            while stream.write_all(b"question").is_ok() && stream.read(&mut [0; 64]).is_ok_and(|n| n > 0) {
+                // Ticks of the kernel are of up to 10 ms: within one, the answer and the next question look like one
+                // exchange that is over.
+                sleep(Duration::from_millis(30));
+            }
         };
         let all: Vec<_> = busy.into_iter().map(|stream| std::thread::spawn(move || ask(stream))).collect();
         all.into_iter().for_each(|thread| thread.join().unwrap());

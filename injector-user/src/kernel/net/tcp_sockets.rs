@@ -65,6 +65,8 @@ pub struct TcpInfo {
     pub sent_ago_ms: u32,
     /// Milliseconds since data was received.
     pub received_ago_ms: u32,
+    /// Milliseconds since an acknowledgement was received, with data or without.
+    pub acknowledged_ago_ms: u32,
     /// Microseconds in which there was something to send.
     pub busy_us: u64,
     /// Those of them in which the peer's receive window was full.
@@ -162,6 +164,7 @@ fn info(data: &[u8]) -> Option<TcpInfo> {
     Some(TcpInfo {
         sent_ago_ms: u32_at(data, 44)?,
         received_ago_ms: u32_at(data, 52)?,
+        acknowledged_ago_ms: u32_at(data, 56)?,
         busy_us: u64_at(data, 168)?,
         window_limited_us: u64_at(data, 176)?,
         buffer_limited_us: u64_at(data, 184)?,

@@ -20,7 +20,7 @@ pub(super) type Waits = HashMap<u64, [u64; 3]>;
 pub(super) struct Sum {
     /// Open ones.
     pub(super) open: u64,
-    /// Those in which something went either way in the last second, or that wait for an answer or an acknowledgement.
+    /// Those that somebody waits for.
     pub(super) in_use: u64,
     receive: Option<GaugeDoc>,
     send: Option<GaugeDoc>,
@@ -83,15 +83,21 @@ fn service(remote: SocketAddr) -> String {
     remote.to_string()
 }
 
-/// In a second something went either way, or an answer or acknowledgement is waited for.
-fn in_use(socket: &TcpSocket, info: TcpInfo) -> bool {
-    let ago = info.sent_ago_ms.min(info.received_ago_ms);
-    ago < 1000 || info.sent_ago_ms < info.received_ago_ms || socket.send_queue > 0 || socket.receive_queue > 0
+/// Somebody waits for it at this moment: for an acknowledgement, a read, an answer, or the rest of a long one. A short
+/// exchange that is over is no use, however recent: a pool that takes its connections in turn has one on each.
+///
+/// The kernel tells times in ticks. Within one there may be a whole exchange, or an answer and the next question, as
+/// when a pool hands the connection on at once; if that question was acknowledged later, it was the latter.
+fn in_use(queued: u32, info: TcpInfo) -> bool {
+    let (sent, received) = (info.sent_ago_ms, info.received_ago_ms);
+    let asks = sent < received || (sent == received && info.acknowledged_ago_ms < sent);
+    let is_told = sent > 1000 && received < 100;
+    queued > 0 || asks || is_told
 }
 
 impl Sum {
     fn add(&mut self, socket: &TcpSocket, info: TcpInfo, memory: Memory) {
-        self.in_use += u64::from(in_use(socket, info));
+        self.in_use += u64::from(in_use(socket.send_queue.saturating_add(socket.receive_queue), info));
         let buffer = |what, used: u32, limit: u32| {
             GaugeDoc::new(what, u64::from(used), Some(u64::from(limit)), Unit::Bytes)
                 .of(socket.local.to_string())
@@ -132,5 +138,30 @@ fn fuller(most: &mut Option<GaugeDoc>, other: GaugeDoc) {
     let percent = |gauge: &GaugeDoc| gauge.percent.unwrap_or(0.0);
     if most.as_ref().is_none_or(|most| percent(&other) > percent(most)) {
         *most = Some(other);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// (sent, received, acknowledged) so many milliseconds ago.
+    fn used([sent_ago_ms, received_ago_ms, acknowledged_ago_ms]: [u32; 3]) -> bool {
+        in_use(0, TcpInfo { sent_ago_ms, received_ago_ms, acknowledged_ago_ms, ..TcpInfo::default() })
+    }
+
+    #[test]
+    fn a_connection_is_in_use_while_somebody_waits() {
+        assert!(used([500, 700, 460]), "it asked and has no answer");
+        assert!(used([500, 500, 460]), "it asked within a tick of the answer before");
+        assert!(used([9000, 4, 4]), "a long answer");
+        assert!(in_use(1, TcpInfo::default()), "nobody has read or acknowledged");
+    }
+
+    #[test]
+    fn an_exchange_that_is_over_is_no_use() {
+        assert!(!used([8, 4, 4]), "a short one, just now");
+        assert!(!used([500, 500, 500]), "one within a tick");
+        assert!(!used([60_000, 59_000, 59_000]), "one of long ago");
     }
 }
