@@ -47,6 +47,11 @@ fn felt(port: u16, n: usize, each: usize) -> String {
     format!("{} {} {}", quantile(&connects, 500), quantile(&trips, 500), quantile(&trips, 990))
 }
 
+/// Runs of our programs that the kernel left out.
+fn missed(world: &World) -> u64 {
+    world.daemon.get("/v1/status")["own"]["missed"].as_u64().unwrap()
+}
+
 /// Behind netem with 1, 5, 20 and 100 ms.
 #[test]
 fn round_trips_and_handshakes_are_netems() {
@@ -72,7 +77,11 @@ fn round_trips_and_handshakes_are_netems() {
         assert_between(&format!("p50 at {ms} ms"), &rtt["p50_us"], least, p50);
         assert_between(&format!("p99 at {ms} ms"), &rtt["p99_us"], least, p99);
         let handshake = kind(dep, "handshake");
-        assert_eq!((&handshake["samples"], handshake.get("p90_us")), (&10.into(), None), "{dep}");
+        // The kernel runs no program at a tracepoint within one at the same tracepoint: on a busy processor that
+        // may be where a handshake is over, and is counted.
+        let (samples, missed) = (handshake["samples"].as_u64().unwrap(), missed(&world));
+        assert!((8..=10).contains(&samples) && samples + missed >= 10, "{missed} missed: {dep}");
+        assert!(handshake.get("p90_us").is_none(), "{dep}");
         assert_between(&format!("handshake at {ms} ms"), &handshake["p50_us"], least, connect);
         let first = kind(dep, "first_byte");
         assert_eq!((&first["samples"], &first["overlaps"]), (&400.into(), &0.into()), "{dep}");
