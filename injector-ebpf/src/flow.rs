@@ -162,6 +162,8 @@ pub struct FlowStats {
     pub folded: u64,
     /// Packets of cgroups that found no place in the table of cgroups.
     pub cgroups_full: u64,
+    /// TCP packets that gave no sample because the kernel gave their sockets no memory.
+    pub unseen: u64,
 }
 
 layout!(
@@ -169,7 +171,7 @@ layout!(
     Aggregate = 24 + BUCKETS * 8,
     DepKey = 32,
     DepValue = 72 + BUCKETS * 4,
-    FlowStats = 56,
+    FlowStats = 64,
 );
 const _: () = assert!(size_of::<Flow>() <= 2048);
 const _: () = assert!(size_of::<Seen>() == 16 && size_of::<End>() == 24);

@@ -3,7 +3,7 @@
 use std::{net::TcpListener, thread::sleep, time::Duration};
 
 use crate::support::{
-    HERE, THERE, World, lacks,
+    HERE, THERE, World, kernel, lacks, skip,
     traffic::{connect, median, ping_pong, ping_pong_on, tcp_echo},
 };
 
@@ -110,4 +110,42 @@ fn a_full_accept_queue_is_seen() {
     let listener = listener.unwrap_or_else(|| panic!("no listener in {doc}"));
     assert_eq!((&listener["accept_queue"], &listener["accept_limit"]), (&3.into(), &7.into()), "{doc}");
     drop(victim);
+}
+
+/// Where the kernel gives sockets no storage there is no flow, and every screen says that something is missing.
+#[test]
+fn packets_of_flows_without_storage_are_counted() {
+    let test = "packets_of_flows_without_storage_are_counted";
+    if kernel().starts_with("6.1") && kernel() != "6.12" {
+        assert!(skip(test, "before 6.8 the limit is the whole host's"));
+        return;
+    }
+    let world = World::new();
+    let _server = world.over_there(|| tcp_echo(THERE, 9001));
+    // What a socket's options may take, its storage included.
+    world.here.run("sysctl", "-qw net.core.optmem_max=1");
+    let flows = format!("flows --target {}", world.target());
+    world.daemon.json(&flows);
+    let victim = world.in_victim(|| {
+        let mut stream = connect(THERE, 9001);
+        ping_pong_on(&mut stream, 50);
+        sleep(Duration::from_secs(2));
+        String::new()
+    });
+    let mut seen = world.daemon.json(&flows);
+    while !victim.wrote(0) {
+        seen = world.daemon.json(&flows);
+        sleep(Duration::from_millis(50));
+    }
+    let lost = &seen["lost"];
+    println!("lost: {lost}; {}", seen["kinds_lost"]);
+    assert_eq!(seen["flows"], serde_json::json!([]), "{seen}");
+    // Each of 50 round trips is a packet there and one back.
+    assert!(lost["flows_no_memory"].as_u64().unwrap() >= 100, "{seen}");
+    assert!(lost["samples_no_memory"].as_u64().unwrap() >= 50, "{seen}");
+    assert!(seen["kinds_lost"]["sockets"].as_u64().unwrap() > 0, "{seen}");
+    let (_, text, _) = world.daemon.run("status");
+    assert!(text.contains("packets of flows without memory"), "{text}");
+    let (_, text, _) = world.daemon.run(&flows);
+    assert!(text.contains("not complete: "), "{text}");
 }

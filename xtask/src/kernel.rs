@@ -14,13 +14,21 @@ pub const MATRIX: [&str; 4] = ["6.1", NEWEST, "6.12", OVERRIDE];
 /// The kernel built here, with `CONFIG_BPF_KPROBE_OVERRIDE`.
 pub const OVERRIDE: &str = "6.1-override";
 
-/// Debian's newest. In the matrix only [`NEWEST_TESTS`] run on it, which tell whether each fault still works: the whole
+/// Debian's newest. In the matrix only [`NEWEST_TESTS`] run on it, which tell whether each fault still works and what is observed: the whole
 /// has to stay within half an hour.
 pub const NEWEST: &str = "7.2";
 
 /// Parts of the names of the tests that run on [`NEWEST`].
-pub const NEWEST_TESTS: [&str; 6] =
-    ["calls::", "fault_table::", "like_netem::", "smoke", "a_program_that_loops", "the_peer_of_a_connection"];
+pub const NEWEST_TESTS: [&str; 8] = [
+    "calls::",
+    "fault_table::",
+    "like_netem::",
+    "observe::",
+    "deps::",
+    "smoke",
+    "a_program_that_loops",
+    "the_peer_of_a_connection",
+];
 
 /// A kernel that can be booted.
 pub struct Kernel {
@@ -33,6 +41,12 @@ pub struct Kernel {
 }
 
 impl Kernel {
+    /// Its version, as far as the names of its modules' directory or its own tell: 6.12.117+deb12 is (6, 12).
+    pub fn version(&self) -> Option<(u32, u32)> {
+        let modules = self.modules.as_deref().and_then(Path::file_name).and_then(|name| name.to_str());
+        modules.and_then(version).or_else(|| version(&self.name))
+    }
+
     /// A kernel by its name in the matrix, else by path: an image file, or a directory that kernel
     /// packages were unpacked into.
     pub fn find(name: &str) -> Result<Self> {
@@ -75,6 +89,13 @@ impl Kernel {
     }
 }
 
+/// The first two numbers with a dot in between.
+fn version(name: &str) -> Option<(u32, u32)> {
+    let from = name.find(|letter: char| letter.is_ascii_digit())?;
+    let mut numbers = name[from..].split(|letter: char| !letter.is_ascii_digit()).map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
 /// Where kernels are kept: one directory per name, in it one per version and `current` that names one of them.
 pub fn directory() -> Result<PathBuf> {
     Ok(paths::cache()?.join("kernels"))
@@ -97,8 +118,16 @@ mod tests {
         fs::write(dir.path().join("boot/vmlinuz-6.1.0"), "")?;
         let kernel = Kernel::at("6.1", dir.path())?;
         assert!(kernel.image.ends_with("boot/vmlinuz-6.1.0"));
-        assert!(kernel.modules.is_some_and(|path| path.ends_with("lib/modules/6.1.0")));
+        assert!(kernel.modules.as_ref().is_some_and(|path| path.ends_with("lib/modules/6.1.0")));
+        assert_eq!(Kernel { name: "mine".into(), ..kernel }.version(), Some((6, 1)));
         Ok(())
+    }
+
+    #[test]
+    fn the_version_is_in_the_name() {
+        let names = ["6.1", OVERRIDE, NEWEST, "vmlinuz-6.12.117+deb12-cloud-amd64", "bzImage", "linux-6"];
+        let all = [Some((6, 1)), Some((6, 1)), Some((7, 2)), Some((6, 12)), None, None];
+        assert_eq!(names.map(version), all);
     }
 
     #[test]

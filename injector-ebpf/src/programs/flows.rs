@@ -77,7 +77,11 @@ pub unsafe fn get_or_create(sk: *mut c_void) -> Option<*mut Flow> {
 pub unsafe fn seen(sk: *mut c_void) -> Option<*mut Seen> {
     let create = u64::from(BPF_SK_STORAGE_GET_F_CREATE);
     let seen = unsafe { bpf_sk_storage_get(raw(&INJ_SEEN), sk, core::ptr::null_mut(), create) };
-    if seen.is_null() { None } else { Some(seen.cast()) }
+    if seen.is_null() {
+        lost!(unseen);
+        return None;
+    }
+    Some(seen.cast())
 }
 
 /// Notes in the flow, if it is observed, what was done to one of its packets.

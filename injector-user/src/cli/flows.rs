@@ -67,10 +67,17 @@ fn print(flows: &FlowsDoc) -> Outcome {
         table.lines().iter().try_for_each(|line| out::say(line))?;
         out::say("")?;
     }
+    for missing in &flows.kinds_lost.not_measured {
+        out::say(&format!("not measured here: {missing}"))?;
+    }
     let lost = flows.lost;
-    let lost = lost.flows_refused + lost.flows_no_memory + lost.dependencies_full + lost.bad_samples;
+    let packets = lost.flows_refused + lost.flows_no_memory + lost.samples_no_memory;
+    let lost = packets + lost.dependencies_full + lost.bad_samples;
     if lost > 0 {
-        out::say(&format!("not complete: {} flows or samples were lost (injector status)", count(lost)))?;
+        out::say(&format!(
+            "not complete: {} packets, flows or samples were lost (injector status)",
+            count(lost)
+        ))?;
     }
     Ok(())
 }

@@ -120,7 +120,8 @@ fn all(status: &Doc<StatusDoc>) -> Vec<String> {
     let lost = status.lost;
     let lost = [
         (lost.flows_refused, "flows over the bound"),
-        (lost.flows_no_memory, "flows without memory"),
+        (lost.flows_no_memory, "packets of flows without memory"),
+        (lost.samples_no_memory, "packets without memory for their round trips"),
         (lost.dependencies_full, "ended flows without a place"),
         (lost.bad_samples, "bad samples"),
         (lost.cgroups_full, "packets of cgroups without a place"),

@@ -109,6 +109,7 @@ impl Default for Fake {
                 modify_return: Ok(()),
                 security: Ok(()),
                 watching: Watching::none("not here"),
+                sockets: Ok(()),
                 cgroup: Ok(()),
                 missing_calls: BTreeSet::new(),
                 missing_hooks: BTreeSet::new(),

@@ -23,6 +23,7 @@ mod query;
 pub mod real;
 mod rings;
 mod shapes;
+mod storage;
 mod watched;
 
 use std::{collections::BTreeMap, time::Duration};

@@ -9,7 +9,9 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use aya::{
     Ebpf, EbpfLoader, Pod, TestRun as _,
-    maps::{Array, HashMap, LpmTrie, Map, MapData, PerCpuArray, PerCpuHashMap, ProgramArray, lpm_trie},
+    maps::{
+        Array, HashMap, LpmTrie, Map, MapData, PerCpuArray, PerCpuHashMap, ProgramArray, SkStorage, lpm_trie,
+    },
     programs::{Program, SchedClassifier, TestRunOptions},
 };
 use aya_log::EbpfLogger;
@@ -194,6 +196,14 @@ impl Object {
     /// As for [`Object::array`].
     pub fn trie<K: Pod, V: Pod>(&mut self, name: &str) -> Result<LpmTrie<&mut MapData, K, V>> {
         Ok(LpmTrie::try_from(self.map(name)?)?)
+    }
+
+    /// The storage of sockets.
+    ///
+    /// # Errors
+    /// As for [`Object::array`].
+    pub fn socket_storage<V: Pod>(&mut self, name: &str) -> Result<SkStorage<&mut MapData, V>> {
+        Ok(SkStorage::try_from(self.map(name)?)?)
     }
 
     /// The file descriptor of a map.

@@ -12,7 +12,7 @@ use super::{
     modify_return::Type,
     net::{BpfFilter, FilterAction, Netns, Rtnl},
     object::Object,
-    security_function, syscall_function, watched,
+    security_function, storage, syscall_function, watched,
 };
 use crate::{
     api::types::{DoctorDoc, ProbeDoc},
@@ -41,6 +41,7 @@ pub fn capabilities() -> Capabilities {
                 modify_return: Err(why.clone()),
                 security: Err(why.clone()),
                 watching: Watching::none(&why),
+                sockets: Err(why.clone()),
                 cgroup: Err(why),
                 missing_calls: Default::default(),
                 missing_hooks: Default::default(),
@@ -60,6 +61,7 @@ pub fn capabilities() -> Capabilities {
         modify_return: text(modify_return(&mut object, &TRIED.map(syscall_function))),
         security: text(modify_return(&mut object, &[security_function("file_open")])),
         watching: watched::watching(&mut object),
+        sockets: text(storage::storage(&mut object)),
         cgroup: text(
             names::CONNECT.iter().chain([&names::SOCKET]).try_for_each(|name| object.load_program(name)),
         ),
@@ -120,6 +122,7 @@ pub fn document(found: &Capabilities) -> DoctorDoc {
             entry("count calls of 32-bit programs", "fentry", &found.watching.compat),
             entry("count what io_uring is asked for", "tracepoint", &found.watching.rings),
             entry("count descriptors that are closed", "fentry", &found.watching.closes),
+            probe("observe flows", "socket storage", &found.sockets, "a socket of our own got some"),
         ],
         syscalls: plan::syscalls(found),
     }

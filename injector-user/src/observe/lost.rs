@@ -11,6 +11,7 @@ pub fn lost_doc(stats: &FlowStats, gate: &GateStats) -> LostDoc {
         flows_no_memory: stats.no_memory,
         dependencies_full: stats.deps_full,
         bad_samples: stats.bad_samples,
+        samples_no_memory: stats.unseen,
         cgroups_full: stats.cgroups_full,
         unattributed: gate.unattributed,
         unparsed: gate.unparsed,
@@ -32,10 +33,12 @@ mod tests {
             bad_samples: 4,
             folded: 9,
             cgroups_full: 7,
+            unseen: 8,
         };
         let gate = GateStats { halted: 9, lapsed: 9, unattributed: 5, unparsed: 6 };
         let lost = lost_doc(&stats, &gate);
         let all = [lost.flows_refused, lost.flows_no_memory, lost.dependencies_full, lost.bad_samples];
         assert_eq!((all, lost.unattributed, lost.unparsed, lost.cgroups_full), ([1, 2, 3, 4], 5, 6, 7));
+        assert_eq!(lost.samples_no_memory, 8);
     }
 }

@@ -90,6 +90,7 @@ fn lost(page: &Families, lost: &LostDoc) -> Result<()> {
         ("flows_no_memory", lost.flows_no_memory),
         ("dependencies_full", lost.dependencies_full),
         ("bad_samples", lost.bad_samples),
+        ("samples_no_memory", lost.samples_no_memory),
         ("cgroups_full", lost.cgroups_full),
         ("unattributed", lost.unattributed),
         ("unparsed", lost.unparsed),

@@ -30,6 +30,8 @@ pub struct Capabilities {
     pub security: Result<(), String>,
     /// What can be seen of calls that do not fail.
     pub watching: Watching,
+    /// Storage of sockets, in which flows and round trips are kept.
+    pub sockets: Result<(), String>,
     /// Hooks of a cgroup that set a call's result.
     pub cgroup: Result<(), String>,
     /// System calls of this architecture that the kernel has not.

@@ -105,6 +105,7 @@ pub fn run(kernel: &Kernel, job: &GuestJob, mut line: impl FnMut(&str)) -> Resul
         status: &status,
         memory: job.memory,
         append: &job.append,
+        cpu: qemu::cpu(kernel.version()),
     };
     let deadline = Instant::now() + job.timeout;
     for attempt in 1.. {

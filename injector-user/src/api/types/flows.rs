@@ -21,6 +21,9 @@ pub struct LostDoc {
     pub unattributed: u64,
     /// Packets of targets that could not be parsed.
     pub unparsed: u64,
+    /// TCP packets, of the whole host, that gave no round trip because the kernel had no memory for their sockets.
+    #[serde(default)]
+    pub samples_no_memory: u64,
     /// Failed calls that were not told one by one: too many in a second, or read too late.
     #[serde(default)]
     pub events: u64,

@@ -14,7 +14,7 @@ use injector_ebpf::{
 };
 
 use crate::{
-    kernel::{cgroups::CgroupLinks, object::Object},
+    kernel::{cgroups::CgroupLinks, object::Object, storage::storage},
     observe::RawKinds,
 };
 
@@ -81,6 +81,9 @@ impl Kinds {
 
     fn attach(&mut self, object: &mut Object) {
         self.missing.clear();
+        if let Err(error) = storage(object) {
+            self.missing.push(format!("flows, connects that fail, and all latencies but dns: {error:#}"));
+        }
         let accept = if object.probes().old_accept { names::DEP_ACCEPT4 } else { names::DEP_ACCEPT };
         for (name, what) in PROGRAMS.into_iter().chain([(accept, "the wait to be accepted")]) {
             match hold(object, name) {
