@@ -4,6 +4,8 @@
 mod audit;
 #[path = "cli/fake.rs"]
 mod fake;
+#[path = "cli/flows.rs"]
+mod flows;
 #[path = "cli/foreground.rs"]
 mod foreground;
 #[path = "cli/profile.rs"]
@@ -101,7 +103,7 @@ fn help_is_as_published() {
 
 #[test]
 fn bad_input_is_a_usage_error_that_says_what_would_be_right() {
-    let cases: [(&str, &str, &str); 100] = [
+    let cases: [(&str, &str, &str); 103] = [
         ("drop --target unit:x", "a drop needs a frequency", "--percent 5"),
         ("drop --percent 5", "a drop needs a target", "--target"),
         ("drop --percent 0 --target unit:x", "would never act", "between 0.0001 and 100"),
@@ -217,6 +219,9 @@ fn bad_input_is_a_usage_error_that_says_what_would_be_right() {
         ("fail fsync --errno EIO --percent 5 --target unit:x --uid nobody-at-all", "no user", "getent"),
         ("fail fsync --errno EIO --every 3 --first 2 --target unit:x", "`every` and `first`", "leave out"),
         ("fail open --errno EIO --percent 5 --target unit:x --path etc", "not absolute", "/etc"),
+        ("flows --sort p9", "no `p9` to sort by", "did you mean p9"),
+        ("flows --peer db.internal", "--peer: flows have addresses", "10.0.0.0/8"),
+        ("flows --top -1", "--top: `-1` is not a number of rows", "1 or more"),
         ("stop", "which fault", "--all"),
         ("profile show", "which profile", "profile list"),
         ("profile run --target unit:x", "which profile", "profile list"),

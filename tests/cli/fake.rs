@@ -29,7 +29,7 @@ pub struct Fake {
 }
 
 impl Fake {
-    /// `lines` answer an attached fault; every other request gets what `answer` says.
+    /// `lines` answer an attached fault, and whoever watches flows; every other request gets what `answer` says.
     pub fn start(lines: Vec<Value>, then: Then, answer: fn(&str) -> (u16, Value)) -> Self {
         Self::attaching(usize::MAX, lines, then, answer)
     }
@@ -95,7 +95,8 @@ fn serve(
         seen.iter().filter(|request| request.starts_with(ATTACH)).count()
     };
     let mut stream = stream;
-    if !request.starts_with(ATTACH) || attached > most {
+    let flows = request.starts_with("GET /v1/flows/watch");
+    if !flows && (!request.starts_with(ATTACH) || attached > most) {
         let (status, body) = answer(&request);
         let body = body.to_string();
         let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\n\r\n", body.len());
@@ -108,6 +109,7 @@ fn serve(
         _ = stream.write_all(format!("{:x}\r\n{line}\r\n", line.len()).as_bytes());
         thread::sleep(Duration::from_millis(50));
     }
+    seen.lock().unwrap().push("all lines are sent".into());
     match then {
         Then::End => _ = stream.write_all(b"0\r\n\r\n"),
         Then::Cut => {}

@@ -3,6 +3,7 @@
 
 mod achieved;
 mod address;
+mod changes;
 mod delay;
 mod dependencies;
 mod flows;
@@ -21,6 +22,7 @@ mod samples;
 
 pub use achieved::achieved;
 pub use address::{endpoint, ip, protocol};
+pub use changes::changes;
 pub use delay::{achieved_delay, asked_delay};
 pub use dependencies::dependency_of;
 pub use flows::flows_doc;

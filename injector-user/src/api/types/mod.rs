@@ -4,6 +4,7 @@
 //! their names; latencies are microseconds.
 
 mod achieved;
+mod changes;
 mod events;
 mod fault;
 mod flows;
@@ -17,6 +18,7 @@ pub use achieved::{
     AchievedDelayDoc, AchievedDoc, AmountDoc, AskedDelayDoc, CountersDoc, DelayDoc, Fidelity,
     NothingMatchedDoc, PassedDoc,
 };
+pub use changes::{DependencyName, FlowName, FlowsChangesDoc, ListenerName, Numbered, RowsDoc};
 pub use events::{EventDoc, EventsDoc, EventsLostDoc};
 pub use fault::{CleanDoc, EndKind, FaultDoc, FaultsDoc, RecoveryDoc, SignalsDoc, State};
 pub use flows::{DependencyDoc, FlowDoc, FlowsDoc, ListenerDoc, LostDoc};
