@@ -10,13 +10,15 @@ mod flows;
 mod foreground;
 #[path = "cli/profile.rs"]
 mod profile;
+#[path = "cli/top.rs"]
+mod top;
 
 use std::{
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
 
-const VERBS: [&[&str]; 43] = [
+const VERBS: [&[&str]; 44] = [
     &[],
     &["daemon"],
     &["doctor"],
@@ -56,6 +58,7 @@ const VERBS: [&[&str]; 43] = [
     &["halt"],
     &["clean"],
     &["flows"],
+    &["top"],
     &["events"],
     &["audit"],
     &["audit", "verify"],

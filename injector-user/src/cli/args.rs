@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    arm, audit, doctor, events, faults::FaultVerb, flows, halt, limits, plan, profile, status, stop,
+    arm, audit, doctor, events, faults::FaultVerb, flows, halt, limits, plan, profile, status, stop, top,
 };
 
 /// Makes the network and the kernel fail, on purpose, for selected cgroups and for nothing else.
@@ -64,6 +64,8 @@ pub(super) enum Verb {
     Certificate,
     /// Show flows: packets, retransmits, RTT and injected faults per peer.
     Flows(flows::Flows),
+    /// Watch latency, traffic, errors and saturation, and the faults that are there, on a terminal.
+    Top(top::Top),
     /// Show the calls that were failed, one by one.
     Events(events::Events),
     /// Check or show the record of all decisions (root).

@@ -46,6 +46,7 @@ mod stop;
 mod table;
 mod text;
 mod together;
+mod top;
 mod usage;
 mod when;
 mod whom;
@@ -114,6 +115,7 @@ fn dispatch(verb: Verb, context: &Context) -> Outcome {
         Verb::Certificate => limits::certificate(context),
         Verb::Events(args) => events::run(&args, context),
         Verb::Flows(args) => flows::run(&args, context),
+        Verb::Top(args) => top::run(&args, context),
         Verb::Audit(args) => audit::run(&args, context),
     }
 }

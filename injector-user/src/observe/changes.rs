@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::api::types::{
-    DependencyDoc, DependencyName, FlowDoc, FlowName, FlowsChangesDoc, FlowsDoc, ListenerDoc, ListenerName,
-    Numbered, RowsDoc,
+    CgroupName, CgroupRttDoc, DependencyDoc, DependencyName, FlowDoc, FlowName, FlowsChangesDoc, FlowsDoc,
+    ListenerDoc, ListenerName, Numbered, RowsDoc,
 };
 
 /// What turns `before` into `now`; `missed` looks lay between.
@@ -14,6 +14,7 @@ pub fn changes(before: &FlowsDoc, now: &FlowsDoc, missed: u64) -> FlowsChangesDo
         missed,
         watched: (before.watched != now.watched).then(|| now.watched.clone()),
         flows: rows(&before.flows, &now.flows),
+        cgroups: rows(&before.cgroups, &now.cgroups),
         dependencies: rows(&before.dependencies, &now.dependencies),
         listeners: rows(&before.listeners, &now.listeners),
         lost: (before.lost != now.lost).then_some(now.lost),
@@ -56,6 +57,14 @@ impl Row for FlowDoc {
             local: self.local.clone(),
             remote: self.remote.clone(),
         }
+    }
+}
+
+impl Row for CgroupRttDoc {
+    type Name = CgroupName;
+
+    fn name(&self) -> CgroupName {
+        CgroupName { cgroup: self.cgroup.clone() }
     }
 }
 

@@ -3,10 +3,13 @@
 
 mod achieved;
 mod address;
+mod cgroups;
 mod changes;
 mod delay;
 mod dependencies;
+pub mod figures;
 mod flows;
+pub mod golden;
 mod guard;
 mod history;
 mod lost;

@@ -6,6 +6,7 @@ mod families;
 mod faults;
 pub mod http;
 pub mod metrics;
+pub mod page;
 mod reactions;
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DependencyDoc, FlowDoc, ListenerDoc, LostDoc};
+use super::{CgroupRttDoc, DependencyDoc, FlowDoc, ListenerDoc, LostDoc};
 
 /// A row, or the name of one, among others of that name.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +35,13 @@ pub struct FlowName {
     pub local: String,
     /// As in [`FlowDoc`].
     pub remote: String,
+}
+
+/// What a cgroup is told from others by.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CgroupName {
+    /// As in [`CgroupRttDoc`].
+    pub cgroup: String,
 }
 
 /// What a dependency is told from others by.
@@ -72,6 +79,8 @@ pub struct FlowsChangesDoc {
     pub watched: Option<Vec<String>>,
     /// Open flows.
     pub flows: RowsDoc<FlowDoc, FlowName>,
+    /// Round trips by cgroup.
+    pub cgroups: RowsDoc<CgroupRttDoc, CgroupName>,
     /// Sums.
     pub dependencies: RowsDoc<DependencyDoc, DependencyName>,
     /// Listeners.

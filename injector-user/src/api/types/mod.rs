@@ -18,10 +18,10 @@ pub use achieved::{
     AchievedDelayDoc, AchievedDoc, AmountDoc, AskedDelayDoc, CountersDoc, DelayDoc, Fidelity,
     NothingMatchedDoc, PassedDoc,
 };
-pub use changes::{DependencyName, FlowName, FlowsChangesDoc, ListenerName, Numbered, RowsDoc};
+pub use changes::{CgroupName, DependencyName, FlowName, FlowsChangesDoc, ListenerName, Numbered, RowsDoc};
 pub use events::{EventDoc, EventsDoc, EventsLostDoc};
 pub use fault::{CleanDoc, EndKind, FaultDoc, FaultsDoc, RecoveryDoc, SignalsDoc, State};
-pub use flows::{DependencyDoc, FlowDoc, FlowsDoc, ListenerDoc, LostDoc};
+pub use flows::{CgroupRttDoc, DependencyDoc, FlowDoc, FlowsDoc, ListenerDoc, LostDoc};
 pub use limits::{CertificateDoc, LimitsDoc, PendingDoc};
 pub use plan::{CgroupDoc, LimitDoc, PlanDoc, ProcessDoc, StepDoc};
 pub use reaction::ReactionDoc;

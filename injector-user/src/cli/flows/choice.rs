@@ -109,6 +109,9 @@ impl Chosen {
                 && self.has_peer(&flow.remote)
                 && self.has_port([&flow.local, &flow.remote])
         });
+        // Their numbers are those of all flows: of some, only the flows' own are right.
+        let some = !self.peers.is_empty() || self.ports.is_some() || self.protocol.is_some();
+        flows.cgroups.retain(|sum| self.has_cgroup(&sum.cgroup) && !some);
         flows.dependencies.retain(|sum| {
             self.has_cgroup(&sum.cgroup)
                 && self.has_protocol(&sum.protocol)
