@@ -68,7 +68,7 @@ impl Screen {
         unsafe {
             command.pre_exec(|| {
                 setsid()?;
-                match nix::libc::ioctl(0, nix::libc::TIOCSCTTY, 0) {
+                match libc::ioctl(0, libc::TIOCSCTTY, 0) {
                     0 => Ok(()),
                     _ => Err(std::io::Error::last_os_error()),
                 }
@@ -295,11 +295,14 @@ fn a_daemon_that_goes_is_said_and_waited_for() {
     screen.ends(0);
 }
 
+/// Flags, environment, and whether there are colours then.
+type Way = (&'static [&'static str], &'static [(&'static str, &'static str)], bool);
+
 #[test]
 fn colours_are_left_out_when_they_are_not_wanted() {
     let fake = daemon();
     let colour = "\u{1b}[38;5;";
-    let ways: [(&[&str], &[(&str, &str)], bool); 4] = [
+    let ways: [Way; 4] = [
         (&[], &[], true),
         (&["--no-color"], &[], false),
         (&[], &[("NO_COLOR", "1")], false),

@@ -65,10 +65,13 @@ fn shown(words: &str) -> [Vec<String>; 3] {
     ]
 }
 
+/// The words, and what each table shows.
+type Case = (&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str]);
+
 #[test]
 fn rows_are_chosen_by_cgroup_peer_port_and_protocol() {
     assert_eq!(shown("").map(|rows| rows.len()), [4, 3, 1]);
-    let cases: [(&str, &[&str], &[&str], &[&str]); 11] = [
+    let cases: [Case; 11] = [
         ("--cgroup /app", &["/app", "/app/x"], &["/app", "/app/x"], &["/app/x"]),
         ("--cgroup /app/", &["/app", "/app/x"], &["/app", "/app/x"], &["/app/x"]),
         ("--cgroup /apple --cgroup /app/x", &["/app/x", "/apple"], &["/app/x", "/apple"], &["/app/x"]),

@@ -68,7 +68,7 @@ fn faults(armed: &[Armed]) -> String {
                     <th>asked</th><th>achieved</th><th class=\"text\">fidelity</th><th class=\"text\">what</th></tr>\n"
         .to_owned();
     for fault in armed {
-        let what = [&[fault.what.clone()], fault.notes.as_slice()].concat().join("; ");
+        let what = [std::slice::from_ref(&fault.what), fault.notes.as_slice()].concat().join("; ");
         // Nothing is lost by a String that is written to.
         _ = writeln!(
             text,
