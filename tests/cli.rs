@@ -10,6 +10,8 @@ mod flows;
 mod foreground;
 #[path = "cli/profile.rs"]
 mod profile;
+#[path = "cli/report.rs"]
+mod report;
 #[path = "cli/top.rs"]
 mod top;
 
@@ -18,7 +20,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-const VERBS: [&[&str]; 44] = [
+const VERBS: [&[&str]; 47] = [
     &[],
     &["daemon"],
     &["doctor"],
@@ -54,11 +56,14 @@ const VERBS: [&[&str]; 44] = [
     &["profile", "show"],
     &["profile", "run"],
     &["status"],
+    &["report"],
     &["stop"],
     &["halt"],
     &["clean"],
     &["flows"],
     &["top"],
+    &["deps"],
+    &["saturation"],
     &["events"],
     &["audit"],
     &["audit", "verify"],
@@ -106,8 +111,9 @@ fn help_is_as_published() {
 
 #[test]
 fn bad_input_is_a_usage_error_that_says_what_would_be_right() {
-    let cases: [(&str, &str, &str); 103] = [
+    let cases: [(&str, &str, &str); 104] = [
         ("drop --target unit:x", "a drop needs a frequency", "--percent 5"),
+        ("report ../x", "not a fault's ID", "drop-7k3"),
         ("drop --percent 5", "a drop needs a target", "--target"),
         ("drop --percent 0 --target unit:x", "would never act", "between 0.0001 and 100"),
         ("drop --percent 150 --target unit:x", "more than all", "between 0.0001 and 100"),
@@ -300,6 +306,10 @@ fn a_dead_daemon_is_exit_3_and_says_how_to_start_it() {
         "stop drop-7k3",
         "flows",
         "flows --watch --target cgroup:/x",
+        "deps --sort errors --top 3",
+        "deps --watch",
+        "saturation",
+        "saturation --watch --target cgroup:/x",
         "events",
         "events --watch",
     ];

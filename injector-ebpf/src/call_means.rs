@@ -18,6 +18,8 @@ pub const CALL_FD_PATH: u32 = 1 << 6;
 pub const CALL_FD_TYPE: u32 = 1 << 7;
 /// [`CallMeans::asks`]: the peer: the trie of peers and [`crate::means::Means`]' ports decide.
 pub const CALL_PEER: u32 = 1 << 8;
+/// [`CallMeans::asks`]: of calls that are for sockets and pipes as well ([`SHAPE_MIXED`]) only those on [`DISK_TYPES`].
+pub const CALL_FD_DISK: u32 = 1 << 9;
 /// [`CallMeans::asks`]: the first argument is compared; the second is the next bit, and so on.
 pub const CALL_ARGUMENT: u32 = 1 << 16;
 
@@ -120,6 +122,11 @@ pub const SHAPE_FD: u32 = 8;
 pub const SHAPE_ADDRESS: u32 = 12;
 /// [`CallShape`]: the address of a `struct msghdr`.
 pub const SHAPE_MESSAGE: u32 = 16;
+/// [`CallShape`]: its descriptor may be of a socket as well as of a file.
+pub const SHAPE_MIXED: u32 = 1 << 20;
+
+/// What of a disk a descriptor can refer to, as [`CallMeans::fd_types`]: a file, a directory, a block device.
+pub const DISK_TYPES: u32 = 1 << 8 | 1 << 4 | 1 << 6;
 
 const _: () = assert!(size_of::<CallMeans>() == 80 && size_of::<Comparison>() == 16);
 

@@ -6,6 +6,7 @@
 #![no_std]
 
 pub mod call_means;
+pub mod dep;
 pub mod draw;
 pub mod event;
 pub mod flow;
@@ -19,7 +20,7 @@ pub mod rule;
 pub mod tag;
 
 /// Version of everything in this crate; part of every gate map, checked before a foreign map is written.
-pub const ABI_VERSION: u32 = 4;
+pub const ABI_VERSION: u32 = 5;
 
 /// Size and alignment are part of the ABI: a change must be seen at build time, not by the verifier.
 macro_rules! layout {

@@ -66,6 +66,9 @@ pub const EVENTS_FULL: &str = "INJ_EVENTS_FULL";
 /// Array of `u64` hit by the no-op programs of `injector doctor`.
 pub const PROBE: &str = "INJ_PROBE";
 
+/// Array of `u32`: the call that each operation of io_uring is, plus one.
+pub const RING_CALLS: &str = "INJ_RING_CALLS";
+
 /// Index in [`PROGS`] of [`EGRESS`].
 pub const PROG_EGRESS: u32 = 0;
 /// Index in [`PROGS`] of [`INGRESS`].
@@ -115,6 +118,14 @@ pub const CONNECT: [&str; 2] = ["inj_connect4", "inj_connect6"];
 pub const BIND: [&str; 2] = ["inj_bind4", "inj_bind6"];
 /// Datagrams that are sent to an address fail by a cgroup's hooks.
 pub const SENDMSG: [&str; 2] = ["inj_sendmsg4", "inj_sendmsg6"];
+/// socket fails by a cgroup's hook.
+pub const SOCKET: &str = "inj_sock";
+/// Counts calls of 32-bit programs that pass by.
+pub const COMPAT: &str = "inj_compat";
+/// Counts what is asked of io_uring and passes by.
+pub const URING: &str = "inj_uring";
+/// Counts descriptors that are closed after a call on them failed.
+pub const CLOSE: &str = "inj_close";
 /// Calls fail at their entry, by kprobe and override.
 pub const CALL_KPROBE: &str = "inj_call_kp";
 /// Calls fail at their entry, by fmod_ret.
@@ -145,6 +156,33 @@ pub const TCP_RETRANSMIT: &str = "inj_tcp_retr";
 pub const TCP_STATE: &str = "inj_tcp_state";
 /// Writes all flows to a reader.
 pub const ITER_FLOWS: &str = "inj_iter_flows";
+
+/// Array of one [`crate::dep::DepLost`].
+pub const DEP_LOST: &str = "INJ_DEP_LOST";
+/// Hash of [`crate::dep::TimeKey`] to [`crate::dep::Times`].
+pub const DEP_TIMES: &str = "INJ_DEP_TIMES";
+/// Hash of [`crate::dep::CountKey`] to `u64`.
+pub const DEP_COUNTS: &str = "INJ_DEP_COUNTS";
+/// Hash of [`crate::dep::QueryKey`] to [`crate::dep::Query`].
+pub const DEP_QUERIES: &str = "INJ_DEP_QUERY";
+/// Requests on their way out.
+pub const DEP_TX: &str = "inj_dep_tx";
+/// Answers on their way in.
+pub const DEP_RX: &str = "inj_dep_rx";
+/// Handshakes and connects that fail.
+pub const DEP_STATE: &str = "inj_dep_state";
+/// Retransmission timeouts.
+pub const DEP_TIMEOUT: &str = "inj_dep_rto";
+/// Resets that are sent.
+pub const DEP_RESET_OUT: &str = "inj_dep_rst_tx";
+/// Resets that are received.
+pub const DEP_RESET_IN: &str = "inj_dep_rst_rx";
+/// Packets that the kernel drops.
+pub const DEP_DROP: &str = "inj_dep_drop";
+/// Connections that are accepted.
+pub const DEP_ACCEPT: &str = "inj_dep_accept";
+/// The same before 6.10.
+pub const DEP_ACCEPT4: &str = "inj_dep_accept4";
 
 /// Counts processes of a target that end after a call of theirs was failed.
 pub const TASK_EXIT: &str = "inj_task_exit";
@@ -227,6 +265,30 @@ pub mod offsets {
     pub const D_LEN: &str = "OFF_D_LEN";
     /// `socket.sk`
     pub const SOCKET_SK: &str = "OFF_SOCKET_SK";
+    /// `sock.sk_err`
+    pub const SK_ERR: &str = "OFF_SK_ERR";
+    /// `sock.__sk_common.skc_state`
+    pub const SK_STATE: &str = "OFF_SK_STATE";
+    /// `sock.__sk_common.skc_num`
+    pub const SK_NUM: &str = "OFF_SK_NUM";
+    /// `sock.sk_protocol`
+    pub const SK_PROTOCOL: &str = "OFF_SK_PROTOCOL";
+    /// `tcp_sock.inet_conn.icsk_inet.inet_sport`
+    pub const TCP_SPORT: &str = "OFF_TCP_SPORT";
+    /// `tcp_sock.inet_conn.icsk_retransmits`
+    pub const TCP_RETRANSMITS: &str = "OFF_TCP_RETRANSMITS";
+    /// `sk_buff.sk`
+    pub const SKB_SK: &str = "OFF_SKB_SK";
+    /// `sk_buff.mark`
+    pub const SKB_MARK: &str = "OFF_SKB_MARK";
+    /// `sk_buff.head`
+    pub const SKB_HEAD: &str = "OFF_SKB_HEAD";
+    /// `sk_buff.end`
+    pub const SKB_END: &str = "OFF_SKB_END";
+    /// `skb_shared_info.gso_segs`
+    pub const GSO_SEGS: &str = "OFF_GSO_SEGS";
+    /// No offset: not 0 if `kfree_skb` also tells which socket was to receive (since 6.11).
+    pub const DROP_HAS_SOCKET: &str = "DROP_HAS_SOCKET";
     /// `pt_regs.orig_ax` (x86_64), `pt_regs.syscallno` (aarch64)
     pub const SYSCALL_NR: &str = "OFF_SYSCALL_NR";
     /// `task_struct.flags`
@@ -235,6 +297,8 @@ pub mod offsets {
     pub const TASK_COMPAT: &str = "OFF_TASK_COMPAT";
     /// `task_struct.signal`
     pub const TASK_SIGNAL: &str = "OFF_TASK_SIGNAL";
+    /// `io_kiocb.opcode`
+    pub const IO_OPCODE: &str = "OFF_IO_OPCODE";
     /// `signal_struct.live`
     pub const SIGNAL_LIVE: &str = "OFF_SIGNAL_LIVE";
 }

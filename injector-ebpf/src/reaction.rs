@@ -10,6 +10,8 @@ pub const LIVELOCK_NS: u64 = 1_000_000_000;
 pub const BACK_OFF_NS: u64 = 100_000_000;
 /// The same call again within this time is a retry: one second.
 pub const RETRY_NS: u64 = 1_000_000_000;
+/// A descriptor that is closed within this time after a call on it failed is counted: one second.
+pub const CLOSE_NS: u64 = 1_000_000_000;
 /// A process that ends within this time after a failed call is counted: ten seconds.
 pub const EXIT_NS: u64 = 10_000_000_000;
 /// A program of the same name that begins within this time after that is a restart: one minute.
@@ -33,12 +35,14 @@ pub struct Reaction {
     pub exited: u64,
     /// Of these, those after which a program of the same name began.
     pub restarted: u64,
+    /// Failed calls whose descriptor the process closed within [`CLOSE_NS`].
+    pub closed: u64,
 }
 
 impl Reaction {
     /// Nothing counted.
     pub const ZERO: Self =
-        Self { fault: 0, livelocks: 0, passed_livelock: 0, retried: 0, exited: 0, restarted: 0 };
+        Self { fault: 0, livelocks: 0, passed_livelock: 0, retried: 0, exited: 0, restarted: 0, closed: 0 };
 }
 
 /// What is known of a thread of which a rule has failed a call. Times are `ktime`, in nanoseconds.
@@ -116,6 +120,26 @@ pub struct Failed {
     pub at: u64,
 }
 
+/// A descriptor of a process on which a call was failed.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OnDescriptor {
+    /// The [`Reaction::fault`] that it is about.
+    pub fault: u64,
+    /// When: `ktime`, in nanoseconds.
+    pub at: u64,
+    /// The rule's slot.
+    pub rule: u64,
+}
+
+impl OnDescriptor {
+    /// Is it this fault's, and recent enough, to be closed for that reason?
+    #[inline(always)]
+    pub fn closed(&self, fault: u64, now: u64) -> bool {
+        self.fault == fault && now.saturating_sub(self.at) <= CLOSE_NS
+    }
+}
+
 /// The name of processes that ended after a failed call, and the rule.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -138,7 +162,7 @@ pub struct Gone {
     pub left: u64,
 }
 
-layout!(Reaction = 48, Thread = 56, Failed = 16, Name = 24, Gone = 24);
+layout!(Reaction = 56, Thread = 56, Failed = 16, OnDescriptor = 24, Name = 24, Gone = 24);
 
 #[cfg(test)]
 mod tests {
@@ -175,6 +199,13 @@ mod tests {
             assert_eq!(loops(&mut thread, k * 1_000_000, 999, 10), (999, 0));
             assert_eq!(thread.called(5, k * 1_000_000 + 10_000), RETRIED, "this one passes by chance");
         }
+    }
+
+    #[test]
+    fn a_descriptor_is_closed_in_time_and_for_the_same_fault() {
+        let failed = OnDescriptor { fault: 3, at: 10, rule: 0 };
+        assert!(failed.closed(3, 10) && failed.closed(3, 10 + CLOSE_NS));
+        assert!(!failed.closed(3, 11 + CLOSE_NS) && !failed.closed(4, 10));
     }
 
     #[test]

@@ -29,6 +29,14 @@ pub const HOOK_CGROUP_EGRESS: u32 = 1 << 5;
 pub const HOOK_LSM: u32 = 1 << 6;
 /// [`Rule::hook`]: a call on a socket fails at a hook of the target's cgroup.
 pub const HOOK_CGROUP_CALL: u32 = 1 << 7;
+/// [`Rule::hook`]: as [`HOOK_LSM`], by fmod_ret on the functions that ask all LSMs (`security_*`).
+pub const HOOK_SECURITY: u32 = 1 << 8;
+/// [`Rule::hook`]: as [`HOOK_OPEN_LSM`], by fmod_ret on `security_file_open`.
+pub const HOOK_OPEN_SECURITY: u32 = 1 << 9;
+
+/// What the link of a program within a call tells it: the hook's place in the daemon's table, and with this bit that it
+/// stands at the `security_` function and not at the LSM hook.
+pub const COOKIE_SECURITY: u64 = 1 << 32;
 
 /// [`Rule::act`]: the packet is lost.
 pub const ACT_DROP: u32 = 0;
@@ -50,6 +58,8 @@ pub const RULE_PEERS: u64 = 1 << 1;
 /// [`Rule::flags`]: the port of DNS is no protection; with a [`Rule::path_len`] only queries for the names with which
 /// the trie of names knows the rule.
 pub const RULE_DNS: u64 = 1 << 2;
+/// [`Rule::flags`]: it is watched whether descriptors are closed on which a call has failed.
+pub const RULE_CLOSES: u64 = 1 << 3;
 
 /// One fault, compiled. Written by the daemon only; what the kernel writes is in [`RuleStats`].
 #[repr(C)]
@@ -79,7 +89,7 @@ pub struct Rule {
     pub path: [u8; MAX_PATH],
     /// For calls: the numbers of those that are meant, a bit each.
     pub calls: [u64; CALLS / 64],
-    /// With [`HOOK_LSM`]: the LSM hooks at which it acts, a bit each by their place in the daemon's table.
+    /// With [`HOOK_LSM`] and [`HOOK_SECURITY`]: the LSM hooks at which it acts, a bit each by their place in the daemon's table.
     pub hooks: u64,
     /// For calls: which of these.
     pub call: CallMeans,
@@ -305,7 +315,7 @@ impl RuleStats {
     };
 }
 
-layout!(Rule = 408, RuleStats = 208, GateStats = 32, Delays = 1544);
+layout!(Rule = 408, RuleStats = 216, GateStats = 32, Delays = 1544);
 
 const _: () = assert!(size_of::<PortRules>() == 4 && MAX_RULES == 16);
 const _: () = assert!(size_of::<CgroupEntry>() == 8 && size_of::<NameRules>() == 16);

@@ -11,3 +11,5 @@ pub const TAG_TWIN: u16 = 0xe5e0;
 pub const TAG_MASK: u16 = 0xffe0;
 /// In place of a rule: the packet goes to no device of ours.
 pub const TAG_NO_DEVICE: u16 = 0x1f;
+/// In the mark of a packet that is freed because of a rule: what the kernel then says of the drop is about us.
+pub const LOST_MARK: u32 = 0x1a7e_10c7;

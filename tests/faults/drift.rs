@@ -99,7 +99,7 @@ fn what_somebody_else_removes_ends_the_fault() {
 
 #[test]
 fn a_limits_file_that_changes_ends_the_fault() {
-    if same_in_every_guest("a_limits_file_that_changes_ends_the_fault") {
+    if crate::support::same_as_natively("a_limits_file_that_changes_ends_the_fault") {
         return;
     }
     let world = World::new();

@@ -22,6 +22,7 @@ use crate::support::{
     HERE, HERE6, THERE, THERE6, World,
     cgroup::Cgroup,
     child::{self, Child},
+    lent::Lent,
     netns::Netns,
 };
 
@@ -132,13 +133,13 @@ impl Way {
 
 /// The lines of one test.
 pub struct Table {
-    pub world: World,
+    pub world: Lent,
     bad: Vec<String>,
 }
 
 impl Table {
     pub fn new() -> Self {
-        Self { world: World::new(), bad: Vec::new() }
+        Self { world: World::lent(), bad: Vec::new() }
     }
 
     /// Arms a fault for the victim, runs `f`, stops the fault. Returns the fault's document as well.
@@ -146,7 +147,7 @@ impl Table {
     pub fn under<T>(&self, fault: &str, f: impl FnOnce() -> T) -> (T, Value) {
         let id = self.world.daemon.arm(&format!("{fault} --target {} --for 3m", self.world.target()));
         let result = f();
-        (result, self.world.daemon.json(&format!("stop {id}")))
+        (result, self.world.daemon.stop(&id))
     }
 
     /// Prints a line and remembers it if it is not as it must be. `doc`: the fault's, whose counters must say that
@@ -162,7 +163,8 @@ impl Table {
         let acted = doc["counters"]["acted"].as_u64().unwrap();
         let failed = doc["achieved"]["failed"]["skbs"].as_u64().unwrap_or(0);
         let ok = right && acted > 0 && failed == 0;
-        let verdict = if ok { "ok".to_owned() } else { format!("WRONG, {}", doc["counters"]) };
+        let verdict =
+            if ok { "ok".to_owned() } else { format!("WRONG, ended: {}, {}", doc["end"], doc["counters"]) };
         let line = format!("| {fault} {way} | victim {victim} | control {control} | {verdict} |");
         println!("{line}");
         if !ok {

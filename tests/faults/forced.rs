@@ -146,7 +146,7 @@ fn become_user() {
 
 #[test]
 fn a_forced_rule_touches_nothing_that_is_protected() {
-    if crate::support::same_in_every_guest("a_forced_rule_touches_nothing_that_is_protected") {
+    if crate::support::same_as_natively("a_forced_rule_touches_nothing_that_is_protected") {
         return;
     }
     let mut forced = Forced::new();

@@ -43,7 +43,7 @@ fn follow(name: &str, from: &'static str, to: &'static str) {
     if same_in_every_guest(name) {
         return;
     }
-    let world = World::new();
+    let world = World::lent();
     let id = world.daemon.arm(&format!("drop --target {} --every 2 --protocol udp --for 1m", world.target()));
     let receiver = world.over_there(move || receive(to, 9001));
     std::thread::sleep(Duration::from_millis(500));
@@ -119,7 +119,7 @@ fn fragments_of_a_datagram_do_not_follow_another_one_of_its_number() {
     if same_in_every_guest("fragments_of_a_datagram_do_not_follow_another_one_of_its_number") {
         return;
     }
-    let world = World::new();
+    let world = World::lent();
     let id = world
         .daemon
         .arm(&format!("drop --target {} --percent 100 --peer {THERE}:9001 --for 1m", world.target()));

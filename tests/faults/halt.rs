@@ -36,7 +36,7 @@ fn refused(world: &World) {
 
 #[test]
 fn halt_with_the_daemon_running() {
-    if crate::support::same_in_every_guest("halt_with_the_daemon_running") {
+    if crate::support::same_as_natively("halt_with_the_daemon_running") {
         return;
     }
     let world = World::new();
@@ -100,7 +100,7 @@ fn halt_with_the_daemon_stopped() {
 
 #[test]
 fn a_second_daemon_names_the_first() {
-    if crate::support::same_in_every_guest("a_second_daemon_names_the_first") {
+    if crate::support::same_as_natively("a_second_daemon_names_the_first") {
         return;
     }
     let world = World::new();
@@ -112,7 +112,7 @@ fn a_second_daemon_names_the_first() {
 /// Sixteen faults under load, halted again and again: nothing that is sent after the command has returned is lost.
 #[test]
 fn halt_freezes_sixteen_faults_under_load() {
-    if crate::support::same_in_every_guest("halt_freezes_sixteen_faults_under_load") {
+    if crate::support::same_as_natively("halt_freezes_sixteen_faults_under_load") {
         return;
     }
     const FAULTS: u64 = 16;

@@ -34,7 +34,7 @@ fn receiver(world: &World, uid: u32, port: u16) -> Child {
 
 #[test]
 fn packets_to_a_protected_user_are_spared() {
-    if same_in_every_guest("packets_to_a_protected_user_are_spared") {
+    if crate::support::same_as_natively("packets_to_a_protected_user_are_spared") {
         return;
     }
     let world = World::with("mode: armed\nmax_percent: 100\nprotect: [\"user:4711\"]\n");
@@ -59,7 +59,7 @@ fn packets_for_another_host_are_not_meant() {
         return;
     }
     const ANOTHER: &str = "10.77.0.9";
-    let world = World::new();
+    let world = World::lent();
     let receiver = receiver(&world, 0, 9001);
     world.there.ip(&format!("neigh add {ANOTHER} lladdr 02:00:00:00:00:09 dev v1"));
     let id = world.daemon.arm(&format!(

@@ -100,7 +100,7 @@ fn kill(world: &mut World, moment: u64, round: u64) -> Found {
 
 pub fn at_random_moments() {
     let mut world = World::new();
-    let kills = figure(50, 1000, 6);
+    let kills = figure(50, 1000, 3);
     let mut found: [Vec<Found>; 3] = Default::default();
     for round in 0..kills {
         let moment = round % 3;

@@ -36,7 +36,7 @@ fn after_stop_has_returned_the_counters_are_frozen() {
 
 #[test]
 fn a_fault_ends_by_itself() {
-    if crate::support::same_in_every_guest("a_fault_ends_by_itself") {
+    if crate::support::same_as_natively("a_fault_ends_by_itself") {
         return;
     }
     let world = World::new();
@@ -56,7 +56,7 @@ fn a_fault_ends_by_itself() {
 /// The fault lives as long as the command: Ctrl-C, or the death of the command, ends it.
 #[test]
 fn ctrl_c_and_a_dead_command_end_the_fault() {
-    if crate::support::same_in_every_guest("ctrl_c_and_a_dead_command_end_the_fault") {
+    if crate::support::same_as_natively("ctrl_c_and_a_dead_command_end_the_fault") {
         return;
     }
     let world = World::new();
@@ -92,7 +92,7 @@ fn ctrl_c_and_a_dead_command_end_the_fault() {
 
 #[test]
 fn a_budget_stops_the_fault_exactly() {
-    if crate::support::same_in_every_guest("a_budget_stops_the_fault_exactly") {
+    if crate::support::same_as_natively("a_budget_stops_the_fault_exactly") {
         return;
     }
     let world = World::new();
@@ -121,7 +121,7 @@ fn a_hung_daemons_fault_lapses_for_good() {
     if crate::support::same_in_every_guest("a_hung_daemons_fault_lapses_for_good") {
         return;
     }
-    let world = World::new();
+    let world = World::with_usual_lease();
     let id = world.daemon.arm(&format!("drop --target {} --percent 100 --for 1m", world.target()));
     let stream = Stream::start(&world, Duration::from_secs(7));
     sleep(Duration::from_millis(500));
@@ -149,7 +149,7 @@ fn a_blocked_main_loops_fault_lapses_for_good() {
     if crate::support::same_in_every_guest("a_blocked_main_loops_fault_lapses_for_good") {
         return;
     }
-    let world = World::new();
+    let world = World::with_usual_lease();
     let id = world.daemon.arm(&format!("drop --target {} --percent 100 --for 1m", world.target()));
     let stream = Stream::start(&world, Duration::from_secs(8));
     sleep(Duration::from_millis(500));

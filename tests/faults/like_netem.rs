@@ -31,7 +31,7 @@ fn under_netem<T>(ns: &crate::support::netns::Netns, link: &str, netem: &str, f:
 fn under_fault<T>(world: &World, fault: &str, f: impl FnOnce() -> T) -> T {
     let id = world.daemon.arm(&format!("{fault} --target {} --for 2m", world.target()));
     let result = f();
-    let ended = world.daemon.json(&format!("stop {id}"));
+    let ended = world.daemon.stop(&id);
     assert_eq!(ended["counters"]["tail_drops"].as_u64().unwrap_or(0), 0, "{ended}");
     result
 }
@@ -40,8 +40,11 @@ fn under_fault<T>(world: &World, fault: &str, f: impl FnOnce() -> T) -> T {
 /// the halves makes a distance larger, never smaller: the least of three is judged.
 fn distribution(test: &str, ours: &str, netem: &str) {
     const HALF: u64 = 3_000;
+    if same_as_in("7.2", test) {
+        return;
+    }
     let world = World::new();
-    if same_as_in("7.2", test) || lacks(test, &world.daemon, "delay") {
+    if lacks(test, &world.daemon, "delay") {
         return;
     }
     let take = || {
@@ -126,8 +129,11 @@ fn bursts_have_their_share() {
 #[test]
 fn bursts_are_as_long_as_netems() {
     let test = "bursts_are_as_long_as_netems";
+    if same_as_in("7.2", test) {
+        return;
+    }
     let world = World::new();
-    if same_as_in("7.2", test) || lacks(test, &world.daemon, "delay") {
+    if lacks(test, &world.daemon, "delay") {
         return;
     }
     const N: u64 = 40_000;
@@ -154,8 +160,11 @@ fn bursts_are_as_long_as_netems() {
 #[test]
 fn bulk_tcp_is_as_fast_as_under_plain_netem() {
     let test = "bulk_tcp_is_as_fast_as_under_plain_netem";
+    if same_as_in("6.1", test) {
+        return;
+    }
     let world = World::new();
-    if same_as_in("6.1", test) || lacks(test, &world.daemon, "delay") {
+    if lacks(test, &world.daemon, "delay") {
         return;
     }
     let outside = world.over_there(|| tcp_sink(THERE, 9001));
@@ -185,8 +194,11 @@ fn bulk_tcp_is_as_fast_as_under_plain_netem() {
 #[test]
 fn neighbours_of_a_delay_are_as_fast_as_without() {
     let test = "neighbours_of_a_delay_are_as_fast_as_without";
+    if same_as_in("7.2", test) {
+        return;
+    }
     let world = World::new();
-    if same_as_in("7.2", test) || lacks(test, &world.daemon, "delay") {
+    if lacks(test, &world.daemon, "delay") {
         return;
     }
     let _server = world.over_there(|| tcp_sink(THERE, 9001));
@@ -220,8 +232,11 @@ fn overtaken(got: &Received) -> usize {
 #[test]
 fn jitter_keeps_the_order_if_asked_to() {
     let test = "jitter_keeps_the_order_if_asked_to";
+    if same_as_in("7.2", test) {
+        return;
+    }
     let world = World::new();
-    if same_as_in("7.2", test) || lacks(test, &world.daemon, "delay") {
+    if lacks(test, &world.daemon, "delay") {
         return;
     }
     const N: u64 = 1_000;

@@ -5,7 +5,7 @@ use std::{fs::OpenOptions, io::Write as _};
 use crate::support::{
     THERE, World,
     came::{DATAGRAMS, PORT},
-    same_in_every_guest, wait_for,
+    wait_for,
 };
 
 /// Another address of the other end, as long as [`THERE`].
@@ -36,7 +36,7 @@ fn came(world: &World) -> [u64; 2] {
 
 #[test]
 fn a_fault_follows_the_name_of_its_peer() {
-    if same_in_every_guest("a_fault_follows_the_name_of_its_peer") {
+    if crate::support::same_as_natively("a_fault_follows_the_name_of_its_peer") {
         return;
     }
     let world = world();
@@ -58,7 +58,7 @@ fn a_fault_follows_the_name_of_its_peer() {
 
 #[test]
 fn a_name_that_does_not_resolve_arms_nothing() {
-    if same_in_every_guest("a_name_that_does_not_resolve_arms_nothing") {
+    if crate::support::same_as_natively("a_name_that_does_not_resolve_arms_nothing") {
         return;
     }
     let world = world();

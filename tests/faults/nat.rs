@@ -52,7 +52,7 @@ fn arm_for(world: &World, whom: &str) -> String {
 #[test]
 fn a_peer_by_the_address_on_the_wire() {
     let test = "a_peer_by_the_address_on_the_wire";
-    if same_in_every_guest(test) {
+    if crate::support::same_as_natively(test) {
         return;
     }
     let Some(world) = world(test) else { return };
@@ -67,7 +67,7 @@ fn a_peer_by_the_address_on_the_wire() {
 #[test]
 fn a_peer_by_the_address_that_programs_ask_for() {
     let test = "a_peer_by_the_address_that_programs_ask_for";
-    if same_in_every_guest(test) {
+    if crate::support::same_as_natively(test) {
         return;
     }
     let Some(world) = world(test) else { return };
@@ -109,7 +109,7 @@ fn either_end_is_named_by_its_port_and_left_out() {
 #[test]
 fn whom_a_program_asks_for_is_protected_behind_nat() {
     let test = "whom_a_program_asks_for_is_protected_behind_nat";
-    if same_in_every_guest(test) {
+    if crate::support::same_as_natively(test) {
         return;
     }
     for (protect, came) in [("port:5432", DATAGRAMS), ("address:10.99.0.1", DATAGRAMS), ("port:5433", 0)] {

@@ -109,6 +109,9 @@ fn a_filter_that_ends_the_chain_behind_ours() {
 #[test]
 fn a_filter_that_ends_the_chain_in_front_of_ours() {
     let test = "a_filter_that_ends_the_chain_in_front_of_ours";
+    if crate::support::same_as_on_6_1(test) {
+        return;
+    }
     let world = World::new();
     world.here.run("tc", "qdisc add dev v0 clsact");
     filter(&world, "egress prio 1", TC_ACT_OK);
@@ -158,9 +161,12 @@ fn stacked(world: &World, test: &str, here: &str, there: &str) -> bool {
 #[test]
 fn through_a_vlan() {
     let test = "through_a_vlan";
+    if same_in_every_guest(test) {
+        return;
+    }
     let world = World::new();
     let vlan = |link: &str| format!("link {link} name stack0 type vlan id 5");
-    if same_in_every_guest(test) || !stacked(&world, test, &vlan("v0"), &vlan("v1")) {
+    if !stacked(&world, test, &vlan("v0"), &vlan("v1")) {
         return;
     }
     is_drawn_once(&world, "through a VLAN", INNER_THERE, "", || ());
@@ -180,13 +186,14 @@ fn through_a_vlan() {
 #[test]
 fn through_a_tunnel() {
     let test = "through_a_tunnel";
+    if same_in_every_guest(test) {
+        return;
+    }
     let world = World::new();
     let tunnel = |local: &str, remote: &str, link: &str| {
         format!("stack0 type vxlan id 42 local {local} remote {remote} dstport 4789 dev {link}")
     };
-    if same_in_every_guest(test)
-        || !stacked(&world, test, &tunnel(HERE, THERE, "v0"), &tunnel(THERE, HERE, "v1"))
-    {
+    if !stacked(&world, test, &tunnel(HERE, THERE, "v0"), &tunnel(THERE, HERE, "v1")) {
         return;
     }
     is_drawn_once(&world, "through a tunnel", INNER_THERE, "", || ());

@@ -53,6 +53,9 @@ fn flows_show_what_the_target_felt() {
 /// Under a delay the flow's tail is the delay, within the histogram's error.
 #[test]
 fn a_delayed_flows_rtt_is_the_delay() {
+    if crate::support::same_as_on_6_1("a_delayed_flows_rtt_is_the_delay") {
+        return;
+    }
     let world = World::new();
     if lacks("a_delayed_flows_rtt_is_the_delay", &world.daemon, "delay") {
         return;
@@ -68,6 +71,8 @@ fn a_delayed_flows_rtt_is_the_delay() {
     assert!(samples >= 50, "{fault}");
     let p50 = p50.unwrap() as f64 / felt as f64;
     assert!((0.9..=1.1).contains(&p50), "the flow's p50 is {p50:.2} of what the program felt");
+    // The end of the connection is on its way for another 30 ms: until then the two may be read around a packet.
+    sleep(Duration::from_secs(1));
     let doc = world.daemon.json(&format!("flows --target {}", world.target()));
     let delayed: u64 = doc["dependencies"]
         .as_array()
@@ -75,7 +80,8 @@ fn a_delayed_flows_rtt_is_the_delay() {
         .iter()
         .map(|dep| dep["injected_delays"].as_u64().unwrap())
         .sum();
-    assert_eq!(delayed, fault["counters"]["acted_wire"].as_u64().unwrap(), "{doc}");
+    let acted = world.daemon.fault(&id)["counters"]["acted_wire"].as_u64().unwrap();
+    assert_eq!(delayed, acted, "{doc}");
 }
 
 /// A listener that does not accept shows its queue and its limit.

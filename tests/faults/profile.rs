@@ -59,7 +59,7 @@ fn run(world: &World) -> Child {
 
 #[test]
 fn ones_own_profile_acts_as_one_and_ends_as_one() {
-    if same_in_every_guest("ones_own_profile_acts_as_one_and_ends_as_one") {
+    if crate::support::same_as_natively("ones_own_profile_acts_as_one_and_ends_as_one") {
         return;
     }
     let world = World::new();
@@ -82,7 +82,7 @@ fn ones_own_profile_acts_as_one_and_ends_as_one() {
 
 #[test]
 fn a_profile_with_an_unknown_key_arms_nothing() {
-    if same_in_every_guest("a_profile_with_an_unknown_key_arms_nothing") {
+    if crate::support::same_as_natively("a_profile_with_an_unknown_key_arms_nothing") {
         return;
     }
     let world = World::new();

@@ -3,7 +3,7 @@
 
 use std::{fs::File, process::Command, thread::sleep, time::Duration};
 
-use crate::support::{World, able, lacks, now_ms, same_as_on_6_1, wait_for};
+use crate::support::{World, able, lacks, lent::Lent, now_ms, same_as_on_6_1, wait_for};
 
 /// The files that fail, and nothing else does.
 const DIRECTORY: &str = "/tmp/injector-reactions-test";
@@ -16,11 +16,11 @@ fn path() -> String {
 }
 
 /// Every open of that file fails, by whatever this kernel has.
-fn all_fail(test: &str) -> Option<(World, String)> {
+fn all_fail(test: &str) -> Option<(Lent, String)> {
     if same_as_on_6_1(test) {
         return None;
     }
-    let world = World::new();
+    let world = World::lent();
     if lacks(test, &world.daemon, "fail open") {
         return None;
     }
@@ -55,7 +55,7 @@ fn seek_fails() -> bool {
 #[test]
 fn a_program_that_loops_gets_through() {
     let test = "a_program_that_loops_gets_through";
-    let world = World::new();
+    let world = World::lent();
     if lacks(test, &world.daemon, "fail open") {
         return;
     }

@@ -4,7 +4,7 @@
 use crate::support::{
     THERE, World,
     link::{THERE2, second_link},
-    same_as_natively, same_in_every_guest,
+    same_as_natively,
     traffic::{Received, send_udp},
 };
 
@@ -59,7 +59,7 @@ fn of_sixteen_the_one_that_means_it_acts_and_there_is_no_seventeenth() {
 /// The second is asked about what the first has let pass, and about nothing else.
 #[test]
 fn of_two_that_mean_the_same_the_first_is_asked_first() {
-    if same_in_every_guest("of_two_that_mean_the_same_the_first_is_asked_first") {
+    if same_as_natively("of_two_that_mean_the_same_the_first_is_asked_first") {
         return;
     }
     let world = World::new();
@@ -82,7 +82,7 @@ fn of_two_that_mean_the_same_the_first_is_asked_first() {
 /// What is not lost comes twice.
 #[test]
 fn loss_and_duplication_together() {
-    if same_in_every_guest("loss_and_duplication_together") {
+    if same_as_natively("loss_and_duplication_together") {
         return;
     }
     let world = World::new();

@@ -5,21 +5,22 @@ use core::ffi::c_void;
 
 use aya_ebpf::{
     helpers::{
-        bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_uid_gid,
+        bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_probe_read_kernel,
         generated::{bpf_get_current_cgroup_id, bpf_override_return},
     },
     macros::kprobe,
     programs::ProbeContext,
 };
-use injector_ebpf::rule::{CG_PROTECTED, CgroupEntry, HOOK_CALL, MAX_RULES};
+use injector_ebpf::rule::{CG_PROTECTED, CgroupEntry, HOOK_CALL};
 
 use super::{
     atomic,
-    call_which::{inj_narrow, read},
+    call_which::{inj_narrow, read, those},
+    closes::inj_on_descriptor,
     events::{self, inj_tell},
     gate::{self, CALL_METERS, Slot},
     livelock::{inj_called, inj_failed},
-    maps::{INJ_RULES, INJ_TASKS},
+    maps::INJ_TASKS,
 };
 
 /// Offset in `struct pt_regs` of `orig_ax`, or of x8, which holds the number at the entry of a syscall.
@@ -57,20 +58,15 @@ fn protected(entry: CgroupEntry) -> bool {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn inj_meant(rules: u32, hook: u32, number: u64) -> u32 {
-    let mut left = rules & 0xffff;
-    let mut found = 0;
-    for _ in 0..MAX_RULES {
-        if left == 0 {
-            break;
+    let mut more = 0;
+    let found = those(rules, |index, rule| {
+        let meant = rule.hook & hook != 0 && rule.means_call(number);
+        if meant && rule.call.asks != 0 {
+            more |= 1 << (index & 15);
         }
-        let index = left.trailing_zeros();
-        left &= left - 1;
-        let Some(rule) = INJ_RULES.get(index) else { return 0 };
-        if rule.hook & hook != 0 && rule.means_call(number) {
-            found |= (1 | u32::from(rule.call.asks != 0) << 16) << (index & 15);
-        }
-    }
-    found
+        meant
+    });
+    found | more << 16
 }
 
 /// A rule that means a call: counts it, and says whether it fails. 0 if not; else above the lower half, which is what
@@ -105,6 +101,7 @@ pub fn settle(entry: CgroupEntry, meant: u32, number: u64, registers: u64, now: 
         returned => returned as i32,
     };
     inj_failed(slot.index, number);
+    inj_on_descriptor(slot.index, number, registers);
     inj_tell(events::what(slot.index, number, returned), registers, now);
     Some(returned)
 }
@@ -114,7 +111,9 @@ pub fn settle(entry: CgroupEntry, meant: u32, number: u64, registers: u64, now: 
 pub fn entry(registers: u64) -> Option<i32> {
     let now = gate::open()?;
     let entry = target()?;
-    let number = read::<u64>(registers + NR_REGISTER);
+    // No call has a number that can't be read: 0 would be `read`.
+    let number =
+        unsafe { bpf_probe_read_kernel((registers + NR_REGISTER) as *const u64) }.unwrap_or(u64::MAX);
     let mut meant = inj_meant(entry.rules, HOOK_CALL, number);
     if meant >> 16 != 0 {
         meant = inj_narrow(meant, number, registers, 1);

@@ -4,12 +4,12 @@
 
 use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_probe_read_kernel, bpf_probe_read_kernel_str};
 use injector_ebpf::{
-    call_means::{ARGUMENTS, CALL_FD_PATH, CALL_FD_TYPE, SHAPE_FD},
+    call_means::{ARGUMENTS, CALL_FD_DISK, CALL_FD_PATH, CALL_FD_TYPE, DISK_TYPES, SHAPE_FD, SHAPE_MIXED},
     rule::CALLS,
 };
 
 use super::{
-    call_path::{give, inj_fits, inj_unreadable, inj_with_path, take},
+    call_path::{inj_fits, inj_give_room, inj_take_room, inj_unreadable, inj_with_path},
     call_which::{argument, keep, read},
     kernel::offset,
     maps::{INJ_CALL_SHAPES, INJ_PATH, INJ_WALK, NAMES_ROOM, PATH_ROOM},
@@ -74,8 +74,8 @@ const LOST: u64 = 1 << 63;
 /// As the kernel's `prepend_path`. A function of its own for the same reason as `inj_glob_step`.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn inj_walk_step(begin: u64) -> u64 {
-    let Some(walk) = INJ_WALK.get_ptr_mut(0) else { return LOST };
+pub extern "C" fn inj_walk_step(begin: u64, room: u32) -> u64 {
+    let Some(walk) = INJ_WALK.get_ptr_mut(room) else { return LOST };
     let walk = unsafe { &mut *walk };
     let (dentry, mount) = (walk.dentry, walk.mount);
     let mounted = at!(mount, OFF_MOUNT_MNT);
@@ -116,8 +116,8 @@ pub extern "C" fn inj_walk_step(begin: u64) -> u64 {
 /// sockets). 0: it could not be read.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn inj_file_path(file: u64) -> u32 {
-    let (Some(walk), Some(path)) = (INJ_WALK.get_ptr_mut(0), INJ_PATH.get_ptr_mut(0)) else { return 0 };
+pub extern "C" fn inj_file_path(file: u64, room: u32) -> u32 {
+    let (Some(walk), Some(path)) = (INJ_WALK.get_ptr_mut(room), INJ_PATH.get_ptr_mut(room)) else { return 0 };
     let fs = read::<u64>(at!(unsafe { bpf_get_current_task() }, OFF_FS));
     let mounted = read::<u64>(at!(file, OFF_F_MNT));
     // At the end of the names there is always a NUL: they are written before it.
@@ -130,7 +130,7 @@ pub extern "C" fn inj_file_path(file: u64) -> u32 {
     let walk: *const Walk = walk;
     let mut begin = PATH_ROOM as u64;
     for _ in 0..STEPS {
-        begin = inj_walk_step(begin);
+        begin = inj_walk_step(begin, room);
         if begin & (ROOT | LOST) != 0 {
             break;
         }
@@ -152,16 +152,20 @@ pub extern "C" fn inj_file_path(file: u64) -> u32 {
 #[inline(never)]
 pub extern "C" fn inj_descriptor(meant: u32, number: u64, registers: u64) -> u32 {
     let shape = INJ_CALL_SHAPES.get((number % CALLS as u64) as u32).copied().unwrap_or(0);
+    let mixed = if shape & SHAPE_MIXED != 0 { CALL_FD_DISK } else { 0 };
     let file = match argument_of(shape, SHAPE_FD, registers) {
         Some(descriptor) => inj_file(descriptor as u32),
         None => 0,
     };
     if file == 0 {
-        return keep(meant, |_, rule| rule.call.asks & (CALL_FD_PATH | CALL_FD_TYPE) == 0);
+        return keep(meant, |_, rule| rule.call.asks & (CALL_FD_PATH | CALL_FD_TYPE | mixed) == 0);
     }
     let mode = read::<u16>(at!(read::<u64>(at!(file, OFF_F_INODE)), OFF_I_MODE));
     let kind = 1 << (mode >> 12);
-    let left = keep(meant, |_, rule| rule.call.asks & CALL_FD_TYPE == 0 || rule.call.fd_types & kind != 0);
+    let left = keep(meant, |_, rule| {
+        (rule.call.asks & CALL_FD_TYPE == 0 || rule.call.fd_types & kind != 0)
+            && (rule.call.asks & mixed == 0 || DISK_TYPES & kind != 0)
+    });
     let mut asked = 0;
     keep(left, |_, rule| {
         asked |= rule.call.asks & CALL_FD_PATH;
@@ -172,13 +176,12 @@ pub extern "C" fn inj_descriptor(meant: u32, number: u64, registers: u64) -> u32
     }
     let mut fits = 0;
     let mut unreadable = 1;
-    if take().is_some() {
-        if inj_file_path(file) != 0 {
-            fits = inj_fits(left, CALL_FD_PATH);
-            unreadable = fits >> 16;
-        }
-        give();
+    let room = inj_take_room();
+    if inj_file_path(file, room) != 0 {
+        fits = inj_fits(left, CALL_FD_PATH, room);
+        unreadable = fits >> 16;
     }
+    inj_give_room(room);
     let kept = inj_with_path(left, fits, CALL_FD_PATH);
     if unreadable != 0 && kept != left {
         inj_unreadable(left & !kept, CALL_FD_PATH);

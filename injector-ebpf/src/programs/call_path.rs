@@ -12,30 +12,35 @@ use super::{
     atomic,
     call_which::{argument, keep},
     gate::Slot,
-    maps::{INJ_CALL_SHAPES, INJ_PATH, INJ_PATH_USED, INJ_RULES, PATH_ROOM},
+    maps::{INJ_CALL_SHAPES, INJ_PATH, INJ_PATH_USED, INJ_RULES, PATH_ROOM, PATH_ROOMS},
 };
-
-pub type Path = [u8; PATH_ROOM];
 
 /// So many steps a pattern may take: each letter of pattern and path is one, and each try of a `*` that was too short.
 const STEPS: usize = 1024;
 
-/// Takes this CPU's room for a path. A task that is preempted by another one in a program keeps it.
-#[inline(always)]
-pub fn take() -> Option<*mut Path> {
-    let used = INJ_PATH_USED.get_ptr_mut(0)?;
-    if unsafe { atomic::exchange(used, 0, 1) } != 0 {
-        return None;
+/// Takes one of this CPU's rooms for a path; `PATH_ROOMS` if there is none. A task that is preempted in a program keeps
+/// its room, so that there must be some for those that come meanwhile.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn inj_take_room() -> u32 {
+    for room in 0..PATH_ROOMS {
+        if let Some(used) = INJ_PATH_USED.get_ptr_mut(room)
+            && unsafe { atomic::exchange(used, 0, 1) } == 0
+        {
+            return room;
+        }
     }
-    INJ_PATH.get_ptr_mut(0)
+    PATH_ROOMS
 }
 
 /// Gives it back.
-#[inline(always)]
-pub fn give() {
-    if let Some(used) = INJ_PATH_USED.get_ptr_mut(0) {
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn inj_give_room(room: u32) -> u32 {
+    if let Some(used) = INJ_PATH_USED.get_ptr_mut(room) {
         unsafe { atomic::exchange(used, 1, 0) };
     }
+    0
 }
 
 /// A path could not be read: counted with the first of the rules that ask for one; `bit` is how: `CALL_PATH`
@@ -62,9 +67,9 @@ pub extern "C" fn inj_unreadable(meant: u32, bit: u32) -> u32 {
 /// length is turned into one that counts down, whose bound the verifier of 6.1 loses.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn inj_below(index: u32) -> u32 {
+pub extern "C" fn inj_below(index: u32, room: u32) -> u32 {
     let Some(rule) = INJ_RULES.get(index) else { return 0 };
-    let Some(path) = INJ_PATH.get(0) else { return 0 };
+    let Some(path) = INJ_PATH.get(room) else { return 0 };
     let len = rule.path_len as usize & (MAX_PATH - 1);
     let word = |bytes: *const u8, k: usize| unsafe { bytes.cast::<u64>().add(k).read() };
     let mut difference = 0;
@@ -87,9 +92,9 @@ const FITS_NOT: u64 = 1 << 63;
 /// every way that 1,024 steps can take.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn inj_glob_step(index: u32, state: u64) -> u64 {
+pub extern "C" fn inj_glob_step(index: u32, room: u32, state: u64) -> u64 {
     let Some(rule) = INJ_RULES.get(index) else { return FITS_NOT };
-    let Some(path) = INJ_PATH.get(0) else { return FITS_NOT };
+    let Some(path) = INJ_PATH.get(room) else { return FITS_NOT };
     let (at, in_path) = (state & 0xff, state >> 8 & 0xffff);
     let (again, again_in_path) = (state >> 24 & 0xff, state >> 32 & 0xffff);
     let wanted = rule.path[at as usize & (MAX_PATH - 1)];
@@ -117,10 +122,10 @@ pub extern "C" fn inj_glob_step(index: u32, state: u64) -> u64 {
 /// Does the path fit the rule's pattern? 1: yes, 0: no, 2: it would take too many steps to know.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn inj_glob(index: u32) -> u32 {
+pub extern "C" fn inj_glob(index: u32, room: u32) -> u32 {
     let mut state = 0;
     for _ in 0..STEPS {
-        state = inj_glob_step(index, state);
+        state = inj_glob_step(index, room, state);
         if state & (FITS | FITS_NOT) != 0 {
             return u32::from(state & FITS != 0);
         }
@@ -132,11 +137,12 @@ pub extern "C" fn inj_glob(index: u32) -> u32 {
 /// some could not be told.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn inj_fits(meant: u32, bit: u32) -> u32 {
+pub extern "C" fn inj_fits(meant: u32, bit: u32, room: u32) -> u32 {
     let mut found = 0;
     keep(meant, |index, rule| {
         if rule.call.asks & bit != 0 {
-            let fits = if rule.call.asks & CALL_GLOB != 0 { inj_glob(index) } else { inj_below(index) };
+            let glob = rule.call.asks & CALL_GLOB != 0;
+            let fits = if glob { inj_glob(index, room) } else { inj_below(index, room) };
             found |= if fits == 2 { 1 << 16 } else { fits << (index & 15) };
         }
         true
@@ -157,7 +163,8 @@ pub extern "C" fn inj_with_path(meant: u32, fits: u32, bit: u32) -> u32 {
 pub extern "C" fn inj_typed(meant: u32, number: u64, registers: u64) -> u32 {
     let mut fits = 0;
     let mut unreadable = 0;
-    match (INJ_CALL_SHAPES.get((number % CALLS as u64) as u32), take()) {
+    let room = inj_take_room();
+    match (INJ_CALL_SHAPES.get((number % CALLS as u64) as u32), INJ_PATH.get_ptr_mut(room)) {
         (Some(shape), Some(path)) => {
             for index in 0..ARGUMENTS {
                 if shape >> index & 1 == 0 {
@@ -166,16 +173,15 @@ pub extern "C" fn inj_typed(meant: u32, number: u64, registers: u64) -> u32 {
                 let at = argument(registers, index) as *const c_void;
                 let length = unsafe { bpf_probe_read_user_str(path.cast(), PATH_ROOM as u32, at) };
                 if length > 0 && unsafe { (*path)[0] } == b'/' {
-                    fits |= inj_fits(meant, CALL_PATH);
+                    fits |= inj_fits(meant, CALL_PATH, room);
                 } else {
                     unreadable = 1;
                 }
             }
-            give();
         }
-        (_, None) => unreadable = 1,
-        (None, Some(_)) => give(),
+        _ => unreadable = 1,
     }
+    inj_give_room(room);
     let kept = inj_with_path(meant, fits, CALL_PATH);
     if unreadable | fits >> 16 != 0 && kept != meant {
         inj_unreadable(meant & !kept, CALL_PATH);

@@ -8,8 +8,8 @@ use aya_ebpf::helpers::{
 };
 use injector_ebpf::{
     call_means::{
-        ARGUMENTS, CALL_ARGUMENT, CALL_COMM, CALL_FD_PATH, CALL_FD_TYPE, CALL_PATH, CALL_PEER, CALL_PROCESS,
-        CALL_UID, COMM,
+        ARGUMENTS, CALL_ARGUMENT, CALL_COMM, CALL_FD_DISK, CALL_FD_PATH, CALL_FD_TYPE, CALL_PATH, CALL_PEER,
+        CALL_PROCESS, CALL_UID, COMM,
     },
     rule::{MAX_RULES, Rule},
 };
@@ -31,11 +31,11 @@ pub fn read<T: Default>(address: u64) -> T {
     unsafe { bpf_probe_read_kernel(address as *const T) }.unwrap_or_default()
 }
 
-/// The rules of the upper half, one after the other; `keep` says which stay.
+/// Those of these rules of which `is_one` holds; they are asked one after the other.
 #[inline(always)]
-pub fn keep(meant: u32, mut keep: impl FnMut(u32, &Rule) -> bool) -> u32 {
-    let mut left = meant >> 16;
-    let mut kept = meant;
+pub fn those(rules: u32, mut is_one: impl FnMut(u32, &Rule) -> bool) -> u32 {
+    let mut left = rules & 0xffff;
+    let mut found = 0;
     for _ in 0..MAX_RULES {
         if left == 0 {
             break;
@@ -43,11 +43,19 @@ pub fn keep(meant: u32, mut keep: impl FnMut(u32, &Rule) -> bool) -> u32 {
         let index = left.trailing_zeros();
         left &= left - 1;
         let Some(rule) = INJ_RULES.get(index) else { return 0 };
-        if !keep(index, rule) {
-            kept &= !(0x1_0001 << (index & 15));
+        if is_one(index, rule) {
+            found |= 1 << (index & 15);
         }
     }
-    kept
+    found
+}
+
+/// Of the rules of the upper half `stays` says which stay; those of the lower half alone do.
+#[inline(always)]
+pub fn keep(meant: u32, stays: impl FnMut(u32, &Rule) -> bool) -> u32 {
+    let asked = meant >> 16;
+    let gone = asked & !those(asked, stays);
+    meant & !(gone | gone << 16)
 }
 
 /// What all these rules together ask for.
@@ -119,7 +127,7 @@ pub extern "C" fn inj_narrow(meant: u32, number: u64, registers: u64, typed: u32
     if typed != 0 && asks & CALL_PATH != 0 {
         left = inj_typed(left, number, registers);
     }
-    if typed != 0 && asks & (CALL_FD_PATH | CALL_FD_TYPE) != 0 {
+    if typed != 0 && asks & (CALL_FD_PATH | CALL_FD_TYPE | CALL_FD_DISK) != 0 {
         left = inj_descriptor(left, number, registers);
     }
     if typed != 0 && asks & CALL_PEER != 0 {

@@ -10,7 +10,10 @@ use aya_ebpf::{
     macros::cgroup_skb,
     programs::SkBuffContext,
 };
-use injector_ebpf::rule::{HOOK_CGROUP_EGRESS, HOOK_CGROUP_INGRESS};
+use injector_ebpf::{
+    rule::{HOOK_CGROUP_EGRESS, HOOK_CGROUP_INGRESS},
+    tag::LOST_MARK,
+};
 
 use super::{
     decide::{Candidate, NONE, parse},
@@ -56,5 +59,6 @@ fn decide(skb: *mut __sk_buff, hook: u32) -> Option<()> {
         return None;
     }
     flows::injected(skb, flows::Injected::Drop, candidate.wire);
+    unsafe { (*skb).mark = LOST_MARK };
     Some(())
 }

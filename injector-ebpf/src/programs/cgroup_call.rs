@@ -3,7 +3,10 @@
 //!
 //! Which of a family's calls it is they do not know, so that a rule here always means the whole family.
 
-use aya_ebpf::{macros::cgroup_sock_addr, programs::SockAddrContext};
+use aya_ebpf::{
+    macros::{cgroup_sock, cgroup_sock_addr},
+    programs::{SockAddrContext, SockContext},
+};
 use injector_ebpf::rule::HOOK_CGROUP_CALL;
 
 use super::{
@@ -15,12 +18,14 @@ use super::{
 /// The number of a family's first call.
 #[cfg(not(bpf_target_arch = "aarch64"))]
 mod nr {
+    pub const SOCKET: u64 = 41;
     pub const CONNECT: u64 = 42;
     pub const SENDTO: u64 = 44;
     pub const BIND: u64 = 49;
 }
 #[cfg(bpf_target_arch = "aarch64")]
 mod nr {
+    pub const SOCKET: u64 = 198;
     pub const BIND: u64 = 200;
     pub const CONNECT: u64 = 203;
     pub const SENDTO: u64 = 206;
@@ -89,4 +94,9 @@ pub fn inj_sendmsg4(_ctx: SockAddrContext) -> i32 {
 #[cgroup_sock_addr(sendmsg6)]
 pub fn inj_sendmsg6(_ctx: SockAddrContext) -> i32 {
     verdict(nr::SENDTO)
+}
+
+#[cgroup_sock(sock_create)]
+pub fn inj_sock(_ctx: SockContext) -> i32 {
+    verdict(nr::SOCKET)
 }

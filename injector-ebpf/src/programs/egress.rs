@@ -9,7 +9,7 @@ use aya_ebpf::{
 use injector_ebpf::{
     names::PROG_EGRESS,
     rule::{ACT_DROP, HOOK_EGRESS},
-    tag::{TAG_EGRESS, TAG_INGRESS, TAG_MASK, TAG_NO_DEVICE, TAG_TWIN},
+    tag::{LOST_MARK, TAG_EGRESS, TAG_INGRESS, TAG_MASK, TAG_NO_DEVICE, TAG_TWIN},
 };
 
 use super::{
@@ -73,7 +73,7 @@ fn egress(ctx: &TcContext) -> Option<i32> {
     if slot != NONE {
         flows::injected(skb, flows::Injected::Drop, candidate.wire);
         if work::of(slot) == ACT_DROP {
-            return Some(lost());
+            return Some(lost(skb));
         }
         work::hand_over(ctx, slot, &candidate);
         return None;
@@ -93,8 +93,11 @@ fn egress(ctx: &TcContext) -> Option<i32> {
 /// (net/core/dev.c, sch_handle_egress; net/core/filter.c, skb_do_redirect). TC_ACT_SHOT would tell the sender at once,
 /// and TCP would resend without having lost anything.
 #[inline(always)]
-fn lost() -> i32 {
-    unsafe { bpf_redirect(0, 0) as i32 }
+fn lost(skb: *mut __sk_buff) -> i32 {
+    unsafe {
+        (*skb).mark = LOST_MARK;
+        bpf_redirect(0, 0) as i32
+    }
 }
 
 /// Marks the packet for the filter that sends it to the device of rule `slot`, and with the time.
@@ -126,7 +129,7 @@ fn follow(skb: *mut __sk_buff, rules: u32) -> Option<i32> {
     if verdict == 0 {
         count!(unparsed);
     } else if verdict & fragments::LOST != 0 {
-        return Some(lost());
+        return Some(lost(skb));
     } else {
         to_device(skb, verdict as u32 & 15);
     }

@@ -10,7 +10,7 @@ use aya_ebpf::{
 use injector_ebpf::{
     names::PROG_INGRESS,
     rule::{ACT_DROP, HOOK_INGRESS},
-    tag::{TAG_INGRESS, TAG_MASK, TAG_NO_DEVICE, TAG_TWIN},
+    tag::{LOST_MARK, TAG_INGRESS, TAG_MASK, TAG_NO_DEVICE, TAG_TWIN},
 };
 
 use super::{
@@ -73,6 +73,7 @@ fn ingress(ctx: &TcContext) -> Option<i32> {
     let slot = chosen.lose;
     if slot != NONE {
         if work::of(slot) == ACT_DROP {
+            unsafe { (*skb).mark = LOST_MARK };
             return Some(TC_ACT_SHOT);
         }
         work::hand_over(ctx, slot, &candidate);

@@ -32,6 +32,7 @@ offsets!(
     OFF_COMM,
     OFF_TASK_SIGNAL,
     OFF_SIGNAL_LIVE,
+    OFF_IO_OPCODE,
     OFF_FILES,
     OFF_FS,
     OFF_ROOT_MNT,
@@ -52,6 +53,18 @@ offsets!(
     OFF_D_NAME,
     OFF_D_LEN,
     OFF_SOCKET_SK,
+    OFF_SK_ERR,
+    OFF_SK_STATE,
+    OFF_SK_NUM,
+    OFF_SK_PROTOCOL,
+    OFF_TCP_SPORT,
+    OFF_TCP_RETRANSMITS,
+    OFF_SKB_SK,
+    OFF_SKB_MARK,
+    OFF_SKB_HEAD,
+    OFF_SKB_END,
+    OFF_GSO_SEGS,
+    DROP_HAS_SOCKET,
 );
 
 /// The value of an offset, as a constant of the verifier's. Unsafe to use: a raw read.

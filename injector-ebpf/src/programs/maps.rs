@@ -10,11 +10,12 @@ use aya_ebpf::{
 };
 use injector_ebpf::{
     call_means::CallShape,
+    dep::{CountKey, DepLost, MOST_COUNTS, MOST_QUERIES, MOST_TIMES, Query, QueryKey, Span, TimeKey, Times},
     event::EVENT_ROOM,
     flow::{AGGREGATES, Aggregate, DepKey, DepValue, End, Flow, FlowStats, Seen},
     gate::{Halt, Lease},
     meter::{METERS, Meter, MeterUse},
-    reaction::{Failed, Gone, Name as Ended, Thread},
+    reaction::{Failed, Gone, Name as Ended, OnDescriptor, Thread},
     rule::{
         CALLS, CgroupEntry, Delays, GateStats, MAX_PEERS, MAX_RULES, Name, NameRules, PORT_BLOCKS, PeerRules,
         PortBlock, Rule, RuleStats,
@@ -86,15 +87,15 @@ pub static INJ_FLOW_STATS: Array<FlowStats> = Array::with_max_entries(1, 0);
 pub static INJ_FLOW_LIMIT: Array<u64> = Array::with_max_entries(1, 0);
 #[map]
 pub static INJ_PROBE: Array<u64> = Array::with_max_entries(2, 0);
-/// Room for a path (PATH_MAX): the stack has 512 bytes.
+/// Rooms for paths (PATH_MAX): the stack has 512 bytes.
 #[map]
-pub static INJ_PATH: PerCpuArray<[u8; PATH_ROOM]> = PerCpuArray::with_max_entries(1, 0);
-/// Not 0 while somebody on this CPU uses the room for a path: a task may be preempted in a program.
+pub static INJ_PATH: PerCpuArray<[u8; PATH_ROOM]> = PerCpuArray::with_max_entries(PATH_ROOMS, 0);
+/// Not 0 while somebody on this CPU uses the room: a task may be preempted in a program.
 #[map]
-pub static INJ_PATH_USED: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
+pub static INJ_PATH_USED: PerCpuArray<u64> = PerCpuArray::with_max_entries(PATH_ROOMS, 0);
 /// Where a file's path is put together; used with the room for a path.
 #[map]
-pub static INJ_WALK: PerCpuArray<Walk> = PerCpuArray::with_max_entries(1, 0);
+pub static INJ_WALK: PerCpuArray<Walk> = PerCpuArray::with_max_entries(PATH_ROOMS, 0);
 /// Where the arguments of each call are.
 #[map]
 pub static INJ_CALL_SHAPES: Array<CallShape> = Array::with_max_entries(CALLS as u32, 0);
@@ -123,6 +124,12 @@ pub static INJ_THREADS: LruHashMap<u64, Thread> = LruHashMap::with_max_entries(4
 /// Processes of which a call was failed, by rule (upper half) and process. The oldest goes when it is full.
 #[map]
 pub static INJ_FAILED: LruHashMap<u64, Failed> = LruHashMap::with_max_entries(4096, 0);
+/// Descriptors on which a call was failed, by process (upper half) and descriptor. The oldest goes when it is full.
+#[map]
+pub static INJ_CLOSES: LruHashMap<u64, OnDescriptor> = LruHashMap::with_max_entries(4096, 0);
+/// The call that each operation of io_uring is, plus one; 0: none.
+#[map]
+pub static INJ_RING_CALLS: Array<u32> = Array::with_max_entries(256, 0);
 /// Names of processes that ended after that. The oldest goes when it is full.
 #[map]
 pub static INJ_GONE: LruHashMap<Ended, Gone> = LruHashMap::with_max_entries(1024, 0);
@@ -133,6 +140,24 @@ pub static INJ_EVENTS: RingBuf = RingBuf::with_byte_size(EVENT_ROOM, 0);
 #[map]
 pub static INJ_EVENTS_FULL: Array<u64> = Array::with_max_entries(1, 0);
 
+/// Latencies of each dependency, by kind. Made when the first sample comes.
+#[map]
+pub static INJ_DEP_TIMES: HashMap<TimeKey, Times> = HashMap::with_max_entries(MOST_TIMES, BPF_F_NO_PREALLOC);
+/// A dependency's first latencies: the stack has 512 bytes. Never written, so always zero.
+#[map]
+pub static INJ_ZERO_TIMES: Array<Times> = Array::with_max_entries(1, 0);
+/// What went wrong with each dependency, and how often.
+#[map]
+pub static INJ_DEP_COUNTS: HashMap<CountKey, u64> = HashMap::with_max_entries(MOST_COUNTS, BPF_F_NO_PREALLOC);
+/// DNS queries that were not answered yet.
+#[map]
+pub static INJ_DEP_QUERY: HashMap<QueryKey, Query> =
+    HashMap::with_max_entries(MOST_QUERIES, BPF_F_NO_PREALLOC);
+#[map]
+pub static INJ_DEP_LOST: Array<DepLost> = Array::with_max_entries(1, 0);
+
+#[btf_map]
+pub static INJ_DEP_SPANS: SkStorage<Span> = SkStorage::new();
 #[btf_map]
 pub static INJ_FLOWS: SkStorage<Flow> = SkStorage::new();
 #[btf_map]
@@ -141,6 +166,8 @@ pub static INJ_SEEN: SkStorage<Seen> = SkStorage::new();
 /// A name, as the trie is asked for it.
 pub type NameKey = Key<Name>;
 
+/// So many rooms for paths each CPU has: as many tasks may be in the middle of a program there, preempted or running.
+pub const PATH_ROOMS: u32 = 8;
 /// PATH_MAX of the kernel.
 pub const PATH_ROOM: usize = 4096;
 /// A path, and what of a name (NAME_MAX) could be written behind it as far as the verifier sees; whole words.

@@ -1,17 +1,26 @@
-//! open fails by the BPF LSM hook, where the kernel can do no better or the resolved path counts.
+//! open fails by the BPF LSM hook, or by fmod_ret on `security_file_open`, where the kernel can do no better or the resolved path counts.
 
 use core::ffi::c_void;
 
-use aya_ebpf::{helpers::generated::bpf_d_path, macros::lsm, programs::LsmContext};
-use injector_ebpf::{call_means::CALL_PATH, rule::HOOK_OPEN_LSM};
+use aya_ebpf::{
+    EbpfContext as _,
+    helpers::generated::{bpf_d_path, bpf_get_attach_cookie},
+    macros::lsm,
+    programs::LsmContext,
+};
+use injector_ebpf::{
+    call_means::CALL_PATH,
+    rule::{HOOK_OPEN_LSM, HOOK_OPEN_SECURITY},
+};
 
 use super::{
     call::{inj_meant, settle, target},
-    call_path::{give, inj_fits, inj_unreadable, inj_with_path, take},
+    call_path::{inj_fits, inj_give_room, inj_take_room, inj_unreadable, inj_with_path},
     call_which::{inj_asks, inj_narrow},
     gate::{self, Slot},
     kernel::offset,
-    maps::PATH_ROOM,
+    lsm::by,
+    maps::{INJ_PATH, PATH_ROOM},
     task,
 };
 
@@ -28,9 +37,11 @@ fn open_lsm(ctx: &LsmContext) -> Option<i32> {
     let entry = target()?;
     // The hook is hit by execve, the loader and io_uring as well: only the syscall that was asked for counts.
     let number = task::syscall();
-    let mut meant = inj_meant(entry.rules, HOOK_OPEN_LSM, number);
+    // Aya's link tells nothing.
+    let hook = by(unsafe { bpf_get_attach_cookie(ctx.as_ptr()) }, HOOK_OPEN_LSM, HOOK_OPEN_SECURITY);
+    let mut meant = inj_meant(entry.rules, hook, number);
     if meant == 0 {
-        let first = Slot::first(entry.rules, HOOK_OPEN_LSM, |_| true)?;
+        let first = Slot::first(entry.rules, hook, |_| true)?;
         task::inj_passes_by(1 << first.index, number);
         return None;
     }
@@ -49,14 +60,15 @@ fn open_lsm(ctx: &LsmContext) -> Option<i32> {
 fn resolved(meant: u32, file: *const c_void) -> u32 {
     let mut fits = 0;
     let mut unreadable = 1;
-    if let Some(path) = take() {
+    let room = inj_take_room();
+    if let Some(path) = INJ_PATH.get_ptr_mut(room) {
         let f_path = unsafe { file.cast::<u8>().add(offset!(OFF_F_PATH)) };
         if unsafe { bpf_d_path(f_path.cast_mut().cast(), path.cast(), PATH_ROOM as u32) } > 0 {
-            fits = inj_fits(meant, CALL_PATH);
+            fits = inj_fits(meant, CALL_PATH, room);
             unreadable = fits >> 16;
         }
-        give();
     }
+    inj_give_room(room);
     let kept = inj_with_path(meant, fits, CALL_PATH);
     if unreadable != 0 && kept != meant {
         inj_unreadable(meant & !kept, CALL_PATH);

@@ -1,5 +1,6 @@
 //! HTTP/1.1 and JSON on a Unix socket; NDJSON for streams.
 
+mod beats;
 mod bodies;
 mod caps;
 pub mod client;

@@ -17,11 +17,11 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    MOST_BODY, owned,
+    MOST_BODY, beats, owned,
     peer::Peer,
     reply::{self, Refusal},
     streams,
-    types::FaultsDoc,
+    types::{DepsDoc, FaultsDoc},
 };
 use crate::{
     error::Error,
@@ -53,14 +53,20 @@ pub(super) fn router(app: App) -> Router {
         .route("/v1/faults", post(start).delete(stop_all))
         .route("/v1/faults/{id}", get(fault).delete(stop))
         .route("/v1/faults/{id}/watch", get(watch))
+        .route("/v1/faults/{id}/report", get(report))
         .route("/v1/faults/{id}/arm", post(arm))
         .route("/v1/faults/{id}/approve", post(approve))
         .route("/v1/limits", get(limits))
         .route("/v1/limits/reload", post(reload))
         .route("/v1/certificate", get(certificate))
+        .route("/v1/cost", get(cost))
         .route("/v1/halt", put(halt).delete(lift))
         .route("/v1/flows", get(flows))
         .route("/v1/flows/watch", get(watch_flows))
+        .route("/v1/deps", get(deps))
+        .route("/v1/deps/watch", get(watch_deps))
+        .route("/v1/saturation", get(saturation))
+        .route("/v1/saturation/watch", get(watch_saturation))
         .route("/v1/events", get(events))
         .route("/v1/events/watch", get(watch_events))
         .fallback(unknown)
@@ -177,6 +183,11 @@ async fn fault(State(app): Shared, client: Client, id: Id) -> Answer {
     app.answer("fault", app.by(&client)?.fault(id).await)
 }
 
+async fn report(State(app): Shared, client: Client, id: Id) -> Answer {
+    let id = app.id(id)?;
+    app.answer("report", app.by(&client)?.report(id).await)
+}
+
 async fn watch(State(app): Shared, client: Client, id: Id) -> Answer {
     let id = app.id(id)?;
     let handle = app.by(&client)?;
@@ -223,18 +234,52 @@ async fn certificate(State(app): Shared, client: Client) -> Answer {
     app.answer("certificate", app.by(&client)?.certificate().await)
 }
 
+async fn cost(State(app): Shared, client: Client) -> Answer {
+    app.answer("cost", app.by(&client)?.cost().await)
+}
+
 async fn flows(State(app): Shared, client: Client, query: Pairs) -> Answer {
     let targets = app.targets(query)?;
     app.answer("flows", app.by(&client)?.flows(targets).await)
 }
 
+async fn deps(State(app): Shared, client: Client, query: Pairs) -> Answer {
+    let targets = app.targets(query)?;
+    app.answer("deps", app.by(&client)?.flows(targets).await.map(DepsDoc::from))
+}
+
+async fn watch_flows(app: Shared, client: Client, query: Pairs) -> Answer {
+    watch_all(app, client, query, streams::Of::Flows).await
+}
+
+async fn watch_deps(app: Shared, client: Client, query: Pairs) -> Answer {
+    watch_all(app, client, query, streams::Of::Dependencies).await
+}
+
 /// A target that can't be resolved is an answer with a status, not a line: so the first look is made here.
-async fn watch_flows(State(app): Shared, client: Client, query: Pairs) -> Answer {
+async fn watch_all(State(app): Shared, client: Client, query: Pairs, of: streams::Of) -> Answer {
     let targets = app.targets(query)?;
     let handle = app.by(&client)?;
     handle.flows(targets.clone()).await.map_err(|error| app.refuse(error))?;
-    let body: Body = streams::flows(handle, app.node.clone(), targets);
+    let body: Body = streams::flows(handle, app.node.clone(), targets, of);
     Ok(reply::ndjson(body))
+}
+
+async fn saturation(State(app): Shared, client: Client, query: Pairs) -> Answer {
+    let targets = app.targets(query)?;
+    app.answer("saturation", app.by(&client)?.saturation(targets).await)
+}
+
+/// As for flows: the first look is made here.
+async fn watch_saturation(State(app): Shared, client: Client, query: Pairs) -> Answer {
+    let targets = app.targets(query)?;
+    let handle = app.by(&client)?;
+    handle.saturation(targets.clone()).await.map_err(|error| app.refuse(error))?;
+    let look = move || {
+        let (handle, targets) = (handle.clone(), targets.clone());
+        async move { handle.saturation(targets).await }
+    };
+    Ok(reply::ndjson(beats::every_second("saturation", app.node.clone(), look)))
 }
 
 async fn events(State(app): Shared, client: Client) -> Answer {
@@ -249,8 +294,9 @@ async fn watch_events(State(app): Shared, client: Client) -> Answer {
 
 async fn unknown(State(app): Shared, uri: Uri) -> Response {
     let error = Error::not_found(format!("there is no {} here", uri.path().escape_debug())).hint(
-        "/v1/status, /v1/doctor, /v1/plan, /v1/faults[/ID[/watch|/arm|/approve]], /v1/halt, \
-               /v1/flows[/watch], /v1/events[/watch], /v1/limits[/reload], /v1/certificate",
+        "/v1/status, /v1/doctor, /v1/plan, /v1/faults[/ID[/watch|/report|/arm|/approve]], /v1/halt, \
+               /v1/flows[/watch], /v1/deps[/watch], /v1/saturation[/watch], /v1/events[/watch], \
+               /v1/limits[/reload], /v1/certificate, /v1/cost",
     );
     app.refuse(error).into_response()
 }

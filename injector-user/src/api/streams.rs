@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{owned::Owned, reply};
 use crate::{
-    api::types::{EventDoc, EventsDoc, EventsLostDoc, FaultDoc, State},
+    api::types::{DepsDoc, EventDoc, EventsDoc, EventsLostDoc, FaultDoc, State},
     error::Error,
     session::{Handle, Hub},
     spec::TargetSpec,
@@ -86,8 +86,17 @@ impl Watch {
     }
 }
 
+/// What of the flows is told.
+#[derive(Clone, Copy)]
+pub(super) enum Of {
+    /// All.
+    Flows,
+    /// Their sums.
+    Dependencies,
+}
+
 /// The flows of `targets`, once a second, until the client hangs up.
-pub(super) fn flows(handle: Handle, node: String, targets: Vec<TargetSpec>) -> Body {
+pub(super) fn flows(handle: Handle, node: String, targets: Vec<TargetSpec>, of: Of) -> Body {
     let start = Some((handle, targets, Instant::now()));
     Body::from_stream(stream::unfold(start, move |state| {
         let node = node.clone();
@@ -96,7 +105,12 @@ pub(super) fn flows(handle: Handle, node: String, targets: Vec<TargetSpec>) -> B
             sleep_until(due).await;
             let (line, next) = match handle.flows(targets.clone()).await {
                 Ok(flows) => {
-                    let line = reply::line(&reply::doc("flows", &node, flows), &node);
+                    let line = match of {
+                        Of::Flows => reply::line(&reply::doc("flows", &node, flows), &node),
+                        Of::Dependencies => {
+                            reply::line(&reply::doc("deps", &node, DepsDoc::from(flows)), &node)
+                        }
+                    };
                     (line, Some((handle, targets, Instant::now() + BEAT)))
                 }
                 Err(error) => (reply::line(&error.document(&node), &node), None),

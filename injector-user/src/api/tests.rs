@@ -1,18 +1,13 @@
 //! The server on a socket of its own, before a fake engine.
 
-use std::{
-    os::unix::fs::PermissionsExt as _,
-    path::PathBuf,
-    sync::{Arc, Mutex, mpsc},
-    thread,
-    time::Duration,
-};
+mod fake;
+
+use std::{os::unix::fs::PermissionsExt as _, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::AsyncWriteExt as _,
     net::UnixStream,
-    sync::oneshot,
     time::{Instant, sleep},
 };
 
@@ -20,252 +15,11 @@ use super::{
     Client, MOST_BODY, Server,
     caps::Caps,
     is_answered_by,
-    types::{
-        Doc, DoctorDoc, EndKind, EventDoc, EventsDoc, FaultDoc, FlowsDoc, HaltDoc, LostDoc, PendingDoc,
-        PlanDoc, ProbeDoc, State, StatusDoc,
-    },
+    types::{Doc, DoctorDoc, EventDoc, EventsDoc, SaturationDoc},
 };
-use crate::{
-    config::Config,
-    error::{Error, Kind},
-    session::{Command, Handle, Hub, Request},
-    spec::FaultSpec,
-};
-
-pub(super) const DROP: &str =
-    r#"{"kind": "drop", "percent": 5, "targets": ["unit:nginx.service"], "for": "30s"}"#;
-
-fn spec() -> FaultSpec {
-    FaultSpec::from_json(DROP.as_bytes()).unwrap()
-}
-
-fn fault(state: State) -> FaultDoc {
-    let ended = state == State::Ended;
-    FaultDoc {
-        id: "drop-7k3".into(),
-        name: None,
-        state,
-        summary: "5 % egress loss, nginx.service".into(),
-        spec: spec(),
-        cgroups: 1,
-        processes: 4,
-        flows: Some(37),
-        started: "2026-01-01T00:00:00Z".into(),
-        ends: "2026-01-01T00:00:30Z".into(),
-        left_ms: 30_000,
-        ended: ended.then(|| "2026-01-01T00:00:30Z".into()),
-        end: ended.then_some(EndKind::Stopped),
-        end_reason: None,
-        rung: None,
-        reaction: None,
-        counters: Default::default(),
-        achieved: Default::default(),
-        nothing_matched: None,
-        target: Default::default(),
-        control: Default::default(),
-        control_verdict: "ok".into(),
-        clean: ended.then(Default::default),
-        percent_now: Some(5.0),
-        by: "root".into(),
-        notes: Vec::new(),
-        recovery: None,
-    }
-}
-
-fn status(halted: Option<HaltDoc>) -> StatusDoc {
-    StatusDoc {
-        halted,
-        disarmed: None,
-        mode: "armed".into(),
-        limits_sha256: String::new(),
-        pending: Vec::new(),
-        kernel: "6.12.0".into(),
-        instance: "00c0ffee".into(),
-        pid: 1,
-        faults: Vec::new(),
-        attached: Vec::new(),
-        lost: LostDoc::default(),
-    }
-}
-
-/// What the fake engine has seen, as text, and whether its only fault has ended.
-#[derive(Default)]
-struct Seen {
-    commands: Vec<String>,
-    ended: bool,
-    slow_start: bool,
-    hub: Arc<Hub>,
-}
-
-/// Answers like the engine would, without a kernel.
-fn engine(requests: &mpsc::Receiver<Request>, seen: &Mutex<Seen>) {
-    let state = |seen: &Seen| if seen.ended { State::Ended } else { State::Armed };
-    while let Ok(Request { who, command }) = requests.recv() {
-        let mut seen = seen.lock().unwrap();
-        seen.commands.push(match &command {
-            Command::Start(..) => format!("start by {} {}", who.identity.uid, who.pid),
-            Command::Stop(id, _) => format!("stop {id} by {} {}", who.identity.uid, who.pid),
-            Command::Halt(why, ..) => format!("halt {why}"),
-            Command::Flows(targets, _) => format!("flows {targets:?}"),
-            Command::Events(_) => "events".into(),
-            Command::Fault(id, _) => format!("fault {id}"),
-            Command::May(wish, _) => format!("may {wish:?}"),
-            Command::Plan(..) => "plan".into(),
-            Command::StopAll(..) => "stop-all".into(),
-            Command::Lift(..) => "lift".into(),
-            Command::Status(_) => "status".into(),
-            Command::Doctor(_) => "doctor".into(),
-            Command::Arm(id, _) => format!("arm {id}"),
-            Command::Approve(id, _) => format!("approve {id}"),
-            Command::Limits(_) => "limits".into(),
-            Command::Reload(_) => "reload".into(),
-            Command::Certificate(_) => "certificate".into(),
-            Command::Shutdown(_) => "shutdown".into(),
-        });
-        let doc = fault(state(&seen));
-        match command {
-            Command::May(_, reply) => drop(reply.send(Ok(()))),
-            Command::Plan(spec, _, reply) => drop(reply.send(Ok(PlanDoc {
-                summary: "s".into(),
-                spec,
-                ttl_ms: 30_000,
-                limits: Vec::new(),
-                cgroups: Vec::new(),
-                processes: Vec::new(),
-                flows: None,
-                traffic_share_percent: None,
-                elsewhere: 0,
-                worst_case: Vec::new(),
-                needs_approval: Vec::new(),
-                names: Vec::new(),
-                order: Vec::new(),
-                blocked: None,
-                steps: Vec::new(),
-                rung: None,
-                semantics: vec![],
-                leaves_behind: Vec::new(),
-                warnings: Vec::new(),
-            }))),
-            Command::Start(.., reply) => {
-                let slow = seen.slow_start;
-                drop(seen);
-                if slow {
-                    thread::sleep(Duration::from_millis(300));
-                }
-                drop(reply.send(Ok(doc)));
-            }
-            Command::Fault(id, reply) if id == doc.id => drop(reply.send(Ok(doc))),
-            Command::Fault(id, reply) => {
-                drop(reply.send(Err(Error::not_found(format!("there is no fault `{id}`")).hint("look"))));
-            }
-            Command::Stop(_, reply) => {
-                seen.ended = true;
-                drop(reply.send(Ok(fault(State::Ended))));
-            }
-            Command::StopAll(reply) => drop(reply.send(Ok(vec![fault(State::Ended)]))),
-            Command::Status(reply) | Command::Lift(reply) => drop(reply.send(Ok(status(None)))),
-            Command::Halt(why, reply) => {
-                let halt = HaltDoc { by: who.to_string(), why, since: "2026-01-01T00:00:00Z".into() };
-                drop(reply.send(Ok(status(Some(halt)))));
-            }
-            Command::Flows(_, reply) => {
-                drop(reply.send(Ok(FlowsDoc { at: "now".into(), ..Default::default() })));
-            }
-            Command::Events(reply) => drop(reply.send(Ok(seen.hub.clone()))),
-            Command::Doctor(reply) => drop(reply.send(Ok(DoctorDoc {
-                kernel: "6.12".into(),
-                probes: vec![ProbeDoc {
-                    what: "delay".into(),
-                    works: true,
-                    how: "ifb".into(),
-                    why: "ok".into(),
-                }],
-                syscalls: vec![],
-            }))),
-            Command::Arm(_, reply) => drop(reply.send(Ok(doc))),
-            Command::Approve(id, reply) => drop(reply.send(Ok(PendingDoc {
-                id,
-                summary: "s".into(),
-                targets: Vec::new(),
-                by: "alice".into(),
-                since: "now".into(),
-                exceeds: Vec::new(),
-                approved_by: Some(who.to_string()),
-            }))),
-            Command::Limits(reply) | Command::Reload(reply) => drop(reply.send(Ok(Default::default()))),
-            Command::Certificate(reply) => drop(reply.send(Ok(Default::default()))),
-            Command::Shutdown(reply) => drop(reply.send(Ok(()))),
-        }
-    }
-}
-
-/// A server in a directory of its own.
-pub(super) struct Daemon {
-    pub(super) socket: PathBuf,
-    pub(super) client: Client,
-    seen: Arc<Mutex<Seen>>,
-    stop: Option<oneshot::Sender<()>>,
-    served: tokio::task::JoinHandle<Result<(), Error>>,
-    _directory: tempfile::TempDir,
-}
-
-impl Daemon {
-    fn start() -> Self {
-        Self::with(Caps::default())
-    }
-
-    pub(super) fn with(caps: Caps) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let socket = directory.path().join("run/injector.sock");
-        let config = Config { socket: socket.clone(), ..Config::default() };
-        let server = Server::bind(&config).unwrap().caps(caps);
-        let seen = Arc::new(Mutex::new(Seen::default()));
-        let (sender, commands) = mpsc::channel();
-        let shared = seen.clone();
-        thread::spawn(move || engine(&commands, &shared));
-        let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(server.serve(Handle::new(sender), async { _ = stopped.await }));
-        let client = Client::new(&socket);
-        Self { socket, client, seen, stop: Some(stop), served, _directory: directory }
-    }
-
-    pub(super) fn commands(&self) -> Vec<String> {
-        self.seen.lock().unwrap().commands.clone()
-    }
-
-    /// What was asked so far is of no interest.
-    pub(super) fn forget(&self) {
-        self.seen.lock().unwrap().commands = Vec::new();
-    }
-
-    pub(super) async fn has_seen(&self, what: &str) -> bool {
-        let begun = Instant::now();
-        while begun.elapsed() < Duration::from_secs(5) {
-            if self.commands().iter().any(|command| command.starts_with(what)) {
-                return true;
-            }
-            sleep(Duration::from_millis(10)).await;
-        }
-        false
-    }
-
-    /// A request as bytes, its answer as status and JSON.
-    async fn raw(&self, head: &str, body: &[u8]) -> (u16, Value) {
-        let mut stream = UnixStream::connect(&self.socket).await.unwrap();
-        let length = body.len();
-        let head =
-            format!("{head} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
-        stream.write_all(head.as_bytes()).await.unwrap();
-        // A body that is refused is not read to its end.
-        _ = stream.write_all(body).await;
-        let mut answer = Vec::new();
-        _ = stream.read_to_end(&mut answer).await;
-        let text = String::from_utf8(answer).unwrap();
-        let status = text.split(' ').nth(1).unwrap().parse().unwrap();
-        let body = text.split_once("\r\n\r\n").unwrap().1;
-        (status, serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {text}")))
-    }
-}
+use crate::{config::Config, error::Kind, session::saturation::Board, target::testhost::TestHost};
+pub(super) use fake::{DROP, Daemon};
+use fake::{Seen, spec};
 
 #[tokio::test]
 async fn every_endpoint_answers_with_its_document() {
@@ -279,10 +33,16 @@ async fn every_endpoint_answers_with_its_document() {
     assert_eq!((fault["id"].as_str(), fault["state"].as_str()), (Some("drop-7k3"), Some("armed")));
     assert_eq!(fault["node"], crate::session::node());
     assert_eq!(schema(client.get("/v1/faults/drop-7k3").await.unwrap()), "injector.fault/1");
+    assert_eq!(schema(client.get("/v1/faults/drop-7k3/report").await.unwrap()), "injector.report/1");
+    assert_eq!(schema(client.get("/v1/cost").await.unwrap()), "injector.cost/1");
     assert_eq!(
         schema(client.get("/v1/flows?target=cgroup:/x&target=unit:y").await.unwrap()),
         "injector.flows/1"
     );
+    assert_eq!(schema(client.get("/v1/deps").await.unwrap()), "injector.deps/1");
+    let line = client.lines("/v1/deps/watch").await.unwrap().next().await.unwrap().unwrap();
+    let deps: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((deps["schema"].as_str(), deps.get("flows")), (Some("injector.deps/1"), None));
     let halted: Value = client.put("/v1/halt", &json!({"why": "game over"})).await.unwrap();
     assert_eq!(halted["halted"]["why"], "game over");
     assert_eq!(schema(client.delete("/v1/halt").await.unwrap()), "injector.status/1");
@@ -418,6 +178,29 @@ async fn flows_come_a_line_a_second() {
         let flows: Value = serde_json::from_str(&lines.next().await.unwrap().unwrap()).unwrap();
         assert_eq!(flows["schema"], "injector.flows/1");
     }
+}
+
+#[tokio::test]
+async fn how_full_things_are_is_read_beside_the_engine() {
+    let host = TestHost::new();
+    let board = Board::new(host.host.clone());
+    let daemon = Daemon::made(Caps::default(), |handle| handle.with(board));
+    let full: Doc<SaturationDoc> = daemon.client.get("/v1/saturation?target=cgroup:/x").await.unwrap();
+    assert_eq!(full.schema, "injector.saturation/1");
+    assert!(full.body.interval_ms.is_some_and(|ms| ms >= 800), "the first answer has rates: {full:?}");
+    assert_eq!(full.body.places.len(), 1, "the node: {full:?}");
+    let mut lines = daemon.client.lines("/v1/saturation/watch?target=cgroup:/x").await.unwrap();
+    let first: Doc<SaturationDoc> = serde_json::from_str(&lines.next().await.unwrap().unwrap()).unwrap();
+    assert_eq!(first.body.at, full.body.at, "one reading is for all who ask within a second");
+    let second: Doc<SaturationDoc> = serde_json::from_str(&lines.next().await.unwrap().unwrap()).unwrap();
+    assert_ne!(second.body.at, first.body.at);
+    let doctor: DoctorDoc = daemon.client.get("/v1/doctor").await.unwrap();
+    assert!(doctor.probes.iter().any(|probe| probe.what == "saturation: memory"), "{doctor:?}");
+    daemon.forget();
+    let _fault: Value = daemon.client.post("/v1/faults", &spec()).await.unwrap();
+    let commands = daemon.commands();
+    assert!(commands[0].starts_with("may ") && commands[1].starts_with("scope "), "{commands:?}");
+    assert!(commands[2].starts_with("start "), "it is read before the fault begins: {commands:?}");
 }
 
 #[tokio::test]

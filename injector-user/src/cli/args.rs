@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    arm, audit, doctor, events, faults::FaultVerb, flows, halt, limits, plan, profile, status, stop, top,
+    arm, audit, deps, doctor, events, faults::FaultVerb, flows, halt, limits, plan, profile, report,
+    saturation, status, stop, top,
 };
 
 /// Makes the network and the kernel fail, on purpose, for selected cgroups and for nothing else.
@@ -48,6 +49,8 @@ pub(super) enum Verb {
     Profile(profile::Profiles),
     /// Show the node's faults, or one of them.
     Status(status::Status),
+    /// Write a report of one fault: before, during and after, what was asked and what came of it.
+    Report(report::Report),
     /// End a fault; returns when nothing of it is left.
     Stop(stop::Stop),
     /// Stop everything at once, with or without a daemon; nothing can be armed until it is lifted.
@@ -66,6 +69,10 @@ pub(super) enum Verb {
     Flows(flows::Flows),
     /// Watch latency, traffic, errors and saturation, and the faults that are there, on a terminal.
     Top(top::Top),
+    /// Show dependencies: each kind of latency, errors, and drops by reason.
+    Deps(deps::Deps),
+    /// Show how full things are, and what runs over: pressure, CPU, memory, descriptors, ports, queues, buffers, pools.
+    Saturation(saturation::Saturation),
     /// Show the calls that were failed, one by one.
     Events(events::Events),
     /// Check or show the record of all decisions (root).

@@ -3,6 +3,7 @@
 use super::{
     achieved, reaction,
     text::{count, span_ms, things},
+    windows,
 };
 use crate::{
     api::types::{CleanDoc, EndKind, FaultDoc, RecoveryDoc},
@@ -39,6 +40,7 @@ pub(super) fn lines(fault: &FaultDoc) -> Vec<String> {
     lines.extend(reaction::lines(fault));
     lines.extend(fault.clean.iter().flat_map(clean));
     lines.extend(fault.recovery.as_ref().map(|recovery| format!("  {}", came_back(fault, recovery))));
+    lines.extend(windows::judged(fault).map(|judged| format!("    {judged}")));
     lines
 }
 

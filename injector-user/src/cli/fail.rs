@@ -45,7 +45,7 @@ pub(super) struct Fail {
     path: Option<String>,
     #[command(flatten)]
     which: CallMatching,
-    /// By this rung only: kprobe, fmod-ret, lsm or cgroup [default: the best that this kernel has].
+    /// By this rung only: kprobe, fmod-ret, lsm, security or cgroup [default: the best that this kernel has].
     #[arg(long, value_name = "RUNG")]
     rung: Option<String>,
 }

@@ -1,11 +1,15 @@
 //! What the command line does without a daemon: the calls into `session` and `kernel`, and nothing else.
 
+use std::path::Path;
+
 use crate::{
     api::types::{CleanDoc, DoctorDoc},
     config::Config,
     error::Error,
     kernel::probe,
+    observe::saturation,
     session::{Who, daemon, emergency},
+    target::Host,
 };
 
 /// The halt word in every gate, and the halt file: nothing acts any more.
@@ -30,7 +34,11 @@ pub(super) fn clean(config: &Config) -> Result<CleanDoc, Error> {
 
 /// What this kernel can do.
 pub(super) fn doctor() -> DoctorDoc {
-    probe::doctor()
+    let mut doctor = probe::doctor();
+    if let Ok(host) = Host::detect(Path::new("/")) {
+        doctor.probes.extend(saturation::probes(&host));
+    }
+    doctor
 }
 
 /// Runs the daemon until it is told to end.

@@ -11,8 +11,11 @@ mod call_matching;
 mod clean;
 mod context;
 mod corrupt;
+mod cost;
 mod daemon;
 mod delay;
+mod deps;
+mod deps_which;
 mod dns;
 mod doctor;
 mod draw;
@@ -39,8 +42,10 @@ mod rate;
 mod reaction;
 mod refuse;
 mod reorder;
+mod report;
 mod reset;
 mod run;
+mod saturation;
 mod status;
 mod stop;
 mod table;
@@ -50,6 +55,7 @@ mod top;
 mod usage;
 mod when;
 mod whom;
+mod windows;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -106,6 +112,7 @@ fn dispatch(verb: Verb, context: &Context) -> Outcome {
         Verb::Plan(args) => plan::run(&args, context),
         Verb::Profile(args) => profile::run(&args, context),
         Verb::Status(args) => status::run(&args, context),
+        Verb::Report(args) => report::run(&args, context),
         Verb::Stop(args) => stop::run(&args, context),
         Verb::Halt(args) => halt::run(&args, context),
         Verb::Clean => clean::run(context),
@@ -113,9 +120,11 @@ fn dispatch(verb: Verb, context: &Context) -> Outcome {
         Verb::Approve(args) => arm::approve(&args, context),
         Verb::Limits(args) => limits::run(&args, context),
         Verb::Certificate => limits::certificate(context),
+        Verb::Saturation(args) => saturation::run(&args, context),
         Verb::Events(args) => events::run(&args, context),
         Verb::Flows(args) => flows::run(&args, context),
         Verb::Top(args) => top::run(&args, context),
+        Verb::Deps(args) => deps::run(&args, context),
         Verb::Audit(args) => audit::run(&args, context),
     }
 }

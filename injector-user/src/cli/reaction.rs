@@ -6,8 +6,13 @@ use crate::api::types::{FaultDoc, ReactionDoc};
 /// Everything, for one fault of calls.
 pub(super) fn lines(fault: &FaultDoc) -> Vec<String> {
     let Some(did) = &fault.reaction else { return Vec::new() };
+    let closed = match did.closed {
+        Some(closed) => format!(" closed {},", count(closed)),
+        None if did.closes_unseen => " closed ? (this kernel does not let us see it),".to_owned(),
+        None => String::new(),
+    };
     let mut lines = vec![format!(
-        "  reaction: retried {}, exited {}, restarted {}",
+        "  reaction: retried {},{closed} exited {}, restarted {}",
         count(did.retried),
         count(did.exited),
         count(did.restarted)
@@ -39,6 +44,10 @@ mod tests {
         let did = ReactionDoc { retried: 1200, exited: 1, restarted: 1, ..ReactionDoc::default() };
         fault.reaction = Some(did);
         assert_eq!(lines(&fault), ["  reaction: retried 1,200, exited 1, restarted 1"]);
+        fault.reaction = Some(ReactionDoc { closed: Some(1000), ..did });
+        assert_eq!(lines(&fault), ["  reaction: retried 1,200, closed 1,000, exited 1, restarted 1"]);
+        fault.reaction = Some(ReactionDoc { closes_unseen: true, ..did });
+        assert!(lines(&fault)[0].contains(" closed ? (this kernel does not let us see it), exited 1"));
         fault.reaction = Some(ReactionDoc { livelocks: 1, passed_livelock: 512, ..did });
         let said = "  backed off 1 time: a thread repeated the failing call 1,000 times in a second; 512 calls passed";
         assert_eq!(lines(&fault)[1], said);

@@ -5,15 +5,15 @@ use clap::Args;
 use super::{
     achieved,
     context::{Context, block_on},
-    ending,
+    cost, ending,
     out::{self, Outcome},
-    reaction, stop,
+    reaction, saturation, stop,
     table::Table,
-    text, when,
+    text, when, windows,
 };
 use crate::api::{
     client::encoded,
-    types::{Doc, FaultDoc, State, StatusDoc},
+    types::{Doc, FaultDoc, SaturationDoc, State, StatusDoc},
 };
 
 /// Show the node's faults, or one of them.
@@ -22,15 +22,30 @@ pub(super) struct Status {
     /// Its ID, name, or a unique beginning of its ID.
     #[arg(value_name = "ID")]
     id: Option<String>,
+    /// Measure for a second what injector's own programs cost, and show it; meanwhile every program on the host takes
+    /// some 20 ns more a run.
+    #[arg(long, conflicts_with = "id")]
+    cost: bool,
 }
 
 /// Runs the verb.
 pub(super) fn run(args: &Status, context: &Context) -> Outcome {
     let client = context.client()?;
+    if args.cost {
+        return cost::run(&client, context);
+    }
     if let Some(id) = &args.id {
         let path = format!("/v1/faults/{}", encoded(stop::named(id)?));
         let fault: Doc<FaultDoc> = block_on(client.get(&path))??;
-        return if context.json { out::document(&fault) } else { print(&one(&fault.body)) };
+        if context.json {
+            return out::document(&fault);
+        }
+        print(&one(&fault.body))?;
+        // What ran over is told by another document; a daemon that has none is no error here.
+        let full = block_on(client.get::<Doc<SaturationDoc>>("/v1/saturation"))?;
+        return print(
+            &full.map_or_else(|_| Vec::new(), |full| saturation::of_fault(&full.body, &fault.body.id)),
+        );
     }
     let status: Doc<StatusDoc> = block_on(client.get("/v1/status"))??;
     if context.json { out::document(&status) } else { print(&all(&status)) }
@@ -115,9 +130,11 @@ fn all(status: &Doc<StatusDoc>) -> Vec<String> {
     ];
     let lost: Vec<String> =
         lost.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", text::count(*n))).collect();
+    lines.extend(saturation::hot_lines(&status.saturated));
     if !lost.is_empty() {
         lines.push(format!("not observed: {}", lost.join(", ")));
     }
+    lines.extend(cost::own(&status.own));
     lines
 }
 
@@ -138,6 +155,21 @@ fn one(fault: &FaultDoc) -> Vec<String> {
     lines.extend(fault.rung.iter().map(|rung| format!("  way: {rung}")));
     lines.extend(achieved::lines(fault));
     lines.extend(reaction::lines(fault));
+    lines.extend(match fault.windows {
+        Some(_) => windows::lines(fault),
+        None => since_armed(fault),
+    });
+    lines.extend(windows::amplified(fault));
+    lines.extend(fault.notes.iter().map(|note| format!("  note: {note}")));
+    lines.push(format!("  control group: {}", fault.control_verdict));
+    if fault.state == State::Ended {
+        lines.extend(ending::lines(fault));
+    }
+    lines
+}
+
+/// Of a daemon that tells no windows.
+fn since_armed(fault: &FaultDoc) -> Vec<String> {
     let mut table = Table::new(&["  GROUP", "SAMPLES", "p50", "p90", "p99", "SEGMENTS", "RETRANSMITS"]);
     for (group, signals) in [("  target", &fault.target), ("  control", &fault.control)] {
         table.row([
@@ -150,11 +182,5 @@ fn one(fault: &FaultDoc) -> Vec<String> {
             text::count(signals.retransmits),
         ]);
     }
-    lines.extend(table.lines());
-    lines.extend(fault.notes.iter().map(|note| format!("  note: {note}")));
-    lines.push(format!("  control group: {}", fault.control_verdict));
-    if fault.state == State::Ended {
-        lines.extend(ending::lines(fault));
-    }
-    lines
+    table.lines()
 }

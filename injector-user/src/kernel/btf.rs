@@ -5,15 +5,19 @@
 //! and LSM hooks there are. Format: Documentation/bpf/btf.rst.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     path::Path,
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+const PTR: u32 = 2;
 const STRUCT: u32 = 4;
 const UNION: u32 = 5;
+const ENUM: u32 = 6;
+const TYPEDEF: u32 = 8;
 const FUNC: u32 = 12;
+const FUNC_PROTO: u32 = 13;
 
 /// The structures of a BTF blob.
 pub struct Btf {
@@ -23,8 +27,10 @@ pub struct Btf {
     structs: HashMap<String, usize>,
     /// The functions of system calls.
     calls: HashSet<String>,
-    /// The functions of LSM hooks.
+    /// The functions of LSM hooks, and those that ask all LSMs.
     hooks: HashSet<String>,
+    /// The functions of the calls of 32-bit programs.
+    compat: HashSet<String>,
     types: Vec<usize>,
 }
 
@@ -47,6 +53,7 @@ impl Btf {
             structs: HashMap::new(),
             calls: HashSet::new(),
             hooks: HashSet::new(),
+            compat: HashSet::new(),
             types: vec![0],
         };
         ensure!(btf.u32(0)? & 0xffff == 0xeb9f, "not BTF: the magic is wrong");
@@ -67,7 +74,9 @@ impl Btf {
                 let name = btf.string(btf.u32(at)? as usize)?;
                 if name.starts_with(super::functions::PREFIX) {
                     btf.calls.insert(name.to_owned());
-                } else if name.starts_with(super::functions::HOOK_PREFIX) {
+                } else if name.starts_with(super::functions::COMPAT_PREFIX) {
+                    btf.compat.insert(name.to_owned());
+                } else if super::functions::HOOK_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
                     btf.hooks.insert(name.to_owned());
                 }
             }
@@ -98,6 +107,11 @@ impl Btf {
         self.hooks.contains(function)
     }
 
+    /// The functions of the calls of 32-bit programs; none if this kernel runs none.
+    pub fn compat(self) -> HashSet<String> {
+        self.compat
+    }
+
     /// Byte offset of `path` (members separated by dots) in structure `name`; anonymous members are entered.
     ///
     /// # Errors
@@ -114,6 +128,56 @@ impl Btf {
         }
         ensure!(bits % 8 == 0, "{name}.{path} is a bit field");
         Ok(bits / 8)
+    }
+
+    /// The names of an enumeration's values; empty if this kernel has no such enumeration.
+    ///
+    /// # Errors
+    /// The BTF ends early.
+    pub fn names_of(&self, name: &str) -> Result<BTreeMap<u32, String>> {
+        let mut names = BTreeMap::new();
+        let Some(at) = self.find(ENUM, name)? else { return Ok(names) };
+        for index in 0..(self.u32(at + 4)? & 0xffff) as usize {
+            let record = at + 12 + index * 8;
+            let name = self.string(self.u32(record)? as usize)?;
+            names.entry(self.u32(record + 4)?).or_insert_with(|| name.to_owned());
+        }
+        Ok(names)
+    }
+
+    /// How many arguments a tracepoint hands to its programs; `None` if this kernel does not tell.
+    ///
+    /// # Errors
+    /// The BTF ends early.
+    pub fn arguments_of(&self, tracepoint: &str) -> Result<Option<u32>> {
+        let Some(at) = self.find(TYPEDEF, &format!("btf_trace_{tracepoint}"))? else { return Ok(None) };
+        let pointer = self.resolve(self.u32(at + 8)? as usize)?;
+        if self.kind(pointer)? != PTR {
+            return Ok(None);
+        }
+        let function = self.resolve(self.u32(pointer + 8)? as usize)?;
+        // The first one is the tracepoint's own.
+        let arguments = (self.u32(function + 4)? & 0xffff).checked_sub(1);
+        Ok(if self.kind(function)? == FUNC_PROTO { arguments } else { None })
+    }
+
+    /// Is there a structure of this name?
+    pub fn has_struct(&self, name: &str) -> bool {
+        self.structs.contains_key(name)
+    }
+
+    /// The first type of this kind and name.
+    fn find(&self, kind: u32, name: &str) -> Result<Option<usize>> {
+        for at in self.types.iter().copied().skip(1) {
+            if self.kind(at)? == kind && self.string(self.u32(at)? as usize)? == name {
+                return Ok(Some(at));
+            }
+        }
+        Ok(None)
+    }
+
+    fn kind(&self, at: usize) -> Result<u32> {
+        Ok(self.u32(at + 4)? >> 24 & 0x1f)
     }
 
     /// Offset in bits and type of a member.
@@ -187,5 +251,10 @@ mod tests {
         assert_eq!(btf.offset("sock", "__sk_common.skc_daddr").unwrap(), 0);
         assert!(btf.offset("sock", "no_such_member").is_err());
         assert!(btf.offset("no_such_struct", "x").is_err());
+        let reasons = btf.names_of("skb_drop_reason").unwrap();
+        assert!(reasons.values().any(|name| name == "SKB_DROP_REASON_NO_SOCKET"), "{reasons:?}");
+        assert!(btf.names_of("no_such_enum").unwrap().is_empty());
+        assert_eq!(btf.arguments_of("inet_sock_set_state").unwrap(), Some(3));
+        assert_eq!(btf.arguments_of("no_such_tracepoint").unwrap(), None);
     }
 }

@@ -75,7 +75,7 @@ impl Look<'_> {
                     all
                 }
                 // Links of these kinds cannot be detached by anybody but their holder.
-                Step::Call { .. } => true,
+                Step::Call { .. } | Step::Compat { .. } | Step::Rings | Step::Closes => true,
             };
             if !there {
                 missing.push(step.doc(self.tcx).does);

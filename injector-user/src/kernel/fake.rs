@@ -9,19 +9,19 @@ use std::{
 
 use anyhow::{Result, bail};
 use injector_ebpf::{
-    flow::{Aggregate, FlowStats},
+    flow::{Aggregate, DepKey, DepValue, Flow, FlowStats},
     hist::BUCKETS,
     rule::{CgroupEntry, Delays, GateStats, Rule, RuleStats},
 };
 
 use super::{
-    Held, Kernel,
+    Held, Kernel, Own,
     net::{Rewritten, SockInfo},
 };
 use crate::{
     limits::{Budget, Protection},
-    observe::Snapshot,
-    plan::{Addresses, Capabilities, Side, Site, Step},
+    observe::{RawKinds, Snapshot},
+    plan::{Addresses, Capabilities, Side, Site, Step, Watching},
 };
 
 /// What a test sees and sets.
@@ -61,6 +61,14 @@ pub struct State {
     pub node_refusals: u64,
     /// What [`Kernel::cgroup_aggregates`] answers.
     pub traffic: BTreeMap<u64, Aggregate>,
+    /// What [`Kernel::snapshot`] answers: who is watched, open flows, and sums of ended ones.
+    pub watched: Vec<u64>,
+    /// See above.
+    pub flows: Vec<Flow>,
+    /// See above.
+    pub deps: Vec<(DepKey, DepValue)>,
+    /// What [`Kernel::own`] answers.
+    pub own: Own,
     /// What is applied; a test may take something away.
     pub steps: Vec<Step>,
     /// Which calls fail, by name, until they are taken out: `change_rule`, `set_cgroups`, `cgroup_aggregates`, ...
@@ -99,9 +107,12 @@ impl Default for Fake {
                 lsm: Ok(()),
                 kprobe: Ok(()),
                 modify_return: Ok(()),
+                security: Ok(()),
+                watching: Watching::none("not here"),
                 cgroup: Ok(()),
                 missing_calls: BTreeSet::new(),
                 missing_hooks: BTreeSet::new(),
+                missing_security: BTreeSet::new(),
             },
             state: Arc::new(Mutex::new(State {
                 calls: Vec::new(),
@@ -121,6 +132,10 @@ impl Default for Fake {
                 node_budget: Budget::default(),
                 node_refusals: 0,
                 traffic: BTreeMap::new(),
+                watched: Vec::new(),
+                flows: Vec::new(),
+                own: Own::default(),
+                deps: Vec::new(),
                 steps: Vec::new(),
                 failing: BTreeSet::new(),
                 protection: Protection::default(),
@@ -317,16 +332,29 @@ impl Kernel for Fake {
         Ok(if measure { (10, 500) } else { (0, 0) })
     }
 
+    fn own(&mut self) -> Result<Own> {
+        self.may("own")?;
+        Ok(self.with(|state| state.own.clone()))
+    }
+
+    fn count_runs(&mut self, count: bool) -> Result<()> {
+        self.call("count_runs", &count.to_string())
+    }
+
     fn snapshot(&mut self, _pids: &[u32]) -> Result<Snapshot> {
+        self.may("snapshot")?;
+        let (watched, flows, deps) =
+            self.with(|state| (state.watched.clone(), state.flows.clone(), state.deps.clone()));
         Ok(Snapshot {
             at: std::time::SystemTime::now(),
-            watched: Vec::new(),
-            flows: Vec::new(),
-            deps: Vec::new(),
+            watched,
+            flows,
+            deps,
             listeners: Vec::new(),
             aggregates: Vec::new(),
             stats: FlowStats::default(),
             gate: GateStats::default(),
+            kinds: RawKinds::default(),
         })
     }
 

@@ -18,16 +18,28 @@ pub const PREFIX: &str = "__arm64_sys_";
 #[cfg(not(target_arch = "aarch64"))]
 pub const PREFIX: &str = "__x64_sys_";
 
-/// What the functions of LSM hooks begin with.
-pub const HOOK_PREFIX: &str = "bpf_lsm_";
+/// What the functions of the calls of 32-bit programs begin with, where these have functions of their own.
+pub const COMPAT_PREFIX: &str = "__ia32_";
+
+/// What the functions of LSM hooks begin with, and those that ask all LSMs.
+pub const HOOK_PREFIXES: [&str; 2] = ["bpf_lsm_", "security_"];
 
 /// `bpf_lsm_file_open`: where the programs of a hook attach.
 pub fn hook_function(hook: &str) -> String {
-    format!("{HOOK_PREFIX}{hook}")
+    format!("{}{hook}", HOOK_PREFIXES[0])
+}
+
+/// `security_file_open`: the function that asks all LSMs.
+pub fn security_function(hook: &str) -> String {
+    format!("{}{hook}", HOOK_PREFIXES[1])
 }
 
 /// `__x64_sys_openat`: the wrapper that takes the user's registers.
 pub fn syscall_function(call: &str) -> String {
-    let name = OTHER.iter().find(|(known, _)| *known == call).map_or(call, |(_, function)| *function);
-    format!("{PREFIX}{name}")
+    format!("{PREFIX}{}", function_name(call))
+}
+
+/// The same without what it begins with.
+pub(super) fn function_name(call: &str) -> &str {
+    OTHER.iter().find(|(known, _)| *known == call).map_or(call, |(_, function)| *function)
 }

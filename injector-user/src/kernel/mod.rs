@@ -3,10 +3,12 @@
 pub mod attach;
 pub mod btf;
 pub mod cgroups;
+mod compat;
 mod cost;
 mod drift;
 mod events;
 pub mod fake;
+mod fields;
 mod functions;
 pub mod gates;
 pub mod iter;
@@ -14,10 +16,14 @@ mod meters;
 mod modify_return;
 pub mod net;
 pub mod object;
+mod own;
 pub mod probe;
+pub mod probes;
 mod query;
 pub mod real;
+mod rings;
 mod shapes;
+mod watched;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -33,8 +39,9 @@ use crate::{
     plan::{Addresses, Capabilities, Side, Site, Step},
 };
 pub use events::Ring;
-pub use functions::{hook_function, syscall_function};
+pub use functions::{hook_function, security_function, syscall_function};
 use net::{Rewritten, SockInfo};
+pub use own::{Own, Program};
 
 /// What a delay device still holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -140,6 +147,18 @@ pub trait Kernel: Send {
     /// The kernel refused.
     fn free_rule(&mut self, slot: u32) -> Result<()>;
 
+    /// The same for several, which wait only once.
+    ///
+    /// # Errors
+    /// The kernel refused one of them; the others are free.
+    fn free_rules(&mut self, slots: &[u32]) -> Result<()> {
+        let mut freed = Ok(());
+        for slot in slots {
+            freed = freed.and(self.free_rule(*slot));
+        }
+        freed
+    }
+
     /// Says which rules mean which cgroups. What is not named is not known, hence never faulted.
     ///
     /// # Errors
@@ -221,6 +240,18 @@ pub trait Kernel: Send {
     /// # Errors
     /// The kernel refused.
     fn cost(&mut self, measure: bool) -> Result<(u64, u64)>;
+
+    /// What we hold in the kernel, with its memory and its programs' runs.
+    ///
+    /// # Errors
+    /// It cannot be told.
+    fn own(&mut self) -> Result<Own>;
+
+    /// Begins, or ends, to count the runs of programs. This costs every program on the host some 20 ns a run.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn count_runs(&mut self, count: bool) -> Result<()>;
 
     /// Everything that was observed; listeners of the namespaces of these processes.
     ///

@@ -28,6 +28,18 @@ pub enum Type {
     ModifyReturn,
     /// `BPF_LSM_MAC`.
     Lsm,
+    /// `BPF_TRACE_FENTRY`: it only looks.
+    Entry,
+}
+
+impl Type {
+    fn of(self) -> (bpf_prog_type, bpf_attach_type) {
+        match self {
+            Self::ModifyReturn => (bpf_prog_type::BPF_PROG_TYPE_TRACING, bpf_attach_type::BPF_MODIFY_RETURN),
+            Self::Lsm => (bpf_prog_type::BPF_PROG_TYPE_LSM, bpf_attach_type::BPF_LSM_MAC),
+            Self::Entry => (bpf_prog_type::BPF_PROG_TYPE_TRACING, bpf_attach_type::BPF_TRACE_FENTRY),
+        }
+    }
 }
 
 /// The programs of an object, with its maps in place; not in the kernel yet.
@@ -46,15 +58,15 @@ impl ModifyReturn {
     /// It is no such object, or has not got these programs or a map that they use.
     pub fn new(bytes: &[u8], programs: &[&str], map: impl Fn(&str) -> Option<RawFd>) -> Result<Self> {
         let mut elf = Elf::parse(bytes).context("the programs' object")?;
-        // The others stay out: what they use need not be there.
-        let others: HashSet<usize> = elf
+        // The others stay out: what they use need not be there. A section may have several programs.
+        let others: HashSet<(usize, u64)> = elf
             .programs
             .iter()
             .filter(|(name, _)| !programs.contains(&name.as_str()))
-            .map(|(_, program)| program.section_index)
+            .map(|(_, program)| program.function_key())
             .collect();
         elf.programs.retain(|name, _| programs.contains(&name.as_str()));
-        elf.functions.retain(|(section, _), _| !others.contains(section));
+        elf.functions.retain(|key, _| !others.contains(key));
         let types =
             elf.fixup_and_sanitize_btf(&TYPES)?.context("the programs' object has no types")?.to_bytes();
         let types = load_types(&types).context("the programs' types")?;
@@ -81,10 +93,7 @@ impl ModifyReturn {
         for (to, from) in load.prog_name.iter_mut().take(15).zip(name.bytes()) {
             *to = from as libc::c_char;
         }
-        let (program_type, attach_type) = match kind {
-            Type::ModifyReturn => (bpf_prog_type::BPF_PROG_TYPE_TRACING, bpf_attach_type::BPF_MODIFY_RETURN),
-            Type::Lsm => (bpf_prog_type::BPF_PROG_TYPE_LSM, bpf_attach_type::BPF_LSM_MAC),
-        };
+        let (program_type, attach_type) = kind.of();
         (load.prog_type, load.expected_attach_type) = (program_type as u32, attach_type as u32);
         load.attach_btf_id = function;
         load.insns = code.instructions.as_ptr() as u64;
@@ -128,17 +137,17 @@ pub fn attach(program: BorrowedFd<'_>) -> Result<OwnedFd> {
     bpf(bpf_cmd::BPF_RAW_TRACEPOINT_OPEN, &attr).context("attach")
 }
 
-/// The same for a program at an LSM hook, with what its link tells it (`bpf_get_attach_cookie`).
+/// The same with what its link tells the program (`bpf_get_attach_cookie`).
 ///
 /// # Errors
 /// What the kernel said.
-pub fn attach_lsm(program: BorrowedFd<'_>, cookie: u64) -> Result<OwnedFd> {
+pub fn attach_told(program: BorrowedFd<'_>, kind: Type, cookie: u64) -> Result<OwnedFd> {
     // SAFETY: all zeros are a valid request.
     let mut attr = unsafe { std::mem::zeroed::<bpf_attr>() };
     // SAFETY: the part for BPF_LINK_CREATE.
     let link = unsafe { &mut attr.link_create };
     link.__bindgen_anon_1.prog_fd = u32::try_from(program.as_raw_fd())?;
-    link.attach_type = bpf_attach_type::BPF_LSM_MAC as u32;
+    link.attach_type = kind.of().1 as u32;
     link.__bindgen_anon_3.tracing.cookie = cookie;
     bpf(bpf_cmd::BPF_LINK_CREATE, &attr).context("attach")
 }

@@ -1,7 +1,7 @@
 //! The loaded programs and their maps: the only place that knows aya's types by name.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashSet},
     os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
     time::Duration,
 };
@@ -22,10 +22,17 @@ use injector_ebpf::{
 
 use syscalls::Sysno;
 
-use super::{btf::Btf, hook_function, modify_return::ModifyReturn, shapes, syscall_function};
+use super::{
+    btf::Btf, fields, hook_function, modify_return::ModifyReturn, probes::Probes, rings, security_function,
+    shapes, syscall_function,
+};
 use crate::plan::lsm_hooks;
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/injector.o"));
+
+/// The programs that aya does not know, or does not attach as they are needed.
+const TYPED: [&str; 6] =
+    [names::CALL_RETURN, names::PROBE_RETURN, names::CALL_LSM, names::OPEN_LSM, names::COMPAT, names::CLOSE];
 
 /// The programs in this kernel. Dropping it detaches and unloads everything: nothing is ever pinned.
 pub struct Object {
@@ -36,6 +43,14 @@ pub struct Object {
     missing: BTreeSet<&'static str>,
     /// LSM hooks that this kernel has not.
     missing_hooks: BTreeSet<&'static str>,
+    /// The same, of the functions that ask all LSMs.
+    missing_security: BTreeSet<&'static str>,
+    /// The functions of the calls of 32-bit programs.
+    compat: HashSet<String>,
+    /// It has io_uring.
+    has_rings: bool,
+    /// What differs between kernels in what is observed.
+    probes: Probes,
     /// Ticks of `jiffies64` in a second.
     hz: u64,
     /// What the programs say.
@@ -69,65 +84,16 @@ impl Object {
     pub fn load(instance: u32) -> Result<Self> {
         ensure!(!OBJECT.is_empty(), "this binary was built without the kernel programs (cargo xtask setup)");
         let kernel = Btf::of_kernel()?;
-        let fields = [
-            (offsets::SK_CGROUP, "sock", "sk_cgrp_data.cgroup"),
-            (offsets::CGROUP_KN, "cgroup", "kn"),
-            (offsets::KN_ID, "kernfs_node", "id"),
-            (offsets::SRTT, "tcp_sock", "srtt_us"),
-            (offsets::MDEV, "tcp_sock", "mdev_us"),
-            (offsets::SND_UNA, "tcp_sock", "snd_una"),
-            (offsets::SEGS_OUT, "tcp_sock", "segs_out"),
-            (offsets::WMEM, "sock", "sk_wmem_queued"),
-            (offsets::SNDBUF, "sock", "sk_sndbuf"),
-            (offsets::SK_UID, "sock", "sk_uid"),
-            (offsets::FAMILY, "sock", "__sk_common.skc_family"),
-            (offsets::DPORT, "sock", "__sk_common.skc_dport"),
-            (offsets::DADDR, "sock", "__sk_common.skc_daddr"),
-            (offsets::DADDR6, "sock", "__sk_common.skc_v6_daddr"),
-            (offsets::F_PATH, "file", "f_path"),
-            (offsets::GROUP_LEADER, "task_struct", "group_leader"),
-            (offsets::COMM, "task_struct", "comm"),
-            (offsets::FILES, "task_struct", "files"),
-            (offsets::FS, "task_struct", "fs"),
-            (offsets::ROOT_MNT, "fs_struct", "root.mnt"),
-            (offsets::ROOT_DENTRY, "fs_struct", "root.dentry"),
-            (offsets::FDT, "files_struct", "fdt"),
-            (offsets::MAX_FDS, "fdtable", "max_fds"),
-            (offsets::FDS, "fdtable", "fd"),
-            (offsets::F_INODE, "file", "f_inode"),
-            (offsets::F_PRIVATE, "file", "private_data"),
-            (offsets::F_MNT, "file", "f_path.mnt"),
-            (offsets::F_DENTRY, "file", "f_path.dentry"),
-            (offsets::I_MODE, "inode", "i_mode"),
-            (offsets::MOUNT_MNT, "mount", "mnt"),
-            (offsets::MNT_PARENT, "mount", "mnt_parent"),
-            (offsets::MNT_POINT, "mount", "mnt_mountpoint"),
-            (offsets::MNT_ROOT, "vfsmount", "mnt_root"),
-            (offsets::D_PARENT, "dentry", "d_parent"),
-            (offsets::D_NAME, "dentry", "d_name.name"),
-            (offsets::D_LEN, "dentry", "d_name.len"),
-            (offsets::SOCKET_SK, "socket", "sk"),
-            (
-                offsets::SYSCALL_NR,
-                "pt_regs",
-                if cfg!(target_arch = "aarch64") { "syscallno" } else { "orig_ax" },
-            ),
-            (offsets::TASK_FLAGS, "task_struct", "flags"),
-            (
-                offsets::TASK_COMPAT,
-                "task_struct",
-                if cfg!(target_arch = "aarch64") { "thread_info.flags" } else { "thread_info.status" },
-            ),
-            (offsets::TASK_SIGNAL, "task_struct", "signal"),
-            (offsets::SIGNAL_LIVE, "signal_struct", "live.counter"),
-        ];
         let mut loader = EbpfLoader::new();
-        let mut values = Vec::new();
-        for (global, name, path) in fields {
-            values.push((global, kernel.offset(name, path)?));
-        }
-        for (global, value) in &values {
-            loader.override_global(global, value, true);
+        // Without io_uring nobody asks for it.
+        let rings = kernel.offset("io_kiocb", "opcode");
+        let has_rings = rings.is_ok();
+        let own = Probes::of(&kernel)?;
+        let mut offsets = fields::offsets_in(&kernel)?;
+        offsets.push((offsets::IO_OPCODE, rings.unwrap_or_default()));
+        offsets.push((offsets::DROP_HAS_SOCKET, u32::from(own.drop_has_socket)));
+        for (global, offset) in &offsets {
+            loader.override_global(global, offset, true);
         }
         // Lines below this level are not even compiled in by the kernel: they cost nothing.
         let level = if tracing::enabled!(tracing::Level::DEBUG) { 4_u8 } else { 2 };
@@ -139,6 +105,10 @@ impl Object {
             btf: aya::Btf::from_sys_fs()?,
             missing: missing(&kernel),
             missing_hooks: lsm_hooks().filter(|hook| !kernel.has_hook(&hook_function(hook))).collect(),
+            missing_security: lsm_hooks().filter(|hook| !kernel.has_hook(&security_function(hook))).collect(),
+            compat: kernel.compat(),
+            has_rings,
+            probes: own,
             hz: ticks_per_second()?,
             log,
         };
@@ -146,6 +116,7 @@ impl Object {
         object.array::<Halt>(names::HALT)?.set(0, halt, 0)?;
         object.load_classifier(names::BEAT)?;
         shapes::write(&mut object)?;
+        rings::write(&mut object)?;
         Ok(object)
     }
 
@@ -255,7 +226,7 @@ impl Object {
     /// # Errors
     /// They use a map of a type that is used by no other program.
     pub fn modify_return(&self) -> Result<ModifyReturn> {
-        ModifyReturn::new(OBJECT, &[names::CALL_RETURN, names::PROBE_RETURN, names::CALL_LSM], |name| {
+        ModifyReturn::new(OBJECT, &TYPED, |name| {
             let data = match self.ebpf.map(name)? {
                 Map::Array(data)
                 | Map::PerCpuArray(data)
@@ -271,6 +242,11 @@ impl Object {
         })
     }
 
+    /// What differs between kernels in what is observed.
+    pub fn probes(&self) -> &Probes {
+        &self.probes
+    }
+
     /// System calls of this architecture that this kernel has not: newer ones.
     pub fn missing_calls(&self) -> &BTreeSet<&'static str> {
         &self.missing
@@ -279,6 +255,21 @@ impl Object {
     /// LSM hooks that this kernel has not.
     pub fn missing_hooks(&self) -> &BTreeSet<&'static str> {
         &self.missing_hooks
+    }
+
+    /// The same, of the functions that ask all LSMs.
+    pub fn missing_security(&self) -> &BTreeSet<&'static str> {
+        &self.missing_security
+    }
+
+    /// The functions of the calls of 32-bit programs; none if this kernel runs none.
+    pub fn compat(&self) -> &HashSet<String> {
+        &self.compat
+    }
+
+    /// This kernel has io_uring.
+    pub fn has_rings(&self) -> bool {
+        self.has_rings
     }
 
     /// A kernel function's id in the kernel's BTF.
@@ -323,10 +314,16 @@ impl Object {
             Program::SchedClassifier(p) => p.load(),
             Program::CgroupSkb(p) => p.load(),
             Program::CgroupSockAddr(p) => p.load(),
+            Program::CgroupSock(p) => p.load(),
             Program::KProbe(p) => p.load(),
             Program::RawTracePoint(p) => p.load(),
             Program::Lsm(p) => p.load("file_open", btf),
+            // Its name until 6.3.
+            Program::BtfTracePoint(p) if name == names::URING => {
+                p.load("io_uring_submit_req", btf).or_else(|_| p.load("io_uring_submit_sqe", btf))
+            }
             Program::BtfTracePoint(p) => p.load(tracepoint(name), btf),
+            Program::FExit(p) => p.load("inet_csk_accept", btf),
             Program::Iter(p) => p.load("bpf_sk_storage_map", btf),
             _ => bail!("program {name} has a type that is not used here"),
         };
@@ -346,6 +343,7 @@ impl Object {
             Program::SchedClassifier(p) => p.unload(),
             Program::CgroupSkb(p) => p.unload(),
             Program::CgroupSockAddr(p) => p.unload(),
+            Program::CgroupSock(p) => p.unload(),
             Program::KProbe(p) => p.unload(),
             Program::Lsm(p) => p.unload(),
             _ => bail!("program {name} has a type that is never unloaded"),
@@ -413,6 +411,10 @@ fn tracepoint(program: &str) -> &'static str {
         names::TCP_RETRANSMIT => "tcp_retransmit_skb",
         names::TASK_EXIT => "sched_process_exit",
         names::TASK_EXEC => "sched_process_exec",
+        names::DEP_TIMEOUT => "tcp_retransmit_skb",
+        names::DEP_RESET_OUT => "tcp_send_reset",
+        names::DEP_RESET_IN => "tcp_receive_reset",
+        names::DEP_DROP => "kfree_skb",
         _ => "inet_sock_set_state",
     }
 }

@@ -12,11 +12,11 @@ use super::{
     modify_return::Type,
     net::{BpfFilter, FilterAction, Netns, Rtnl},
     object::Object,
-    syscall_function,
+    security_function, syscall_function, watched,
 };
 use crate::{
     api::types::{DoctorDoc, ProbeDoc},
-    plan::{self, Capabilities, Netem, Shape, Side},
+    plan::{self, Capabilities, Netem, Shape, Side, Watching},
 };
 
 /// Calls on which the rungs at the entry are tried, since every architecture has them: one that programs make all the
@@ -39,9 +39,12 @@ pub fn capabilities() -> Capabilities {
                 lsm: Err(why.clone()),
                 kprobe: Err(why.clone()),
                 modify_return: Err(why.clone()),
+                security: Err(why.clone()),
+                watching: Watching::none(&why),
                 cgroup: Err(why),
                 missing_calls: Default::default(),
                 missing_hooks: Default::default(),
+                missing_security: Default::default(),
             };
         }
     };
@@ -54,10 +57,15 @@ pub fn capabilities() -> Capabilities {
         flow_rate: text(in_fresh_netns(&mut object, flow_rate)),
         lsm: text(lsm(&mut object)),
         kprobe: text(kprobe(&mut object)),
-        modify_return: text(modify_return(&mut object)),
-        cgroup: text(names::CONNECT.iter().try_for_each(|name| object.load_program(name))),
+        modify_return: text(modify_return(&mut object, &TRIED.map(syscall_function))),
+        security: text(modify_return(&mut object, &[security_function("file_open")])),
+        watching: watched::watching(&mut object),
+        cgroup: text(
+            names::CONNECT.iter().chain([&names::SOCKET]).try_for_each(|name| object.load_program(name)),
+        ),
         missing_calls: object.missing_calls().clone(),
         missing_hooks: object.missing_hooks().clone(),
+        missing_security: object.missing_security().clone(),
     }
 }
 
@@ -93,6 +101,7 @@ pub fn document(found: &Capabilities) -> DoctorDoc {
             entry("fail open", "kprobe override", &found.kprobe),
             entry("fail open", "fmod_ret", &found.modify_return),
             probe("fail open", "BPF LSM hook", &found.lsm, "a counting program saw our own open"),
+            entry("fail open", "fmod_ret on security_*", &found.security),
             entry("fail any call", "kprobe override", &found.kprobe),
             entry("fail any call", "fmod_ret", &found.modify_return),
             probe(
@@ -101,7 +110,16 @@ pub fn document(found: &Capabilities) -> DoctorDoc {
                 &found.lsm,
                 "a counting program saw our own open",
             ),
-            probe("fail connect, bind, sendto", "cgroup hook", &found.cgroup, "the programs were loaded"),
+            entry("fail calls that have a hook", "fmod_ret on security_*", &found.security),
+            probe(
+                "fail socket, connect, bind, sendto",
+                "cgroup hook",
+                &found.cgroup,
+                "the programs were loaded",
+            ),
+            entry("count calls of 32-bit programs", "fentry", &found.watching.compat),
+            entry("count what io_uring is asked for", "tracepoint", &found.watching.rings),
+            entry("count descriptors that are closed", "fentry", &found.watching.closes),
         ],
         syscalls: plan::syscalls(found),
     }
@@ -191,11 +209,11 @@ fn kprobe(object: &mut Object) -> Result<()> {
     Ok(())
 }
 
-fn modify_return(object: &mut Object) -> Result<()> {
+fn modify_return(object: &mut Object, functions: &[String]) -> Result<()> {
     let programs = object.modify_return()?;
-    for function in TRIED.map(syscall_function) {
+    for function in functions {
         let said = || format!("fmod_ret on {function}");
-        let id = object.function(&function).with_context(said)?;
+        let id = object.function(function).with_context(said)?;
         let program = programs.load(names::PROBE_RETURN, Type::ModifyReturn, id).with_context(said)?;
         super::modify_return::attach(program.as_fd()).with_context(said)?;
     }

@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 // linux/bpf.h
 const BPF_PROG_GET_FD_BY_ID: libc::c_int = 13;
@@ -12,6 +12,8 @@ const BPF_PROG_QUERY: libc::c_int = 16;
 pub const CGROUP_INGRESS: u32 = 0;
 /// `BPF_CGROUP_INET_EGRESS`.
 pub const CGROUP_EGRESS: u32 = 1;
+/// `BPF_CGROUP_INET_SOCK_CREATE`.
+pub const CGROUP_SOCKET: u32 = 2;
 /// `BPF_CGROUP_INET4_BIND` and the same for IPv6.
 pub const CGROUP_BIND: [u32; 2] = [8, 9];
 /// `BPF_CGROUP_INET4_CONNECT` and the same for IPv6.
@@ -88,20 +90,27 @@ pub fn program_name(id: u32) -> Result<String> {
     }
     // SAFETY: the kernel just gave us this descriptor.
     let program = unsafe { OwnedFd::from_raw_fd(fd as RawFd) };
+    object_name(program.as_raw_fd(), id).with_context(asked)
+}
+
+/// The same of one whose descriptor we hold.
+///
+/// # Errors
+/// The descriptor is none, or now another program's than `id`.
+pub fn object_name(fd: RawFd, id: u32) -> Result<String> {
     let mut info = [0_u8; INFO_NAME.end];
-    let mut by_fd = ObjectInfo {
-        fd: program.as_raw_fd() as u32,
-        length: INFO_NAME.end as u32,
-        info: info.as_mut_ptr() as u64,
-    };
+    let mut by_fd =
+        ObjectInfo { fd: fd.cast_unsigned(), length: INFO_NAME.end as u32, info: info.as_mut_ptr() as u64 };
     // SAFETY: the kernel reads and writes `by_fd` within its size, and at most `length` bytes of `info`. The arrays
     // that the structure may name have no room: it begins as zeros.
     let ret = unsafe {
         libc::syscall(libc::SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &raw mut by_fd, size_of::<ObjectInfo>())
     };
     if ret < 0 {
-        return Err(std::io::Error::last_os_error()).with_context(asked);
+        return Err(std::io::Error::last_os_error().into());
     }
+    // After the type: the id.
+    ensure!(info[4..8] == id.to_ne_bytes(), "the descriptor is another program's");
     let name = info[INFO_NAME].split(|byte| *byte == 0).next().unwrap_or_default();
     Ok(String::from_utf8_lossy(name).into_owned())
 }

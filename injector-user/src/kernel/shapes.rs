@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use injector_ebpf::{
-    call_means::{ARGUMENTS, CallShape, SHAPE_ADDRESS, SHAPE_FD, SHAPE_MESSAGE},
+    call_means::{ARGUMENTS, CallShape, SHAPE_ADDRESS, SHAPE_FD, SHAPE_MESSAGE, SHAPE_MIXED},
     names,
     rule::CALLS,
 };
@@ -31,7 +31,10 @@ fn shape(call: &str) -> CallShape {
     let paths = of.paths.iter().filter(|path| (**path as usize) < ARGUMENTS);
     let paths = paths.fold(0, |shape, path| shape | 1 << path);
     let places = [(of.fd, SHAPE_FD), (of.address, SHAPE_ADDRESS), (of.message, SHAPE_MESSAGE)];
-    places.iter().fold(paths, |shape, (place, shift)| shape | place.map_or(0, |place| place + 1) << shift)
+    let mixed = if of.fd.is_some() && !of.never_socket { SHAPE_MIXED } else { 0 };
+    places
+        .iter()
+        .fold(paths | mixed, |shape, (place, shift)| shape | place.map_or(0, |place| place + 1) << shift)
 }
 
 #[cfg(test)]
@@ -44,7 +47,7 @@ mod tests {
         assert_eq!(shape("renameat2"), 0b1010);
         assert_eq!(shape("getrandom"), 0);
         assert_eq!(shape("fsync"), 1 << SHAPE_FD);
-        assert_eq!(shape("sendto"), 1 << SHAPE_FD | 5 << SHAPE_ADDRESS);
-        assert_eq!(shape("sendmsg"), 1 << SHAPE_FD | 2 << SHAPE_MESSAGE);
+        assert_eq!(shape("sendto"), SHAPE_MIXED | 1 << SHAPE_FD | 5 << SHAPE_ADDRESS);
+        assert_eq!(shape("sendmsg"), SHAPE_MIXED | 1 << SHAPE_FD | 2 << SHAPE_MESSAGE);
     }
 }

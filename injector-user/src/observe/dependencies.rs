@@ -9,6 +9,7 @@ use injector_ebpf::{
 
 use super::{
     address::{endpoint, protocol},
+    kinds::Kinds,
     quantile::quantiles,
 };
 use crate::api::types::DependencyDoc;
@@ -60,7 +61,7 @@ impl Sum {
         self.add([tx[0], tx[1], rx[0], rx[1], d.retransmits, d.injected_drops, d.injected_delays], &d.rtt);
     }
 
-    fn doc(&self, key: &DepKey, cgroup: String) -> DependencyDoc {
+    fn doc(&self, key: &DepKey, kinds: &Kinds<'_>, cgroup: String) -> DependencyDoc {
         let [tx_segments, tx_bytes, rx_segments, rx_bytes, retransmits, injected_drops, injected_delays] =
             self.counts;
         let q = quantiles(&self.rtt);
@@ -83,6 +84,7 @@ impl Sum {
             rtt_p50_us: q.p50,
             rtt_p90_us: q.p90,
             rtt_p99_us: q.p99,
+            kinds: kinds.doc(key, &self.rtt, injected_drops),
         }
     }
 }
@@ -91,6 +93,7 @@ impl Sum {
 pub fn dependencies<'a>(
     flows: impl Iterator<Item = &'a Flow>,
     ended: impl Iterator<Item = &'a (DepKey, DepValue)>,
+    kinds: &Kinds<'_>,
     mut name: impl FnMut(u64) -> String,
 ) -> Vec<DependencyDoc> {
     let mut sums: HashMap<DepKey, Sum> = HashMap::new();
@@ -100,7 +103,11 @@ pub fn dependencies<'a>(
     for (key, value) in ended {
         sums.entry(*key).or_insert(Sum::ZERO).add_ended(value);
     }
-    let mut docs: Vec<_> = sums.iter().map(|(key, sum)| sum.doc(key, name(key.cgroup))).collect();
+    // A connect that fails may have left nothing else.
+    for key in kinds.keys() {
+        sums.entry(*key).or_insert(Sum::ZERO);
+    }
+    let mut docs: Vec<_> = sums.iter().map(|(key, sum)| sum.doc(key, kinds, name(key.cgroup))).collect();
     docs.sort_by(|a, b| {
         let order = |d: &DependencyDoc| std::cmp::Reverse(d.tx_bytes.saturating_add(d.rx_bytes));
         let rest = |d: &DependencyDoc| (d.cgroup.clone(), d.service.clone(), d.protocol.clone());

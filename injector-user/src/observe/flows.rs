@@ -9,6 +9,7 @@ use super::{
     address::{endpoint, protocol},
     cgroups::cgroups,
     dependencies::dependencies,
+    kinds::{Kinds, kinds_lost},
     lost::lost_doc,
     quantile::quantiles,
 };
@@ -28,6 +29,7 @@ pub fn flows_doc(
     let mut name =
         |id: u64| known.entry(id).or_insert_with(|| name_of(id).unwrap_or_else(|| id.to_string())).clone();
     let open = || snapshot.flows.iter().filter(|flow| keep(flow.cgroup));
+    let kinds = Kinds::new(&snapshot.kinds, &keep);
     let ended = || snapshot.deps.iter().filter(|(key, _)| keep(key.cgroup));
     let mut flows: Vec<_> = open().map(|flow| flow_doc(flow, name(flow.cgroup))).collect();
     flows.sort_by(|a, b| {
@@ -44,9 +46,10 @@ pub fn flows_doc(
         watched: snapshot.watched.iter().filter(|id| keep(**id)).map(|id| name(*id)).collect(),
         flows,
         cgroups: cgroups(open(), ended(), &mut name),
-        dependencies: dependencies(open(), ended(), &mut name),
+        dependencies: dependencies(open(), ended(), &kinds, &mut name),
         listeners,
         lost: lost_doc(&snapshot.stats, &snapshot.gate),
+        kinds_lost: kinds_lost(&snapshot.kinds),
     }
 }
 

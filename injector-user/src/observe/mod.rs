@@ -3,6 +3,8 @@
 
 mod achieved;
 mod address;
+mod amplification;
+mod asked_history;
 mod cgroups;
 mod changes;
 mod delay;
@@ -12,25 +14,35 @@ mod flows;
 pub mod golden;
 mod guard;
 mod history;
+mod kinds;
 mod lost;
 mod quantile;
 mod rate;
 mod recent;
 mod recovery;
+pub mod saturation;
 mod signals;
 mod snapshot;
+mod timeline;
+mod windows;
 
 #[cfg(test)]
 mod samples;
 
+#[cfg(test)]
+pub(crate) use samples::{ended as ended_flows, flow as open_flow};
+
 pub use achieved::achieved;
 pub use address::{endpoint, ip, protocol};
+pub use amplification::{AskedOf, Asking, amplification, asked_of};
+pub use asked_history::AskedHistory;
 pub use changes::changes;
 pub use delay::{achieved_delay, asked_delay};
 pub use dependencies::dependency_of;
 pub use flows::flows_doc;
 pub use guard::{Guard, HURT_WINDOWS, MIN_SAMPLES, Verdict};
 pub use history::{History, Sums};
+pub use kinds::{RawKinds, kinds_lost};
 pub use lost::lost_doc;
 pub use quantile::{Quantiles, quantile, quantiles, total};
 pub use rate::wilson;
@@ -38,3 +50,5 @@ pub use recent::Recent;
 pub use recovery::Recovery;
 pub use signals::{ZERO, difference, signals, signals_between, sum};
 pub use snapshot::{Snapshot, read_aggregate, read_cgroups};
+pub use timeline::Timeline;
+pub use windows::{Group, Window, windows_doc};

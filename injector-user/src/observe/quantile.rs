@@ -2,12 +2,17 @@
 
 use injector_ebpf::hist::lower;
 
+// One rule: a quantile q needs 2/(1-q) samples, so that two are to be expected beyond it. The median alone is given from
+// the first one on.
+
 /// Samples that a 90th percentile needs.
 const MIN_P90: u64 = 20;
 /// Samples that a 99th percentile needs.
 const MIN_P99: u64 = 200;
+/// Samples that a 99.9th percentile needs.
+const MIN_P999: u64 = 2_000;
 
-/// Latencies in microseconds, within 6.25 %; absent with too few samples (1, 20, 200).
+/// Latencies in microseconds, within 6.25 %; absent with too few samples (1, 20, 200, 2,000).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quantiles {
     /// Number of samples.
@@ -18,6 +23,8 @@ pub struct Quantiles {
     pub p90: Option<u64>,
     /// 99th percentile.
     pub p99: Option<u64>,
+    /// 99.9th percentile.
+    pub p999: Option<u64>,
 }
 
 /// How many samples a histogram holds.
@@ -40,11 +47,17 @@ pub fn quantile<C: Copy + Into<u64>>(buckets: &[C], permille: u64) -> Option<u64
     Some(middle(bucket))
 }
 
-/// p50, p90 and p99 where there are samples enough.
+/// p50, p90, p99 and p99.9 where there are samples enough.
 pub fn quantiles<C: Copy + Into<u64>>(buckets: &[C]) -> Quantiles {
     let samples = total(buckets);
     let from = |least: u64, permille| if samples >= least { quantile(buckets, permille) } else { None };
-    Quantiles { samples, p50: from(1, 500), p90: from(MIN_P90, 900), p99: from(MIN_P99, 990) }
+    Quantiles {
+        samples,
+        p50: from(1, 500),
+        p90: from(MIN_P90, 900),
+        p99: from(MIN_P99, 990),
+        p999: from(MIN_P999, 999),
+    }
 }
 
 /// The middle of a bucket in whole microseconds; exact below 16 us.
@@ -88,10 +101,12 @@ mod tests {
     fn too_few_samples_give_no_quantile() {
         let of = |n: usize| quantiles(&histogram(&vec![100; n]));
         assert_eq!(of(0), Quantiles::default());
-        assert_eq!(of(1), Quantiles { samples: 1, p50: Some(99), p90: None, p99: None });
+        assert_eq!(of(1), Quantiles { samples: 1, p50: Some(99), ..Quantiles::default() });
         assert_eq!(of(19).p90, None);
         assert_eq!((of(20).p90, of(199).p99), (Some(99), None));
-        assert_eq!(of(200), Quantiles { samples: 200, p50: Some(99), p90: Some(99), p99: Some(99) });
+        assert_eq!((of(200).p99, of(1_999).p999), (Some(99), None));
+        let all = Some(99);
+        assert_eq!(of(2_000), Quantiles { samples: 2_000, p50: all, p90: all, p99: all, p999: all });
     }
 
     #[test]

@@ -8,7 +8,7 @@ use injector_ebpf::{
     rule::GateStats,
 };
 
-use super::{Snapshot, ZERO};
+use super::{RawKinds, Snapshot, ZERO};
 
 /// 127.0.0.1 with another last byte, as the kernel writes it.
 pub fn v4(last: u8) -> [u32; 4] {
@@ -55,5 +55,6 @@ pub fn snapshot(flows: Vec<Flow>, deps: Vec<(DepKey, DepValue)>) -> Snapshot {
         aggregates: Vec::new(),
         stats: FlowStats::default(),
         gate: GateStats::default(),
+        kinds: RawKinds::default(),
     }
 }

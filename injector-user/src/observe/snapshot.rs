@@ -9,7 +9,7 @@ use injector_ebpf::{
     rule::{CG_WATCH, CgroupEntry, GateStats},
 };
 
-use super::signals::sum;
+use super::{kinds::RawKinds, signals::sum};
 use crate::kernel::{iter::FlowReader, net::Listener, object::Object};
 
 /// How often open and ended flows are read again because a flow ended in between.
@@ -34,6 +34,8 @@ pub struct Snapshot {
     pub stats: FlowStats,
     /// What the gate let through.
     pub gate: GateStats,
+    /// Kinds of latency and of errors, by dependency; [`Snapshot::take`] leaves them out.
+    pub kinds: RawKinds,
 }
 
 impl Snapshot {
@@ -64,6 +66,7 @@ impl Snapshot {
             aggregates,
             stats,
             gate: gate(object)?,
+            kinds: RawKinds::default(),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Families of metrics, by name, with their labels.
 
 use anyhow::Result;
-use prometheus::{GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
+use prometheus::{CounterVec, GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
 
 /// The metrics of one scrape.
 #[derive(Default)]
@@ -11,6 +11,13 @@ impl Families {
     /// Counters that start at 0 and get their value once.
     pub fn counter(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec> {
         let family = IntCounterVec::new(Opts::new(name, help), labels)?;
+        self.0.register(Box::new(family.clone()))?;
+        Ok(family)
+    }
+
+    /// The same for seconds.
+    pub fn seconds(&self, name: &str, help: &str, labels: &[&str]) -> Result<CounterVec> {
+        let family = CounterVec::new(Opts::new(name, help), labels)?;
         self.0.register(Box::new(family.clone()))?;
         Ok(family)
     }

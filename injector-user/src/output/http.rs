@@ -18,6 +18,7 @@ use tokio::{net::TcpListener, sync::Mutex, time::timeout};
 use super::{
     ended::Ended,
     metrics::{MetricsInput, render},
+    shown::Shown,
 };
 use crate::session::Handle;
 
@@ -36,6 +37,7 @@ struct Page {
 #[derive(Default)]
 struct Last {
     ended: Ended,
+    shown: Shown,
     page: Option<(Instant, String)>,
 }
 
@@ -85,8 +87,10 @@ impl Page {
             halted: status.halted.is_some(),
             limits: (status.limits_sha256, status.mode),
             disarmed: status.disarmed.is_some(),
-            flows,
+            dependencies: last.shown.take(Instant::now(), &flows.dependencies),
             lost: status.lost,
+            own: status.own,
+            saturation: self.handle.saturation_now().await.map_err(failed)?,
         };
         let text = render(&input)?;
         last.page = Some((Instant::now(), text.clone()));

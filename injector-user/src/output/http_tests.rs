@@ -32,6 +32,8 @@ fn engine(requests: mpsc::Receiver<Request>) -> usize {
                     faults: vec![fault("drop-1")],
                     attached: vec![],
                     lost: LostDoc::default(),
+                    own: Default::default(),
+                    saturated: vec![],
                 }));
             }
             Command::Flows(targets, reply) => {

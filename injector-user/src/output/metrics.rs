@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use super::{dependencies, ended::REASONS, families::Families, faults};
-use crate::api::types::{FaultDoc, FlowsDoc, LostDoc};
+use super::{
+    dependencies, dependency_kinds, ended::REASONS, families::Families, faults, own, saturation,
+    shown::Series,
+};
+use crate::api::types::{FaultDoc, LostDoc, OwnDoc, SaturationDoc};
 
 /// Everything that is shown.
 #[derive(Clone, Debug)]
@@ -24,10 +27,14 @@ pub struct MetricsInput {
     pub limits: (String, String),
     /// Nothing can be armed for another reason.
     pub disarmed: bool,
-    /// For its dependencies and listeners.
-    pub flows: FlowsDoc,
+    /// The series of the dependencies.
+    pub dependencies: Vec<Series>,
     /// What observation lost.
     pub lost: LostDoc,
+    /// What the daemon costs.
+    pub own: OwnDoc,
+    /// How full things are, if that is read.
+    pub saturation: Option<SaturationDoc>,
 }
 
 /// The page in the text exposition format.
@@ -38,8 +45,11 @@ pub fn render(input: &MetricsInput) -> Result<String> {
     let page = Families::default();
     daemon(&page, input)?;
     faults::add(&page, &input.faults)?;
-    dependencies::add(&page, &input.flows)?;
+    dependencies::add(&page, &input.dependencies)?;
+    dependency_kinds::add(&page, &input.dependencies)?;
+    own::add(&page, &input.own)?;
     lost(&page, &input.lost)?;
+    input.saturation.iter().try_for_each(|full| saturation::add(&page, full))?;
     page.text()
 }
 
@@ -89,7 +99,3 @@ fn lost(page: &Families, lost: &LostDoc) -> Result<()> {
     }
     Ok(())
 }
-
-#[cfg(test)]
-#[path = "metrics_tests.rs"]
-mod tests;

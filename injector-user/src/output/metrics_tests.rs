@@ -1,18 +1,26 @@
 use std::{
+    collections::BTreeMap,
     io::{ErrorKind, Write as _},
     process::{Command, Stdio},
 };
 
-use super::*;
+use super::{metrics::*, shown::Series};
 use crate::{
-    api::types::{ReactionDoc, State},
-    output::samples::{dependency, fault},
+    api::types::{DependencyDoc, LostDoc, OwnDoc, ReactionDoc, State},
+    output::{
+        samples::{dependency, fault},
+        shown::Shown,
+    },
 };
 
-fn input() -> MetricsInput {
+fn series(dependencies: &[DependencyDoc]) -> Vec<Series> {
+    Shown::default().take(std::time::Instant::now(), dependencies)
+}
+
+pub(super) fn input() -> MetricsInput {
     let mut over = fault("delay-2");
     over.state = State::Ended;
-    let dependencies = (0..60).map(|i| dependency(&format!("10.0.0.{i}:5432"), 1000 - i)).collect();
+    let dependencies: Vec<_> = (0..60).map(|i| dependency(&format!("10.0.0.{i}:5432"), 1000 - i)).collect();
     let mut armed = fault("drop-1");
     armed.reaction = Some(ReactionDoc { livelocks: 2, retried: 12, ..ReactionDoc::default() });
     armed.achieved.passed_gate.livelock = 7;
@@ -24,8 +32,10 @@ fn input() -> MetricsInput {
         halted: true,
         limits: ("00ff".to_owned(), "shadow".to_owned()),
         disarmed: false,
-        flows: FlowsDoc { dependencies, ..Default::default() },
+        dependencies: series(&dependencies),
         lost: LostDoc { flows_refused: 4, ..Default::default() },
+        own: OwnDoc { cpu_seconds: 1.5, maps_bytes: 8_192, missed: 3, ..OwnDoc::default() },
+        saturation: Some(crate::output::samples::saturation()),
     }
 }
 
@@ -61,6 +71,9 @@ fn the_page_says_what_the_documents_say() {
         r#"injector_faults_ended_total{reason="expired"} 0"#,
         r#"injector_lost_total{what="flows_refused"} 4"#,
         r#"# TYPE injector_fault_acted_total counter"#,
+        r#"process_cpu_seconds_total 1.5"#,
+        r#"injector_maps_memory_bytes 8192"#,
+        r#"injector_programs_missed_total 3"#,
     ] {
         has(&page, line);
     }
@@ -88,7 +101,7 @@ fn dependencies_are_bounded() {
 #[test]
 fn two_dependencies_of_one_name_are_added() {
     let mut input = input();
-    input.flows.dependencies = vec![dependency("10.0.0.1:80", 5), dependency("10.0.0.1:80", 7)];
+    input.dependencies = series(&[dependency("10.0.0.1:80", 5), dependency("10.0.0.1:80", 7)]);
     let page = render(&input).unwrap();
     assert!(page.contains(r#"injector_dependency_transmit_bytes_total{cgroup="/app",protocol="tcp",service="10.0.0.1:80",side="out"} 12"#));
 }
@@ -96,7 +109,7 @@ fn two_dependencies_of_one_name_are_added() {
 #[test]
 fn an_idle_daemon_has_a_page_too() {
     let mut idle = input();
-    (idle.faults, idle.flows) = (vec![], FlowsDoc::default());
+    (idle.faults, idle.dependencies) = (vec![], vec![]);
     assert!(render(&idle).unwrap().contains("injector_halted 1"));
 }
 
@@ -122,4 +135,28 @@ fn promtool_finds_nothing_to_complain_of() {
     let out = child.wait_with_output().unwrap();
     let said = [out.stdout, out.stderr].concat();
     assert!(out.status.success() && said.is_empty(), "{}", String::from_utf8_lossy(&said));
+}
+
+#[test]
+fn how_full_things_are_is_bounded_and_the_fullest_is_never_hidden() {
+    let page = render(&input()).unwrap();
+    let app = |what: &str| format!(r#"{{cgroup="",kind="cgroup",name="/app",of="",what="{what}"}}"#);
+    has(&page, &format!("injector_saturation_used{} 750", app("memory")));
+    has(&page, &format!("injector_saturation_limit{} 1000", app("memory")));
+    has(&page, &format!("injector_saturation_ratio{} 0.75", app("memory")));
+    has(&page, &format!("injector_saturation_ratio{} 0.8", app("fds")));
+    has(&page, &format!("injector_saturation_used{} 7", app("pids")));
+    assert!(!page.contains(&format!("injector_saturation_limit{}", app("pids"))), "it has none");
+    has(&page, &format!("injector_saturation_events_total{} 12", app("throttled_periods")));
+    has(
+        &page,
+        r#"injector_saturation_pressure_seconds_total{cgroup="",kind="cgroup",name="/app",of="some",what="cpu"} 2.5"#,
+    );
+    let series =
+        page.lines().filter(|l| l.starts_with(r#"injector_saturation_ratio{"#) && l.contains("dependency"));
+    assert_eq!(series.count(), 51);
+    has(
+        &page,
+        r#"injector_saturation_ratio{cgroup="other",kind="dependency",name="other",of="",what="receive_buffer"} 0.59"#,
+    );
 }

@@ -9,7 +9,7 @@ use crate::api::types::FaultDoc;
 pub(super) fn add(page: &Families, faults: &[&FaultDoc]) -> Result<()> {
     let reactions = page.counter(
         "injector_fault_reactions_total",
-        "What the target did after a failed call: retried, exited, restarted.",
+        "What the target did after a failed call: retried, closed its descriptor, exited, restarted.",
         &["id", "kind", "reaction"],
     )?;
     let livelocks = page.counter(
@@ -24,6 +24,9 @@ pub(super) fn add(page: &Families, faults: &[&FaultDoc]) -> Result<()> {
         for (reaction, n) in [("retried", did.retried), ("exited", did.exited), ("restarted", did.restarted)]
         {
             reactions.with_label_values(&[id, kind, reaction]).inc_by(n);
+        }
+        if let Some(closed) = did.closed {
+            reactions.with_label_values(&[id, kind, "closed"]).inc_by(closed);
         }
     }
     Ok(())

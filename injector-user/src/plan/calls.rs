@@ -1,9 +1,11 @@
 //! How system calls are made to fail on this kernel: by the best rung that it has, or the one that was asked for.
 
-use injector_ebpf::rule::{CALLS, HOOK_CALL, HOOK_CGROUP_CALL, HOOK_LSM, HOOK_OPEN_LSM};
+use injector_ebpf::rule::{
+    CALLS, HOOK_CALL, HOOK_CGROUP_CALL, HOOK_LSM, HOOK_OPEN_LSM, HOOK_OPEN_SECURITY, HOOK_SECURITY,
+};
 use syscalls::Sysno;
 
-use super::{Capabilities, Plan, Step, compile::incapable, hooks, rungs::Wanted};
+use super::{Capabilities, Plan, Step, compile::incapable, hooks, rungs::Wanted, watching};
 use crate::{
     error::Error,
     spec::{Rung, SyscallName},
@@ -43,16 +45,18 @@ pub(super) fn compile(plan: &mut Plan, asked: Asked<'_>, kernel: &Capabilities) 
         short: plan.rule.returns.contains(&0),
         asks: plan.rule.call.asks,
     };
-    let (rung, why) = wanted.choose(rung, kernel).map_err(|why| incapable(&format!("fail {name}"), &why))?;
+    let (rung, why) = wanted.choose(rung, kernel).map_err(|why| no_rung(name, rung, &why))?;
     plan.rule.hook = match rung {
         Rung::Lsm if name.opens() => HOOK_OPEN_LSM,
         Rung::Lsm => HOOK_LSM,
+        Rung::Security if name.opens() => HOOK_OPEN_SECURITY,
+        Rung::Security => HOOK_SECURITY,
         Rung::Kprobe | Rung::ModifyReturn => HOOK_CALL,
         Rung::Cgroup => HOOK_CGROUP_CALL,
     };
     match rung {
-        Rung::Lsm => {
-            let found = hooks::all(&calls, &kernel.missing_hooks);
+        Rung::Lsm | Rung::Security => {
+            let found = hooks::all(&calls, kernel.missing_of(rung));
             for (bit, hook) in found.map_err(|why| incapable(&format!("fail {name}"), &why))? {
                 plan.rule.hooks |= 1 << bit;
                 plan.steps.push(Step::Call { rung, call: hook.name.to_owned() });
@@ -69,14 +73,15 @@ pub(super) fn compile(plan: &mut Plan, asked: Asked<'_>, kernel: &Capabilities) 
         }
     }
     plan.semantics = wanted.semantics(rung);
-    if by_path && rung != Rung::Lsm {
+    watching::compile(plan, &wanted, rung, kernel);
+    if by_path && !(name.opens() && rung.is_within()) {
         plan.warnings.push(
             "the path is compared as the program typed it: relative ones and those that are not in memory are let \
              through and counted"
                 .into(),
         );
     }
-    if rung == Rung::ModifyReturn {
+    if matches!(rung, Rung::ModifyReturn | Rung::Security) {
         // kernel/bpf/trampoline.c, __bpf_prog_enter_recur
         plan.warnings.push(
             "the kernel runs the program once at a time on each CPU: a call that comes while a task is preempted \
@@ -84,7 +89,7 @@ pub(super) fn compile(plan: &mut Plan, asked: Asked<'_>, kernel: &Capabilities) 
                 .into(),
         );
     }
-    if rung == Rung::Lsm && name.opens() {
+    if rung.is_within() && name.opens() {
         plan.leaves_behind.push(
             "files that open(O_CREAT) made before the hook failed the call (empty, at most one a fault)"
                 .into(),
@@ -95,4 +100,15 @@ pub(super) fn compile(plan: &mut Plan, asked: Asked<'_>, kernel: &Capabilities) 
     }
     plan.rung = Some((rung, why.to_owned()));
     Ok(())
+}
+
+/// Why a call fails by no rung here, or not by the one that was asked for, and what would do it.
+fn no_rung(name: SyscallName, asked: Option<Rung>, why: &str) -> Error {
+    incapable(&format!("fail {name}"), why).hint(match asked {
+        Some(_) => "leave out --rung, or see by which rungs each call fails here: injector doctor --syscalls",
+        None => {
+            "a kernel with CONFIG_BPF_KPROBE_OVERRIDE, or Linux 7.1, fails any call at its entry; which calls fail \
+             here: injector doctor --syscalls"
+        }
+    })
 }

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
-use injector_ebpf::rule::{RULE_SHADOW, Rule};
+use injector_ebpf::{
+    call_means::CALL_FD_DISK,
+    rule::{RULE_SHADOW, Rule},
+};
 use ipnet::IpNet;
 
 use super::{Addresses, Capabilities, Shape, Site, Step, call_means, calls, describe, draw, network, notes};
@@ -49,6 +52,8 @@ pub struct Plan {
     pub(super) semantics: Vec<String>,
     pub(super) warnings: Vec<String>,
     pub(super) leaves_behind: Vec<String>,
+    /// Calls on descriptors fail, and it can't be seen here whether these are closed.
+    pub(super) closes_unseen: bool,
     pub(super) share: Option<f64>,
 }
 
@@ -110,6 +115,10 @@ impl Plan {
     pub fn rung(&self) -> Option<&(Rung, String)> {
         self.rung.as_ref()
     }
+    /// Calls on descriptors fail, and it can't be seen on this kernel whether these are closed.
+    pub fn closes_unseen(&self) -> bool {
+        self.closes_unseen
+    }
     /// What a person should know.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
@@ -145,6 +154,7 @@ pub fn make(spec: &FaultSpec, slot: u32, facts: &Facts<'_>) -> Result<Plan, Erro
         semantics: Vec::new(),
         warnings: facts.targets.iter().flat_map(|t| t.notes.clone()).collect(),
         leaves_behind: Vec::new(),
+        closes_unseen: false,
         share: facts.node.traffic_share,
     };
     if let FaultKind::Fail { syscall, exact, returns, draw, seed, path, which, rung } = &spec.fault {
@@ -152,6 +162,7 @@ pub fn make(spec: &FaultSpec, slot: u32, facts: &Facts<'_>) -> Result<Plan, Erro
         (plan.rule.shares, plan.rule.returns) = draw::outcomes(&returns.values());
         call_means::compile(&mut plan.rule, path.as_ref(), which)?;
         call_means::compile_peers(&mut plan, facts.names)?;
+        plan.rule.call.asks |= if syscall.is_disk() { CALL_FD_DISK } else { 0 };
         let calls = call_means::told_apart(&mut plan, &syscall.members(*exact));
         let by_path = path.is_some();
         let asked = calls::Asked { name: *syscall, calls: &calls, exact: *exact, by_path, rung: *rung };

@@ -130,6 +130,15 @@ impl Step {
                 CLSACT_UNDO.to_owned(),
             ),
             Self::Call { rung: Rung::Lsm, call } => (format!("LSM hook {call}"), LINK_UNDO.to_owned()),
+            Self::Call { rung: Rung::Security, call } => {
+                (format!("fmod_ret on security_{call}"), LINK_UNDO.to_owned())
+            }
+            Self::Compat { calls } => (
+                format!("fentry on the 32-bit entries of {} (counts)", calls.join(", ")),
+                LINK_UNDO.to_owned(),
+            ),
+            Self::Rings => ("tracepoint of io_uring's requests (counts)".to_owned(), LINK_UNDO.to_owned()),
+            Self::Closes => ("fentry on close (counts)".to_owned(), LINK_UNDO.to_owned()),
             Self::Call { rung: Rung::Kprobe, call } => (format!("kprobe on {call}"), LINK_UNDO.to_owned()),
             Self::Call { rung: Rung::ModifyReturn | Rung::Cgroup, call } => {
                 (format!("fmod_ret on {call}"), LINK_UNDO.to_owned())

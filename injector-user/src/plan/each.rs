@@ -43,7 +43,7 @@ fn one(call: Sysno, kernel: &Capabilities) -> SyscallDoc {
                 doc.covers = covers(&wanted, rung);
             }
             (Ok(()), Some(_)) => doc.also.push(rung.to_string()),
-            (Err(_), None) => lacking.push(lack(call, rung, kernel)),
+            (Err(_), None) => lacking.extend(Some(lack(call, rung, kernel)).filter(|why| !why.is_empty())),
             (Err(_), Some(_)) => {}
         }
     }
@@ -57,6 +57,8 @@ fn lack(call: Sysno, rung: Rung, kernel: &Capabilities) -> String {
         Rung::Lsm => hooks::all(&[call], &kernel.missing_hooks)
             .err()
             .unwrap_or_else(|| "BPF LSM does not work here".to_owned()),
+        // Said of the LSM hook already.
+        Rung::Security if hooks::all(&[call], &kernel.missing_hooks).is_err() => String::new(),
         _ => format!("no {} here", rung.title()),
     }
 }
@@ -67,13 +69,17 @@ fn covers(wanted: &Wanted<'_>, rung: Rung) -> String {
         Rung::ModifyReturn => {
             "calls at their entry, but for those of threads that preempt each other".to_owned()
         }
-        Rung::Lsm => {
+        Rung::Lsm | Rung::Security => {
             let found = hooks::all(wanted.calls, &Default::default()).unwrap_or_default();
             let each = found.iter().map(|(_, hook)| match hook.note {
                 "" => hook.name.to_owned(),
                 note => format!("{} ({note})", hook.name),
             });
-            format!("calls that come to {}", each.collect::<Vec<_>>().join(" or "))
+            let each = each.collect::<Vec<_>>().join(" or ");
+            match rung {
+                Rung::Lsm => format!("calls that come to {each}"),
+                _ => format!("calls that come to {each}, but for those of threads that preempt each other"),
+            }
         }
         Rung::Cgroup => format!(
             "its family on the target's own sockets: {}",
@@ -102,7 +108,7 @@ mod tests {
         let connect = of(&all, "connect");
         assert_eq!(
             (connect.rung.as_deref(), connect.also.as_slice()),
-            (Some("lsm"), &["cgroup".to_owned()][..])
+            (Some("lsm"), &["security".to_owned(), "cgroup".to_owned()][..])
         );
         assert_eq!(connect.why, "no kprobe override here; no fmod_ret here");
         let fsync = of(&all, "fsync");

@@ -172,7 +172,7 @@ pub(super) fn all(
     Ok(found)
 }
 
-/// The index of an LSM hook: what its program is told.
+/// The index of an LSM hook: what its program is told, at the hook itself or at its `security_` function.
 pub fn index(name: &str) -> Option<u64> {
     LSM.iter().position(|hook| hook.name == name).and_then(|at| u64::try_from(at).ok())
 }
@@ -183,7 +183,8 @@ pub fn lsm_hooks() -> impl Iterator<Item = &'static str> {
 }
 
 /// The families that fail by hooks of a cgroup, and what those hooks leave out.
-pub(super) const CGROUP: [(&str, &str); 3] = [
+pub(super) const CGROUP: [(&str, &str); 4] = [
+    ("socket", "IPv4 and IPv6 only, no Unix sockets"),
     ("connect", "IPv4 and IPv6 only, no Unix sockets"),
     ("bind", "IPv4 and IPv6 only, no Unix sockets"),
     ("sendto", "UDP to an address that the call gives: neither connected sockets nor TCP"),

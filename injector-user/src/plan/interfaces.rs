@@ -77,6 +77,9 @@ impl Step {
             Self::CgroupIngress { .. }
             | Self::CgroupEgress { .. }
             | Self::Call { .. }
+            | Self::Compat { .. }
+            | Self::Rings
+            | Self::Closes
             | Self::CgroupCall { .. } => None,
         }
     }
@@ -91,6 +94,9 @@ impl Step {
             | Self::CgroupIngress { .. }
             | Self::CgroupEgress { .. }
             | Self::Call { .. }
+            | Self::Compat { .. }
+            | Self::Rings
+            | Self::Closes
             | Self::CgroupCall { .. } => None,
         }
     }

@@ -14,11 +14,13 @@ mod interfaces;
 mod meant;
 mod network;
 mod notes;
+mod rings;
 mod rungs;
 mod shape;
 mod shaping;
 mod step;
 mod table;
+mod watching;
 mod words;
 
 pub use addresses::Addresses;
@@ -26,9 +28,11 @@ pub use compile::{Facts, Plan, make, words};
 pub use each::syscalls;
 pub use hooks::{index as hook_index, lsm_hooks};
 pub use network::addresses;
+pub use rings::ring_calls;
 pub use shape::{Netem, Shape, Side};
 pub use step::{Capabilities, Site, Step};
 pub use table::Table;
+pub use watching::Watching;
 
 #[cfg(test)]
 mod network_tests;

@@ -41,6 +41,10 @@ impl Wanted<'_> {
                 hooks::all(self.calls, &kernel.missing_hooks)?;
                 kernel.lsm.clone()
             }
+            Rung::Security => {
+                hooks::all(self.calls, &kernel.missing_security)?;
+                kernel.security.clone()
+            }
             Rung::Cgroup => {
                 let Some((family, _)) = self.cgroup() else {
                     return Err(format!("{} passes no hook of a cgroup", self.name));
@@ -96,9 +100,9 @@ impl Wanted<'_> {
     pub(super) fn ladder(&self) -> Vec<Rung> {
         let mut all = Rung::ALL.to_vec();
         if self.name.opens() {
-            all = vec![Rung::Kprobe, Rung::Lsm, Rung::ModifyReturn];
+            all = vec![Rung::Kprobe, Rung::Lsm, Rung::ModifyReturn, Rung::Security];
             if self.by_path {
-                all = vec![Rung::Lsm, Rung::Kprobe, Rung::ModifyReturn];
+                all = vec![Rung::Lsm, Rung::Security, Rung::Kprobe, Rung::ModifyReturn];
             }
         }
         if self.cgroup().is_none() {
@@ -109,11 +113,14 @@ impl Wanted<'_> {
 
     fn why(&self, rung: Rung) -> &'static str {
         match rung {
-            Rung::Lsm if self.by_path => "with a path, because the hook sees the resolved one",
+            Rung::Lsm | Rung::Security if self.by_path => {
+                "with a path, because the hook sees the resolved one"
+            }
             Rung::Kprobe => "the syscall itself fails, before anything was done",
             Rung::ModifyReturn => "this kernel cannot override a syscall's result by kprobe",
             Rung::Lsm if self.name.opens() => "this kernel cannot override a syscall's result",
             Rung::Lsm => "this kernel cannot make a syscall fail at its entry",
+            Rung::Security => "the BPF LSM is not among this kernel's active LSMs",
             Rung::Cgroup => "neither a syscall's entry nor its LSM hook can be had here",
         }
     }
@@ -132,7 +139,7 @@ impl Wanted<'_> {
                  failed by itself fails with this error"
                     .to_owned()
             }
-            Rung::Lsm => {
+            Rung::Lsm | Rung::Security => {
                 let found = hooks::all(self.calls, &Default::default()).unwrap_or_default();
                 let names: Vec<&str> = found.iter().map(|(_, hook)| hook.name).collect();
                 format!(
@@ -141,23 +148,27 @@ impl Wanted<'_> {
                     names.join(", ")
                 )
             }
-            Rung::Cgroup => "when: after descriptor and address were looked at, before anything is done".to_owned(),
+            Rung::Cgroup => "when: after the call's arguments were looked at, before anything is done".to_owned(),
         });
+        if self.name.is_disk() {
+            lines.push(
+                "which: of read, write, fstat and their like those on files, directories and block devices"
+                    .to_owned(),
+            );
+        }
         if self.by_path {
             lines.push(match rung {
-                Rung::Lsm if self.name.opens() => {
+                Rung::Lsm | Rung::Security if self.name.opens() => {
                     "path: as it is resolved, also of a link or a relative path".to_owned()
                 }
                 _ => "path: as the program typed it".to_owned(),
             });
         }
         lines.extend(match rung {
-            Rung::Kprobe => vec![PASS_BY.to_owned()],
-            Rung::ModifyReturn => vec![
-                PASS_BY.to_owned(),
-                "misses: calls of threads that preempt each other within the program".to_owned(),
-            ],
-            Rung::Lsm => {
+            // What passes by: see `watching`.
+            Rung::Kprobe => vec![],
+            Rung::ModifyReturn => vec![PREEMPTED.to_owned()],
+            Rung::Lsm | Rung::Security => {
                 let note = |(_, hook): &(usize, &hooks::Hook)| {
                     (!hook.note.is_empty()).then(|| format!("note: {}: {}", hook.name, hook.note))
                 };
@@ -167,6 +178,7 @@ impl Wanted<'_> {
                      they come by the hook (compat, io_uring)"
                         .to_owned(),
                 ];
+                lines.extend((rung == Rung::Security).then(|| PREEMPTED.to_owned()));
                 lines.extend(found.iter().filter_map(note));
                 lines
             }
@@ -179,5 +191,4 @@ impl Wanted<'_> {
     }
 }
 
-const PASS_BY: &str =
-    "misses: what is asked of io_uring, and the calls of 32-bit programs, pass by uncounted";
+const PREEMPTED: &str = "misses: calls of threads that preempt each other within the program (missed)";

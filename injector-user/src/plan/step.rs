@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Shape, Side};
+use super::{Shape, Side, Watching};
 use crate::spec::Rung;
 
 /// What this kernel can do, and why not, from loading and attaching no-op programs.
@@ -26,15 +26,26 @@ pub struct Capabilities {
     pub kprobe: Result<(), String>,
     /// fmod_ret on system calls.
     pub modify_return: Result<(), String>,
+    /// fmod_ret on the functions that ask all LSMs.
+    pub security: Result<(), String>,
+    /// What can be seen of calls that do not fail.
+    pub watching: Watching,
     /// Hooks of a cgroup that set a call's result.
     pub cgroup: Result<(), String>,
     /// System calls of this architecture that the kernel has not.
     pub missing_calls: BTreeSet<&'static str>,
     /// Of the LSM hooks that are used, those that the kernel has not.
     pub missing_hooks: BTreeSet<&'static str>,
+    /// The same, of the functions that ask all LSMs.
+    pub missing_security: BTreeSet<&'static str>,
 }
 
 impl Capabilities {
+    /// The hooks that the kernel has not, for a rung that uses them.
+    pub(super) fn missing_of(&self, rung: Rung) -> &BTreeSet<&'static str> {
+        if rung == Rung::Security { &self.missing_security } else { &self.missing_hooks }
+    }
+
     /// Whether a device can do this: in words for an error (`this kernel cannot ...`), and why it can't.
     ///
     /// # Errors
@@ -118,9 +129,18 @@ pub enum Step {
     Call {
         /// Which way; never [`Rung::Cgroup`].
         rung: Rung,
-        /// Its name in the kernel's table; with the rung [`Rung::Lsm`] that of the hook.
+        /// Its name in the kernel's table; with the rungs [`Rung::Lsm`] and [`Rung::Security`] that of the hook.
         call: String,
     },
+    /// The programs that count these calls where 32-bit programs make them.
+    Compat {
+        /// Their names in the kernel's table.
+        calls: Vec<String>,
+    },
+    /// The program that counts what is asked of io_uring.
+    Rings,
+    /// The program that sees descriptors being closed.
+    Closes,
     /// The programs at a cgroup's hooks on a family of calls.
     CgroupCall {
         /// The family.

@@ -18,7 +18,7 @@ use crate::{
     target::{Cgroup, Process, Target},
 };
 
-fn able() -> Capabilities {
+pub(super) fn able() -> Capabilities {
     Capabilities {
         tcx: true,
         drop: Ok(()),
@@ -28,13 +28,16 @@ fn able() -> Capabilities {
         lsm: Ok(()),
         kprobe: Ok(()),
         modify_return: Err("no fmod_ret".into()),
+        security: Err("no fmod_ret on security_*".into()),
+        watching: Watching::none("not here"),
         cgroup: Err("no cgroup hook".into()),
         missing_calls: ["fchmodat2"].into(),
         missing_hooks: Default::default(),
+        missing_security: Default::default(),
     }
 }
 
-fn plan(json: &str, kernel: &Capabilities) -> Result<Plan, crate::error::Error> {
+pub(super) fn plan(json: &str, kernel: &Capabilities) -> Result<Plan, crate::error::Error> {
     let spec = FaultSpec::from_json(json.as_bytes())?;
     let target = Target {
         spec: spec.targets[0].clone(),
@@ -159,7 +162,7 @@ fn stock() -> Capabilities {
     Capabilities { kprobe: no("kprobe"), modify_return: no("fmod_ret"), cgroup: Ok(()), ..able() }
 }
 
-fn fail(name: &str, keys: &str) -> String {
+pub(super) fn fail(name: &str, keys: &str) -> String {
     let keys = format!(r#""syscall":"{name}","errno":"EIO","every":10,{keys}"targets":["cgroup:/app"]"#);
     format!(r#"{{"kind":"fail",{keys}}}"#)
 }
@@ -181,6 +184,7 @@ fn a_call_fails_at_the_hooks_that_it_passes() {
         ["no kprobe", "no fmod_ret", "fsync passes no LSM hook"].iter().all(|part| fsync.contains(part)),
         "{fsync}"
     );
+    assert!(fsync.contains("CONFIG_BPF_KPROBE_OVERRIDE, or Linux 7.1"), "what would do it: {fsync}");
     assert!(refused("sendfile", &stock()).contains("twice"));
     let older = Capabilities { missing_hooks: ["inode_unlink"].into(), ..stock() };
     assert!(refused("unlink", &older).contains("no hook inode_unlink"));

@@ -21,7 +21,6 @@ use crate::{
     api::types::{EndKind, FaultDoc},
     error::Error,
     limits::may_arm,
-    observe::ZERO,
     plan::Plan,
     spec::FaultSpec,
 };
@@ -132,8 +131,9 @@ impl Engine {
         let names = self.faults[index].named.clone();
         self.approved(&plan, &names, &id, who, approved)?;
         self.audit.record(&begins(Action::Arm, &plan, &id, who, approved))?;
-        let sums = self.sums();
         self.refresh(index);
+        let (ids, paths) = self.faults[index].whom();
+        let course = self.begin_course(&ids, paths);
         if !self.faults.iter().any(Fault::acts) {
             self.guard.arm();
         }
@@ -148,7 +148,7 @@ impl Engine {
         fault.rule = rule;
         fault.plan.made_real();
         // It begins now: what the shadow saw was before it.
-        fault.before = sums.map_or(ZERO, |sums| self.history.window(&sums, &fault.cgroups));
+        fault.course = course;
         (fault.target_before, fault.control_before) = (fault.target_now, fault.control_now);
         fault.begun = self.policy.begins_again(fault.begun);
         fault.nothing = None;

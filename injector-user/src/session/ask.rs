@@ -74,6 +74,7 @@ impl Engine {
                 self.refresh(index);
             }
         }
+        let own = self.own_doc();
         let live = self.faults.iter().map(|fault| fault.doc(fault.state()));
         StatusDoc {
             halted: self.halted.clone(),
@@ -87,11 +88,19 @@ impl Engine {
             faults: live.chain(self.ended.iter().cloned()).collect(),
             attached,
             lost,
+            own,
+            saturated: Vec::new(),
         }
     }
 
-    /// One fault by id, name or unique prefix.
+    /// One fault by id, name or unique prefix, with its course.
     pub(super) fn find(&mut self, asked: &str) -> Result<FaultDoc, Error> {
+        let mut doc = self.find_one(asked)?;
+        self.complete(&mut doc);
+        Ok(doc)
+    }
+
+    fn find_one(&mut self, asked: &str) -> Result<FaultDoc, Error> {
         for index in 0..self.faults.len() {
             if self.faults[index].lives() {
                 self.refresh(index);

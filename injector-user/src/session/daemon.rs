@@ -17,6 +17,7 @@ use super::{
     events::{self, Hub},
     instance::Instance,
     journal, notify,
+    saturation::{self, Board},
     sweep::{Whose, sweep},
     watcher,
 };
@@ -63,6 +64,7 @@ pub fn run(config: Config) -> Result<(), Error> {
         warn!("the audit log: {damage}");
     }
     let engine = Engine::new(Box::new(kernel), host.clone(), settings, journal, audit).map_err(failed)?;
+    let board = Board::new(host.clone());
     let told = Told { ring, hub: engine.hub(), host };
     let mut watcher = watcher::spawn(instance.id(), &config.run_dir).map_err(failed)?;
     // The last moment with one thread, and all that needs more rights is done.
@@ -72,7 +74,7 @@ pub fn run(config: Config) -> Result<(), Error> {
         .name("engine".into())
         .spawn(move || engine.run(&commands))
         .map_err(failed)?;
-    let served = serve(&config, Handle::new(sender), told, &tag);
+    let served = serve(&config, Handle::new(sender).with(board), told, &tag);
     if thread.join().is_err() {
         return Err(Error::failed("the engine died: its links are gone, and the watcher removes the rest"));
     }
@@ -117,6 +119,7 @@ async fn served(config: &Config, handle: Handle, told: Told, tag: &str) -> Resul
         };
         let Told { ring, hub, host } = told;
         let events = tokio::spawn(events::read(ring, hub, host, wait(stopped.clone())));
+        let full = tokio::spawn(saturation::follow(handle.clone(), wait(stopped.clone())));
         let api = tokio::spawn(server.serve(handle.clone(), wait(stopped.clone())));
         let metrics = match config.metrics.0 {
             None => None,
@@ -170,6 +173,7 @@ async fn served(config: &Config, handle: Handle, told: Told, tag: &str) -> Resul
         let _nobody = stop.send(true);
         let _ended = api.await;
         let _ended = events.await;
+        let _ended = full.await;
         if let Some(metrics) = metrics {
             let _ended = metrics.await;
         }

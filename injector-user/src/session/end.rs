@@ -12,38 +12,63 @@ use super::{
 };
 use crate::{
     api::types::{CleanDoc, EndKind, RecoveryDoc, State},
-    observe::Recovery,
+    observe::{Recovery, Window},
     plan::Step,
 };
 
 /// A device that reports an empty queue has handed its last packet to a tasklet: it is given this long.
 const SETTLED: Duration = Duration::from_millis(100);
 
+/// A fault that selects nothing any more.
+struct Freed {
+    /// When that began.
+    begun: Instant,
+    /// The tick of its last moment, as the kernel tells it.
+    tick: Option<u64>,
+    freed: Result<(), String>,
+}
+
 impl Engine {
     /// Ends all armed faults that `which` names.
     pub(super) fn end_where(&mut self, which: impl Fn(&Fault) -> bool, kind: EndKind, reason: &str) {
-        for index in 0..self.faults.len() {
-            if self.faults[index].lives() && which(&self.faults[index]) {
-                self.end(index, kind, reason);
-            }
+        let ending: Vec<usize> = (0..self.faults.len())
+            .filter(|index| self.faults[*index].lives() && which(&self.faults[*index]))
+            .collect();
+        self.end_all(&ending, kind, reason);
+    }
+
+    /// Ends this one.
+    pub(super) fn end(&mut self, index: usize, kind: EndKind, reason: &str) {
+        self.end_all(&[index], kind, reason);
+    }
+
+    /// From here on they select nothing: the rules are freed, and every program that was still running has ended
+    /// when that returns. Then all that hangs on them is undone in reverse, one after the other; a delay device stays
+    /// until it is empty.
+    fn end_all(&mut self, ending: &[usize], kind: EndKind, reason: &str) {
+        if ending.is_empty() {
+            return;
+        }
+        let begun = Instant::now();
+        // A deadline of now: stops them before anything else, and tells the tick at which that was.
+        let slots: Vec<u32> = ending.iter().map(|index| self.faults[*index].slot).collect();
+        let ticks: Vec<Option<u64>> =
+            slots.iter().map(|slot| self.kernel.deadline(*slot, Duration::ZERO).ok()).collect();
+        let freed = self.kernel.free_rules(&slots).map_err(|error| format!("{error:#}"));
+        for (index, tick) in ending.iter().zip(ticks) {
+            self.take_away(*index, Freed { begun, tick, freed: freed.clone() }, kind, reason);
         }
     }
 
-    /// From here on it selects nothing: the rule is freed, and every program that was still running has ended
-    /// when that returns. Then all that hangs on it is undone in reverse; a delay device stays until it is
-    /// empty.
-    pub(super) fn end(&mut self, index: usize, kind: EndKind, reason: &str) {
-        let begun = Instant::now();
+    fn take_away(&mut self, index: usize, Freed { begun, tick, freed }: Freed, kind: EndKind, reason: &str) {
         let fault = &mut self.faults[index];
         let mut clean = CleanDoc::default();
-        // A deadline of now: stops it before anything else, and tells the tick at which that was.
-        let tick = self.kernel.deadline(fault.slot, Duration::ZERO);
-        if let Err(error) = self.kernel.free_rule(fault.slot) {
-            error!("{}: its rule cannot be freed: {error:#}", fault.id);
-            clean.left.push(format!("rule {}: {error:#}", fault.slot));
+        if let Err(error) = freed {
+            error!("{}: its rule cannot be freed: {error}", fault.id);
+            clean.left.push(format!("rule {}: {error}", fault.slot));
         }
         if let Ok(stats) = self.kernel.stats(fault.slot) {
-            if let Ok(tick) = tick
+            if let Some(tick) = tick
                 && stats.last > tick
             {
                 let after = self.kernel.span(stats.last - tick);
@@ -72,6 +97,7 @@ impl Engine {
             empty_since: None,
             clean,
         });
+        self.end_course(index, begun);
         self.publish();
         let fault = &self.faults[index];
         // A request to arm it has nothing left to arm.
@@ -82,7 +108,7 @@ impl Engine {
             self.recovering.push(Recovering {
                 id: fault.id.clone(),
                 cgroups: fault.cgroups.clone(),
-                recovery: Recovery::new(fault.before),
+                recovery: Recovery::new(fault.course.target.before.unwrap_or(Window::EMPTY)),
                 since: begun,
             });
         }
@@ -98,6 +124,7 @@ impl Engine {
 
     /// Lets go of the delay devices that are empty, or that have had their time.
     pub(super) fn drain(&mut self) {
+        self.settle_asking();
         let now = Instant::now();
         let mut index = 0;
         while index < self.faults.len() {
@@ -151,6 +178,6 @@ impl Engine {
         fault.end = Some(end);
         let mut doc = fault.doc(State::Ended);
         doc.recovery = self.recovering.iter().any(|one| one.id == doc.id).then_some(RecoveryDoc::Waiting);
-        self.remember(doc);
+        self.remember(doc, fault.course);
     }
 }

@@ -15,6 +15,7 @@ use tracing::{error, info, warn};
 
 use super::{
     audit::{Action, Actor, Audit, Decision},
+    course::Course,
     events::Hub,
     fault::Fault,
     halt::HaltFile,
@@ -23,6 +24,7 @@ use super::{
     ledger::Ledger,
     names::Names,
     notify,
+    own::Cost,
     pending::Waiting,
     policy::Policy,
     recovering::Recovering,
@@ -32,7 +34,7 @@ use crate::{
     api::types::{EndKind, FaultDoc, HaltDoc},
     kernel::{Kernel, probe},
     limits::{Mode, Protection},
-    observe::{Guard, History},
+    observe::{AskedHistory, Guard, History},
     spec::TargetSpec,
     target::Host,
 };
@@ -68,6 +70,8 @@ pub struct Engine {
     pub(super) protection: Protection,
     pub(super) faults: Vec<Fault>,
     pub(super) ended: VecDeque<FaultDoc>,
+    /// Their courses, by id, in the same order.
+    pub(super) courses: VecDeque<(String, Course)>,
     pub(super) pending: Waiting,
     pub(super) recovering: Vec<Recovering>,
     pub(super) halt_file: HaltFile,
@@ -77,9 +81,13 @@ pub struct Engine {
     pub(super) ledger: Ledger,
     pub(super) guard: Guard,
     pub(super) history: History,
+    /// What the watched cgroups asked of their dependencies.
+    pub(super) asked: AskedHistory,
     /// The host names that faults have as peers: who looks them up again, and when.
     pub(super) names: Names,
     pub(super) waiters: Waiters,
+    /// What we cost ourselves.
+    pub(super) cost: Cost,
     /// The calls that were failed last.
     pub(super) hub: Arc<Hub>,
     pub(super) watch_until: Vec<(TargetSpec, Instant)>,
@@ -117,6 +125,7 @@ impl Engine {
             protection: Protection::default(),
             faults: Vec::new(),
             ended: VecDeque::new(),
+            courses: VecDeque::new(),
             pending: Waiting::default(),
             recovering: Vec::new(),
             halted: halt_file.read(),
@@ -126,8 +135,10 @@ impl Engine {
             ledger: Ledger::open(&settings.state_dir),
             guard: Guard::new(),
             history: History::default(),
+            asked: AskedHistory::default(),
             names: Names::default(),
             waiters: Waiters::default(),
+            cost: Cost::default(),
             hub: Arc::default(),
             watch_until: Vec::new(),
             node_refusals: 0,
@@ -205,6 +216,7 @@ impl Engine {
             Command::Arm(id, reply) => _ = reply.send(self.arm(&id, who)),
             Command::Approve(id, reply) => _ = reply.send(self.approve(&id, who)),
             Command::Fault(id, reply) => _ = reply.send(self.find(&id)),
+            Command::Report(id, reply) => _ = reply.send(self.report(&id)),
             Command::Stop(id, reply) => match self.find(&id) {
                 Ok(doc) => {
                     let reason = format!("stopped by {who}");
@@ -233,10 +245,12 @@ impl Engine {
                 _ = reply.send(lifted.map(|()| self.status()));
             }
             Command::Events(reply) => _ = reply.send(Ok(self.hub())),
+            Command::Scope { asked, also, reply } => _ = reply.send(self.scope(&asked, &also)),
             Command::Flows(targets, reply) => _ = reply.send(self.flows(targets)),
             Command::Doctor(reply) => _ = reply.send(Ok(probe::document(self.kernel.capabilities()))),
             Command::Limits(reply) => _ = reply.send(Ok(self.policy.doc())),
             Command::Reload(reply) => _ = reply.send(self.reload(who)),
+            Command::Cost(reply) => self.measure(reply),
             Command::Certificate(reply) => _ = reply.send(Ok(self.ledger.certificate())),
             Command::Shutdown(reply) => {
                 self.shut_down();
@@ -270,6 +284,7 @@ impl Engine {
             self.judge_second();
             self.look_back();
         }
+        self.look_at_cost();
         self.drain();
         self.beat();
         notify::alive();
@@ -300,7 +315,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn remember(&mut self, doc: FaultDoc) {
+    pub(super) fn remember(&mut self, doc: FaultDoc, course: Course) {
         let end = Entry::End { id: doc.id.clone(), at: super::halt::now() };
         if let Err(error) = self.journal.write(&end) {
             error!("{error:#}");
@@ -315,6 +330,8 @@ impl Engine {
             doc.end_reason.as_deref().unwrap_or_default(),
         ));
         self.policy.ended();
+        self.courses.push_front((doc.id.clone(), course));
+        self.courses.truncate(REMEMBERED);
         self.ended.push_front(doc);
         self.ended.truncate(REMEMBERED);
     }

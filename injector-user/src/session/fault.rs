@@ -10,12 +10,12 @@ use injector_ebpf::{
     draw::{ALWAYS, DRAW_CHANCE},
     flow::Aggregate,
     reaction::Reaction,
-    rule::{Delays, RULE_SHADOW, Rule, RuleStats},
+    rule::{Delays, RULE_CLOSES, RULE_SHADOW, Rule, RuleStats},
 };
 
 use tracing::warn;
 
-use super::{halt::stamp, nothing::Nothing};
+use super::{course::Course, halt::stamp, nothing::Nothing};
 use crate::{
     api::types::{AchievedDoc, CleanDoc, CountersDoc, DelayDoc, EndKind, FaultDoc, ReactionDoc, State},
     observe::{Recent, achieved, achieved_delay, signals_between},
@@ -56,8 +56,8 @@ pub struct Fault {
     pub rule: Rule,
     /// For how long its ramp was allowed to go up.
     pub held: Duration,
-    /// What the target did in the minute before.
-    pub before: Aggregate,
+    /// Its windows, and what else is kept of it.
+    pub course: Course,
     /// The last second of the target's sums.
     pub target_recent: Recent,
     /// The last second of the control group's.
@@ -174,6 +174,12 @@ impl Fault {
         !self.control_verdict.starts_with("hurt") && !self.control_verdict.starts_with("abort")
     }
 
+    /// The cgroups that it acts on now, and the paths of those that it was armed for, by id.
+    pub fn whom(&self) -> (Vec<u64>, BTreeMap<u64, String>) {
+        let paths = self.plan.allowed().cgroups.iter().map(|cgroup| (cgroup.id, cgroup.path.clone()));
+        (self.cgroups.clone(), paths.collect())
+    }
+
     /// The steps that hold packets.
     pub fn devices(&self) -> impl Iterator<Item = &Step> {
         self.plan.steps().iter().filter(|step| matches!(step, Step::Device { .. }))
@@ -218,9 +224,17 @@ impl Fault {
 
     /// What the target did next; packets tell nothing of that.
     fn reaction(&self) -> Option<ReactionDoc> {
-        let Reaction { livelocks, passed_livelock, retried, exited, restarted, .. } = self.stats.reaction;
-        let calls = !self.plan.spec().fault.is_network();
-        calls.then_some(ReactionDoc { livelocks, passed_livelock, retried, exited, restarted })
+        let Reaction { livelocks, passed_livelock, retried, exited, restarted, closed, .. } =
+            self.stats.reaction;
+        (!self.plan.spec().fault.is_network()).then_some(ReactionDoc {
+            livelocks,
+            passed_livelock,
+            retried,
+            exited,
+            restarted,
+            closed: (self.rule.flags & RULE_CLOSES != 0).then_some(closed),
+            closes_unseen: self.plan.closes_unseen(),
+        })
     }
 
     /// The document; `state` is the caller's, who knows whether anything is left.
@@ -274,6 +288,10 @@ impl Fault {
             by: self.by.clone(),
             notes: self.notes.clone(),
             recovery: None,
+            recovery_judged: None,
+            // Of one fault that is asked for: session/course.rs.
+            windows: None,
+            amplification: Vec::new(),
             target: signals_between(&self.target_before, &self.target_now),
             control: signals_between(&self.control_before, &self.control_now),
             control_verdict: self.control_verdict.clone(),

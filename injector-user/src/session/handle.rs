@@ -9,9 +9,13 @@ use super::{
     audit::Action,
     events::Hub,
     names::{Found, look_up_all, named},
+    saturation::{Asked, Board},
 };
 use crate::{
-    api::types::{CertificateDoc, DoctorDoc, FaultDoc, FlowsDoc, LimitsDoc, PendingDoc, PlanDoc, StatusDoc},
+    api::types::{
+        CertificateDoc, CostDoc, DoctorDoc, FaultDoc, FlowsDoc, LimitsDoc, PendingDoc, PlanDoc, ReportDoc,
+        StatusDoc,
+    },
     error::Error,
     limits::{Identity, Right},
     spec::{FaultSpec, TargetSpec},
@@ -72,6 +76,8 @@ pub enum Command {
     Approve(String, Reply<PendingDoc>),
     /// One fault, by id, name or unique prefix of the id.
     Fault(String, Reply<FaultDoc>),
+    /// Everything that is known of one.
+    Report(String, Reply<ReportDoc>),
     /// End one; answered when nothing of it is left.
     Stop(String, Reply<FaultDoc>),
     /// End all; answered when nothing is left.
@@ -86,12 +92,23 @@ pub enum Command {
     Flows(Vec<TargetSpec>, Reply<FlowsDoc>),
     /// Failed calls, one by one: the last ones, and those that come.
     Events(Reply<Arc<Hub>>),
+    /// What is to be read to tell how full things are.
+    Scope {
+        /// The targets of whoever asks.
+        asked: Vec<TargetSpec>,
+        /// Those of others, who asked a moment ago.
+        also: Vec<TargetSpec>,
+        /// Where the answer goes.
+        reply: Reply<Asked>,
+    },
     /// What this kernel can do.
     Doctor(Reply<DoctorDoc>),
     /// The limits as they are loaded.
     Limits(Reply<LimitsDoc>),
     /// Read the limits file again.
     Reload(Reply<LimitsDoc>),
+    /// What our programs cost; answered after they were measured for a second.
+    Cost(Reply<CostDoc>),
     /// What shadow faults would have done.
     Certificate(Reply<CertificateDoc>),
     /// End all faults and the engine. The daemon's own.
@@ -107,9 +124,12 @@ impl Command {
             Self::May(Wish::Start { .. }, _) => Right::Inject,
             Self::Start(..) | Self::Arm(..) | Self::Approve(..) => Right::Inject,
             Self::Fault(..)
+            | Self::Report(..)
+            | Self::Cost(_)
             | Self::Status(..)
             | Self::Flows(..)
             | Self::Events(_)
+            | Self::Scope { .. }
             | Self::Doctor(..)
             | Self::Limits(..)
             | Self::Certificate(..) => Right::Observe,
@@ -124,9 +144,10 @@ impl Command {
             Self::Plan(..) | Self::Flows(..) | Self::Status(_) | Self::Fault(..) | Self::Doctor(_) => {
                 Action::Plan
             }
-            Self::Limits(_) | Self::Certificate(_) | Self::Events(_) | Self::May(Wish::Plan, _) => {
+            Self::Limits(_) | Self::Certificate(_) | Self::Events(_) | Self::Report(..) | Self::Cost(_) => {
                 Action::Plan
             }
+            Self::May(Wish::Plan, _) | Self::Scope { .. } => Action::Plan,
             Self::May(Wish::Start { shadow }, _) => Action::begins(*shadow),
             Self::Start(spec, ..) => Action::begins(spec.shadow),
             Self::Arm(..) => Action::Arm,
@@ -149,6 +170,7 @@ impl Command {
             Self::Arm(_, reply) => _ = reply.send(Err(error)),
             Self::Approve(_, reply) => _ = reply.send(Err(error)),
             Self::Fault(_, reply) => _ = reply.send(Err(error)),
+            Self::Report(_, reply) => _ = reply.send(Err(error)),
             Self::Stop(_, reply) => _ = reply.send(Err(error)),
             Self::StopAll(reply) => _ = reply.send(Err(error)),
             Self::Status(reply) => _ = reply.send(Err(error)),
@@ -156,10 +178,12 @@ impl Command {
             Self::Lift(reply) => _ = reply.send(Err(error)),
             Self::Flows(_, reply) => _ = reply.send(Err(error)),
             Self::Events(reply) => _ = reply.send(Err(error)),
+            Self::Scope { reply, .. } => _ = reply.send(Err(error)),
             Self::Doctor(reply) => _ = reply.send(Err(error)),
             Self::Limits(reply) => _ = reply.send(Err(error)),
             Self::Reload(reply) => _ = reply.send(Err(error)),
             Self::Certificate(reply) => _ = reply.send(Err(error)),
+            Self::Cost(reply) => _ = reply.send(Err(error)),
             Self::Shutdown(reply) => _ = reply.send(Err(error)),
         }
     }
@@ -179,20 +203,31 @@ pub struct Request {
 pub struct Handle {
     requests: Sender<Request>,
     who: Who,
+    /// Where it stands how full things are; tests do without.
+    board: Option<Arc<Board>>,
 }
 
 impl Handle {
     /// A handle whose requests go to `requests`, as the daemon's own.
     pub fn new(requests: Sender<Request>) -> Self {
-        Self { requests, who: Who::daemon() }
+        Self { requests, who: Who::daemon(), board: None }
+    }
+
+    /// The same, with what is known of how full things are.
+    pub fn with(self, board: Arc<Board>) -> Self {
+        Self { board: Some(board), ..self }
+    }
+
+    pub(super) fn board(&self) -> Option<&Arc<Board>> {
+        self.board.as_ref()
     }
 
     /// The same engine, asked by somebody else.
     pub fn of(&self, who: Who) -> Self {
-        Self { requests: self.requests.clone(), who }
+        Self { requests: self.requests.clone(), who, board: self.board.clone() }
     }
 
-    async fn ask<T>(&self, make: impl FnOnce(Reply<T>) -> Command) -> Result<T, Error> {
+    pub(super) async fn ask<T>(&self, make: impl FnOnce(Reply<T>) -> Command) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         let request = Request { who: self.who.clone(), command: make(reply) };
         self.requests.send(request).map_err(|_| gone())?;
@@ -223,6 +258,7 @@ impl Handle {
     /// As for [`Handle::plan`], and what the kernel refused; nothing is left behind then.
     pub async fn start(&self, spec: FaultSpec) -> Result<FaultDoc, Error> {
         let names = self.names(&spec, Wish::Start { shadow: spec.shadow }).await?;
+        self.saturation_before(&spec).await?;
         self.ask(|reply| Command::Start(spec, names, reply)).await
     }
 
@@ -250,6 +286,14 @@ impl Handle {
         self.ask(|reply| Command::Fault(id, reply)).await
     }
 
+    /// See [`Command::Report`].
+    ///
+    /// # Errors
+    /// As for [`Handle::fault`].
+    pub async fn report(&self, id: String) -> Result<ReportDoc, Error> {
+        self.ask(|reply| Command::Report(id, reply)).await
+    }
+
     /// See [`Command::Stop`].
     ///
     /// # Errors
@@ -271,7 +315,9 @@ impl Handle {
     /// # Errors
     /// The daemon is ending.
     pub async fn status(&self) -> Result<StatusDoc, Error> {
-        self.ask(Command::Status).await
+        let mut status = self.ask(Command::Status).await?;
+        status.saturated = self.board.as_ref().map(|board| board.hot()).unwrap_or_default();
+        Ok(status)
     }
 
     /// See [`Command::Halt`].
@@ -311,7 +357,9 @@ impl Handle {
     /// # Errors
     /// The daemon is ending.
     pub async fn doctor(&self) -> Result<DoctorDoc, Error> {
-        self.ask(Command::Doctor).await
+        let mut doctor = self.ask(Command::Doctor).await?;
+        doctor.probes.extend(self.board.iter().flat_map(|board| board.probes()));
+        Ok(doctor)
     }
 
     /// See [`Command::Limits`].
@@ -328,6 +376,14 @@ impl Handle {
     /// The file is wrong: the old limits stay, and nothing can be armed.
     pub async fn reload(&self) -> Result<LimitsDoc, Error> {
         self.ask(Command::Reload).await
+    }
+
+    /// See [`Command::Cost`].
+    ///
+    /// # Errors
+    /// The kernel does not count.
+    pub async fn cost(&self) -> Result<CostDoc, Error> {
+        self.ask(Command::Cost).await
     }
 
     /// See [`Command::Certificate`].

@@ -10,7 +10,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use super::{fault::Fault, halt::now};
+use super::{fault::Fault, halt::now, own::process};
 use crate::{api::types::CertificateDoc, kernel::Kernel};
 
 /// How often it is written.
@@ -127,7 +127,7 @@ impl Ledger {
     /// The document.
     pub fn certificate(&self) -> CertificateDoc {
         let kept = &self.kept;
-        let (cpu, rss) = own_cost();
+        let (cpu, rss) = process();
         CertificateDoc {
             since: kept.since.clone(),
             faults: kept.faults,
@@ -151,17 +151,4 @@ impl Drop for Ledger {
             self.write();
         }
     }
-}
-
-/// Processor seconds and resident bytes of this process; zeros if the kernel does not tell.
-fn own_cost() -> (f64, u64) {
-    use nix::sys::{resource, time::TimeValLike as _};
-    let cpu = resource::getrusage(resource::UsageWho::RUSAGE_SELF)
-        .map_or(0, |usage| usage.user_time().num_milliseconds() + usage.system_time().num_milliseconds());
-    let pages = fs::read_to_string("/proc/self/statm")
-        .ok()
-        .and_then(|text| text.split_whitespace().nth(1)?.parse::<u64>().ok())
-        .unwrap_or(0);
-    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten().unwrap_or(4096);
-    (cpu as f64 / 1e3, pages * u64::try_from(page).unwrap_or(4096))
 }

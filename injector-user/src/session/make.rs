@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     kernel::Kernel,
-    observe::{Recent, ZERO, asked_delay},
+    observe::{Recent, asked_delay},
     plan::{Plan, Step},
 };
 
@@ -56,7 +56,8 @@ impl Engine {
         (target, control): (Aggregate, Aggregate),
     ) -> Fault {
         let cgroups: Vec<u64> = plan.allowed().cgroups.iter().map(|cgroup| cgroup.id).collect();
-        let before = self.sums().map(|sums| self.history.window(&sums, &cgroups));
+        let paths = plan.allowed().cgroups.iter().map(|cgroup| (cgroup.id, cgroup.path.clone())).collect();
+        let course = self.begin_course(&cgroups, paths);
         Fault {
             id,
             slot,
@@ -67,7 +68,7 @@ impl Engine {
             by: who.to_string(),
             rule: *plan.rule(),
             held: Duration::ZERO,
-            before: before.unwrap_or(ZERO),
+            course,
             target_recent: Recent::default(),
             control_recent: Recent::default(),
             cgroups,

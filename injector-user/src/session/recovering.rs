@@ -58,12 +58,16 @@ impl Engine {
             let doc = one.judge(sums.as_ref());
             let waits = doc == RecoveryDoc::Waiting;
             match self.ended.iter_mut().find(|ended| ended.id == one.id) {
-                Some(ended) => ended.recovery = Some(doc),
+                Some(ended) => {
+                    ended.recovery = Some(doc);
+                    ended.recovery_judged = one.recovery.judged();
+                }
                 None => return self.faults.iter().any(|fault| fault.id == one.id),
             }
             waits
         });
         self.recovering = recovering;
+        self.follow_courses(sums.as_ref());
         self.ledger.second(&self.faults, &mut *self.kernel);
     }
 

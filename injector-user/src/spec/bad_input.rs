@@ -143,7 +143,7 @@ fn syscalls() {
 #[test]
 fn rungs() {
     for rung in ["", "Kprobe", "fmod", "ebpf"] {
-        let hint = "write kprobe, fmod-ret, lsm or cgroup; without it the best one is taken";
+        let hint = "write kprobe, fmod-ret, lsm, security or cgroup; without it the best one is taken";
         says::<Rung>(rung, &format!("`{rung}` is not a rung ({hint})"));
     }
 }

@@ -101,7 +101,7 @@ impl Draws {
         let mut given = given.into_iter().filter_map(|(key, draw)| draw.map(|draw| (key, draw)));
         match (given.next(), given.next()) {
             (Some((one, _)), Some((other, _))) => {
-                Err(Error::usage(format!("`{one}` and `{other}` can't both say which packets"))
+                Err(Error::usage(format!("`{one}` and `{other}` can't both say how often"))
                     .hint(format!("leave out `{one}` or `{other}`")))
             }
             (one, _) => Ok(one.map(|(_, draw)| draw)),

@@ -14,13 +14,20 @@ pub enum Rung {
     ModifyReturn,
     /// BPF LSM hook within the call.
     Lsm,
+    /// fmod_ret on the function that asks all LSMs (`security_*`), within the call: where the BPF LSM is not among them.
+    Security,
     /// Hook of the target's cgroup, and `bpf_set_retval`.
     Cgroup,
 }
 
 impl Rung {
     /// All of them, the best first.
-    pub const ALL: [Self; 4] = [Self::Kprobe, Self::ModifyReturn, Self::Lsm, Self::Cgroup];
+    pub const ALL: [Self; 5] = [Self::Kprobe, Self::ModifyReturn, Self::Lsm, Self::Security, Self::Cgroup];
+
+    /// By the LSM hooks within a call, whichever way.
+    pub const fn is_within(self) -> bool {
+        matches!(self, Self::Lsm | Self::Security)
+    }
 
     /// What it is called in sentences.
     pub const fn title(self) -> &'static str {
@@ -28,6 +35,7 @@ impl Rung {
             Self::Kprobe => "kprobe override",
             Self::ModifyReturn => "fmod_ret",
             Self::Lsm => "LSM hook",
+            Self::Security => "fmod_ret on security_*",
             Self::Cgroup => "cgroup hook",
         }
     }
@@ -41,9 +49,10 @@ impl FromStr for Rung {
             "kprobe" => Ok(Self::Kprobe),
             "fmod-ret" | "fmod_ret" => Ok(Self::ModifyReturn),
             "lsm" => Ok(Self::Lsm),
+            "security" => Ok(Self::Security),
             "cgroup" => Ok(Self::Cgroup),
             _ => Err(Error::usage(format!("`{}` is not a rung", text.escape_debug()))
-                .hint("write kprobe, fmod-ret, lsm or cgroup; without it the best one is taken")),
+                .hint("write kprobe, fmod-ret, lsm, security or cgroup; without it the best one is taken")),
         }
     }
 }
@@ -54,9 +63,10 @@ impl fmt::Display for Rung {
             Self::Kprobe => "kprobe",
             Self::ModifyReturn => "fmod-ret",
             Self::Lsm => "lsm",
+            Self::Security => "security",
             Self::Cgroup => "cgroup",
         })
     }
 }
 
-as_text!(Rung, "kprobe, fmod-ret, lsm or cgroup");
+as_text!(Rung, "kprobe, fmod-ret, lsm, security or cgroup");

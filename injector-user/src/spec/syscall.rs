@@ -36,6 +36,11 @@ impl SyscallName {
         self.group().is_some()
     }
 
+    /// The calls on disks: those of them that are for sockets as well are meant on what a disk holds only.
+    pub fn is_disk(self) -> bool {
+        self.0 == "@disk"
+    }
+
     /// The calls that are meant, as this architecture's table names them: one with `exact`.
     pub fn members(self, exact: bool) -> Vec<Sysno> {
         if let Some(calls) = self.group() {

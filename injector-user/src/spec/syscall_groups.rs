@@ -1,18 +1,15 @@
 //! Names for the calls by which programs use one resource: `@disk`, `@network`, `@memory`, `@process`.
 
 /// The name, and the families and calls that it stands for. Left out is what no program can go on without when it
-/// fails (close, munmap), and what does not tell the resource (read and write: they are for sockets and pipes, too).
+/// fails (close, munmap). Of a disk's calls those that are for sockets and pipes as well (read, write, fstat) count only
+/// on what a disk holds: see `SyscallName::is_disk`.
 pub(super) const GROUPS: &[(&str, &[&str])] = &[
     (
         "@disk",
         &[
             "open",
-            "pread64",
-            "preadv",
-            "preadv2",
-            "pwrite64",
-            "pwritev",
-            "pwritev2",
+            "read",
+            "write",
             "fsync",
             "sync_file_range",
             "syncfs",

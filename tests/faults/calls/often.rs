@@ -27,7 +27,7 @@ fn each(world: &World, fault: &str, calls: usize) -> Vec<i32> {
     assert!(control.join().split(' ').all(|errno| errno == "0"), "the control felt {fault}");
     let acted = world.daemon.counter(&id, "acted");
     assert_eq!(acted, felt.iter().filter(|errno| **errno != 0).count() as u64, "{fault}");
-    world.daemon.json(&format!("stop {id}"));
+    world.daemon.stop(&id);
     felt
 }
 

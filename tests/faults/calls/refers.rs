@@ -7,9 +7,11 @@ use std::{
 };
 
 use super::{
+    has_kprobe,
     which::{Case, errno, tell_apart},
     world,
 };
+use crate::support::skip;
 
 const PLACE: &str = "/tmp/injector-refers-test";
 
@@ -69,6 +71,26 @@ fn by_what_the_descriptor_refers_to() {
                 with(fsync, opened("/proc/version")),
             ),
         ]
+    });
+    std::fs::remove_dir_all(PLACE).unwrap();
+}
+
+/// `read` is for sockets as well: of `@disk` only what a disk holds is meant.
+#[test]
+fn disk_means_reads_of_files_only() {
+    let test = "disk_means_reads_of_files_only";
+    let Some(world) = world(test) else { return };
+    if !has_kprobe(&world)
+        && skip(test, "an emulated guest loads fmod_ret programs for all of it longer than arming may take")
+    {
+        return;
+    }
+    std::fs::create_dir_all(PLACE).unwrap();
+    std::fs::write(format!("{PLACE}/file"), "x").unwrap();
+    tell_apart(&world, || {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap().into_raw_fd();
+        let file = opened(&format!("{PLACE}/file"));
+        vec![Case::new("@disk", with(libc::SYS_read, file), with(libc::SYS_read, socket))]
     });
     std::fs::remove_dir_all(PLACE).unwrap();
 }

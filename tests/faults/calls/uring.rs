@@ -1,8 +1,8 @@
-//! What is asked of io_uring is not failed at an LSM hook, and is counted there.
+//! What is asked of io_uring is not failed, neither at an LSM hook nor at the entry of a call, and is counted.
 
 use std::{fs::File, io::Write as _, os::fd::AsRawFd as _};
 
-use super::ERROR;
+use super::{ERROR, WITHIN};
 use crate::support::{World, lacks};
 
 /// include/uapi/linux/io_uring.h: `IORING_OP_READ`, `IORING_OFF_SQES`, `IORING_ENTER_GETEVENTS`.
@@ -44,12 +44,26 @@ fn read(file: &File) -> i32 {
 
 #[test]
 fn what_is_asked_of_io_uring_passes_by_and_is_counted() {
-    let world = World::new();
+    let world = World::lent();
     let test = "what_is_asked_of_io_uring_passes_by_and_is_counted";
     if lacks(test, &world.daemon, "fail calls that have a hook") {
         return;
     }
-    let fault = format!("fail read --rung lsm --errno {} --percent 100", ERROR.0);
+    WITHIN.iter().for_each(|rung| passes_by(&world, &format!("--rung {rung}")));
+}
+
+#[test]
+fn what_is_asked_of_io_uring_passes_by_the_entry_and_is_counted() {
+    let test = "what_is_asked_of_io_uring_passes_by_the_entry_and_is_counted";
+    let Some(world) = super::world(test) else { return };
+    passes_by(&world, "");
+    let fault = format!("fail read --errno {} --percent 100 --target {}", ERROR.0, world.target());
+    let (_, plan, _) = world.daemon.run(&format!("plan {fault}"));
+    assert!(plan.contains("and is counted by its operation (io_uring)"), "{plan}");
+}
+
+fn passes_by(world: &World, rung: &str) {
+    let fault = format!("fail read {rung} --errno {} --percent 100", ERROR.0);
     let id = world.daemon.arm(&format!("{fault} --target {} --for 1m", world.target()));
     let victim = world.in_victim(|| {
         let mut file = tempfile::tempfile().unwrap();
@@ -59,5 +73,6 @@ fn what_is_asked_of_io_uring_passes_by_and_is_counted() {
     });
     assert_eq!(victim.join(), format!("1 Err(Some({}))", ERROR.1));
     let counted = ["acted", "io_uring"].map(|what| world.daemon.counter(&id, what));
-    assert_eq!(counted, [1, 1], "acted, io_uring");
+    assert_eq!(counted, [1, 1], "acted, io_uring {rung}");
+    world.daemon.json(&format!("stop {id}"));
 }

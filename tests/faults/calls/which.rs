@@ -219,7 +219,7 @@ fn what_cannot_be_told_is_counted() {
 #[test]
 fn opens_by_path_and_flags() {
     let test = "opens_by_path_and_flags";
-    let world = World::new();
+    let world = World::lent();
     if lacks(test, &world.daemon, "fail open") {
         return;
     }

@@ -19,17 +19,17 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::support::{World, cgroup::Cgroup, child::Child, kernel, skip};
+use crate::support::{World, cgroup::Cgroup, child::Child, kernel, lent::Lent, skip};
 
 /// `nobody`: as whom programs run that are not to be root.
 const NOBODY: u32 = 65534;
 /// A guest's seconds are long.
 const SOON: u64 = 60;
 
-fn world(test: &str) -> Option<World> {
+fn world(test: &str) -> Option<Lent> {
     let here = kernel() == "6.1-override";
     if here || !skip(test, "real programs are in the guest of 6.1-override") {
-        Some(World::new())
+        Some(World::lent())
     } else {
         None
     }

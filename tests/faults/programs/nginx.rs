@@ -1,4 +1,8 @@
-//! nginx that can take no connection, or open no file. Its documentation does not say what it does then; its sources do.
+//! nginx that can take no connection, or open no file.
+//!
+//! nginx.org/en/docs/ngx_core_module.html, worker_connections: "the actual number of simultaneous connections cannot exceed
+//! the current limit on the maximum number of open files". error_log: at its default level `error`, messages of the levels
+//! `error`, `crit`, `alert` and `emerg` are logged.
 
 use std::{
     fs,
@@ -66,8 +70,9 @@ fn get(socket: &UnixStream) -> (String, bool) {
     answer(socket)
 }
 
-/// src/event/ngx_event_accept.c: with EMFILE it logs what failed (`crit`), takes no connections for half a second
-/// (`accept_mutex_delay`), and tries again. Who comes waits; connections that it has go on.
+/// At the limit (EMFILE) there are no more connections, as documented: who comes waits, those that there are go on, and the
+/// log says what failed. How often it tries is not documented: src/event/ngx_event_accept.c takes no connections for
+/// `accept_mutex_delay`, half a second. So it is not said here how often, but that it does so again.
 #[test]
 fn nginx_without_descriptors_lets_newcomers_wait() {
     let Some(world) = world("nginx_without_descriptors_lets_newcomers_wait") else { return };
@@ -87,7 +92,6 @@ fn nginx_without_descriptors_lets_newcomers_wait() {
     assert_eq!(early, Err(std::io::ErrorKind::WouldBlock), "it was answered");
     new.set_read_timeout(Some(Duration::from_secs(SOON))).unwrap();
     assert_eq!(get(&old), ok());
-    // A few tries a second: it waits in between.
     assert!(world.daemon.counter(&id, "acted") >= 2);
 
     world.daemon.json(&format!("stop {id}"));
@@ -95,8 +99,11 @@ fn nginx_without_descriptors_lets_newcomers_wait() {
     assert_eq!(get(&connect(dir)), ok());
 }
 
-/// src/http/modules/ngx_http_static_module.c: but for files that are not there or not to be read, a file that cannot be
-/// opened is logged (`crit`) and answered by "500 Internal Server Error".
+/// nginx.org/en/docs/dev/development_guide.html, "Request finalization": "A request is also finalized in case of an error or
+/// if a standard HTTP response code needs to be returned to the client"; for codes from 300 on "nginx either sends a default
+/// code response page to the client or performs the internal redirect to an error_page location". That of a server that
+/// cannot do what it should is 500 (RFC 9110, 15.6.1). That it is this one here is in the sources only
+/// (src/http/modules/ngx_http_static_module.c): 404 and 403 are for files that are not there or not to be read.
 #[test]
 fn nginx_that_cannot_open_a_file_answers_500() {
     let Some(world) = world("nginx_that_cannot_open_a_file_answers_500") else { return };

@@ -15,7 +15,7 @@ function connect() {
 connect();
 ";
 
-/// nodejs.org, "Errors", "Common system errors": a system error has `code`, `errno` (negative) and `syscall`;
+/// nodejs.org/api/errors.html, "Common system errors": a system error has `code`, `errno` (negative) and `syscall`;
 /// ECONNREFUSED is "Connection refused". It comes as the socket's event 'error'.
 #[test]
 fn node_emits_econnrefused() {

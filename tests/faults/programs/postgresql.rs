@@ -1,8 +1,8 @@
 //! PostgreSQL whose fsync fails.
 //!
-//! postgresql.org, 20.14 "Error Handling". data_sync_retry: "When set to off, which is the default, PostgreSQL will raise
-//! a PANIC-level error on failure to flush modified data files to the file system. This causes the database server to
-//! crash." restart_after_crash: "When set to on, which is the default, PostgreSQL will automatically reinitialize after a
+//! postgresql.org/docs/15/runtime-config-error-handling.html. data_sync_retry: "When set to off, which is the default,
+//! PostgreSQL will raise a PANIC-level error on failure to flush modified data files to the file system. This causes the
+//! database server to crash." restart_after_crash: "When set to on, which is the default, PostgreSQL will automatically reinitialize after a
 //! backend crash."
 
 use std::{os::unix::process::CommandExt as _, path::Path, process::Command};

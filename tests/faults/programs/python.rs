@@ -14,7 +14,7 @@ while True:
     time.sleep(0.2)
 ";
 
-/// docs.python.org, "Built-in Exceptions": ConnectionRefusedError is "raised when a connection attempt is refused by the
+/// docs.python.org/3/library/exceptions.html: ConnectionRefusedError is "raised when a connection attempt is refused by the
 /// peer. Corresponds to errno ECONNREFUSED."
 #[test]
 fn python_raises_connection_refused_error() {

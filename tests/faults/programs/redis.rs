@@ -1,7 +1,7 @@
 //! Redis that cannot write its append-only file.
 //!
-//! redis.io, "MISCONF error": "Redis refuses commands that change data until saving works again. Commands that read data
-//! still work." The message of an append-only file: "MISCONF Errors writing to the AOF file: No space left on device".
+//! redis.io/docs/latest/develop/reference/errors/common/misconf: "Redis refuses commands that change data until saving
+//! works again. Commands that read data still work." The message of an append-only file: "MISCONF Errors writing to the AOF file: No space left on device".
 
 use std::{
     io::{Read as _, Write as _},

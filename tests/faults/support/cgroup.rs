@@ -43,6 +43,21 @@ impl Cgroup {
         Self { path: format!("{path}/{name}"), directory }
     }
 
+    /// What a person would write into one of its files.
+    pub fn write(&self, file: &str, text: &str) {
+        fs::write(self.directory.join(file), text).unwrap_or_else(|e| panic!("{file} of {}: {e}", self.path));
+    }
+
+    /// Gives it these controllers (`+memory +pids`), by way of all above it.
+    pub fn give(&self, controllers: &str) {
+        let mut above: Vec<_> = self.directory.ancestors().skip(1).collect();
+        above.retain(|directory| directory.starts_with(root()));
+        for directory in above.iter().rev() {
+            let file = directory.join("cgroup.subtree_control");
+            fs::write(&file, controllers).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        }
+    }
+
     /// Moves the calling process into it.
     pub fn enter(&self) {
         fs::write(self.directory.join("cgroup.procs"), "0").expect("joining a cgroup");

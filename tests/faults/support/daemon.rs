@@ -75,8 +75,9 @@ fn log_of(dir: &TempDir) -> String {
 }
 
 impl Daemon {
-    /// `limits` as in [`super::World::with`], `hosts` as in [`super::World::with_hosts`].
-    pub fn start(ns: &Netns, limits: &str, hosts: Option<&str>) -> Self {
+    /// `limits` as in [`super::World::with`], `hosts` as in [`super::World::with_hosts`], `lease` as the configuration has
+    /// it.
+    pub fn start(ns: &Netns, limits: &str, hosts: Option<&str>, lease: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name).display().to_string();
         // Tests need more than the built-in 20 % and 4 faults; what a limit does is tested with the defaults.
@@ -94,7 +95,7 @@ impl Daemon {
         std::fs::write(
             at("config.yaml"),
             format!(
-                "socket: {}\nmetrics: off\nlimits: {}\nprofiles: {}\nrun_dir: {}\nstate_dir: {}\n",
+                "socket: {}\nmetrics: off\nlimits: {}\nprofiles: {}\nrun_dir: {}\nstate_dir: {}\nlease: {lease}\n",
                 at("sock"),
                 at("limits.yaml"),
                 at("profiles"),
@@ -163,10 +164,18 @@ impl Daemon {
         self.json(&format!("{args} --detach"))["id"].as_str().expect("an id").to_owned()
     }
 
-    /// One fault's document.
+    /// One fault's document. Not by the command line: in an emulated guest each command takes half a second.
     #[track_caller]
     pub fn fault(&self, id: &str) -> Value {
-        self.json(&format!("status {id}"))
+        self.get(&format!("/v1/faults/{id}"))
+    }
+
+    /// Stops a fault, and returns its document when it has ended.
+    #[track_caller]
+    pub fn stop(&self, id: &str) -> Value {
+        let ended = self.ask("DELETE", &format!("/v1/faults/{id}"), "");
+        assert_eq!(ended["state"], "ended", "{ended}");
+        ended
     }
 
     /// One fault's document when it has ended; waits up to so many seconds for that.
@@ -201,8 +210,20 @@ impl Daemon {
         self.ask("POST", path, &body.to_string())
     }
 
+    /// Again after a second, if it was asked too often in one: what answers within a millisecond lets a test do that.
     #[track_caller]
     fn ask(&self, method: &str, path: &str, body: &str) -> Value {
+        loop {
+            let answer = self.ask_once(method, path, body);
+            if answer["limit"] != "requests per second" {
+                return answer;
+            }
+            std::thread::sleep(Duration::from_secs(1));
+        }
+    }
+
+    #[track_caller]
+    fn ask_once(&self, method: &str, path: &str, body: &str) -> Value {
         use std::io::Write as _;
         let mut socket = UnixStream::connect(self.dir.path().join("sock")).unwrap();
         let length = body.len();

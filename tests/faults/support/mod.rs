@@ -6,6 +6,7 @@ pub mod cgroup;
 pub mod child;
 pub mod daemon;
 pub mod dnat;
+pub mod lent;
 pub mod link;
 pub mod netns;
 pub mod statistics;
@@ -39,17 +40,29 @@ impl World {
         Self::with("")
     }
 
+    /// For tests that change nothing but faults, and do not ask what was before: see [`lent`].
+    pub fn lent() -> lent::Lent {
+        lent::take()
+    }
+
     /// `limits` is the text of the limits file; empty: none.
     pub fn with(limits: &str) -> Self {
-        Self::made(limits, None)
+        Self::made(limits, None, patience())
+    }
+
+    /// With the lease that a daemon has if nothing is said: in an emulated guest one program can take longer to be
+    /// attached, and a lapsed lease is final.
+    pub fn with_usual_lease() -> Self {
+        Self::made("", None, USUAL_LEASE)
     }
 
     /// Its daemon finds `hosts` (the text of the file, see hosts(5)) where others find the machine's /etc/hosts.
     pub fn with_hosts(hosts: &str) -> Self {
-        Self::made("", Some(hosts))
+        Self::made("", Some(hosts), patience())
     }
 
-    fn made(limits: &str, hosts: Option<&str>) -> Self {
+    fn made(limits: &str, hosts: Option<&str>, lease: &str) -> Self {
+        lent::end_left();
         let (here, there) = (Netns::new(), Netns::new());
         here.ip("link add v0 type veth peer name v1");
         here.ip(&format!("link set v1 netns {}", there.path()));
@@ -61,7 +74,7 @@ impl World {
         }
         let parent = Cgroup::new(&format!("inj-test-{}", std::process::id()));
         let (victim, control) = (parent.child("victim"), parent.child("control"));
-        let daemon = Daemon::start(&here, limits, hosts);
+        let daemon = Daemon::start(&here, limits, hosts, lease);
         Self { daemon, victim, control, _parent: parent, here, there }
     }
 
@@ -89,6 +102,13 @@ impl World {
     pub fn target(&self) -> String {
         format!("cgroup:{}", self.victim.path)
     }
+}
+
+const USUAL_LEASE: &str = "2s";
+
+/// The lease of a daemon of the tests: the usual one, or the longest there can be where everything is slow.
+fn patience() -> &'static str {
+    if kernel() == "native" { USUAL_LEASE } else { "10s" }
 }
 
 /// Which kernel this is, as the harness names it: `native`, `6.1`, `6.12`, `6.1-override`.

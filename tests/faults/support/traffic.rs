@@ -26,6 +26,11 @@ pub fn send_udp(ip: &str, port: u16, n: u64, per_ms: u64) -> (u64, u64) {
     let any = if ip.contains(':') { "[::]:0" } else { "0.0.0.0:0" };
     let socket = UdpSocket::bind(any).unwrap();
     socket.connect(address(ip, port)).unwrap();
+    send_on(&socket, n, per_ms)
+}
+
+/// [`send_udp`] on a socket that stays.
+pub fn send_on(socket: &UdpSocket, n: u64, per_ms: u64) -> (u64, u64) {
     let (mut sent, mut refused) = (0, 0);
     let begun = Instant::now();
     for number in 0..n {

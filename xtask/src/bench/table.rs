@@ -110,6 +110,29 @@ mod tests {
         json!({"name": name, "above_empty": above, "promised": promised})
     }
 
+    /// Whoever adds a table by hand would lose it with the next `--write`.
+    #[test]
+    fn all_that_the_file_holds_is_written() -> Result<()> {
+        let file = std::fs::read_to_string(crate::paths::repo().join("docs/BENCHMARKS.md"))?;
+        let part = file
+            .split_once("<!-- bench: begin -->\n")
+            .and_then(|(_, rest)| rest.split_once("<!-- bench: end"));
+        let (part, _) = part.context("no marks")?;
+        let machine = part.lines().next().unwrap_or_default();
+        let written = markdown(&json!({
+            "machine": machine, "rounds": 5, "repeat": 300_000, "cpu": 1, "packet_bytes": 266,
+        }));
+        // All but the tables' rows and the figures.
+        let frame = |text: &str| -> Vec<String> {
+            let lines: Vec<&str> = text.lines().chain([""]).collect();
+            let kept =
+                lines.windows(2).filter(|pair| !pair[0].starts_with("| ") || pair[1].starts_with("|-"));
+            kept.map(|pair| pair[0].replace(|c: char| c.is_ascii_digit(), "")).collect()
+        };
+        assert_eq!(frame(part), frame(&written));
+        Ok(())
+    }
+
     #[test]
     fn growth_is_that_of_the_whole_program() -> Result<()> {
         let row = |name: &str, ns: f64, few: Option<&str>| json!({"name": name, "ns": ns, "few": few});

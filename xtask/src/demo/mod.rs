@@ -118,6 +118,7 @@ fn guest(injector: &Path, seconds: u64) -> Result<ExitCode> {
         files,
         env: Vec::new(),
         memory: MEMORY,
+        append: String::new(),
         timeout: Duration::from_secs(180) + 6 * Duration::from_secs(seconds.parse()?),
     };
     println!("demo: booting a stock Debian kernel {KERNEL} in QEMU; nothing on this machine is touched");

@@ -1,5 +1,7 @@
 //! Reading what a test binary prints.
 
+use std::time::Duration;
+
 /// What a test binary's output says.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Transcript {
@@ -39,11 +41,7 @@ pub fn read<'a>(lines: impl IntoIterator<Item = &'a str>) -> Transcript {
             said.failed += count("failed");
             said.ignored += count("ignored");
             said.complete = true;
-        } else if let Some((name, verdict)) =
-            line.strip_prefix("test ").and_then(|rest| rest.split_once(" ... "))
-        {
-            // "name - should panic" is how libtest marks those.
-            let name = name.split(" - ").next().unwrap_or(name);
+        } else if let Some((name, verdict)) = test_of(line) {
             if verdict.starts_with("ignored") {
                 let reason = verdict.split_once(", ").map_or("ignored", |(_, reason)| reason);
                 said.skipped.push((name.to_owned(), reason.to_owned()));
@@ -58,9 +56,43 @@ pub fn read<'a>(lines: impl IntoIterator<Item = &'a str>) -> Transcript {
     said
 }
 
+/// The test that a line tells of, and what it says of it.
+fn test_of(line: &str) -> Option<(&str, &str)> {
+    let (name, verdict) = line.strip_prefix("test ")?.split_once(" ... ")?;
+    // "name - should panic" is how libtest marks those.
+    Some((name.split(" - ").next().unwrap_or(name), verdict))
+}
+
+/// How long each test of a run took that ran one at a time: from the line before it to its own. `lines` come with the
+/// time since the start.
+pub fn times<'a>(lines: impl IntoIterator<Item = (Duration, &'a str)>) -> Vec<(String, Duration)> {
+    let (mut times, mut from) = (Vec::new(), Duration::ZERO);
+    for (at, line) in lines {
+        if let Some((name, _)) = test_of(line) {
+            times.push((name.to_owned(), at.saturating_sub(from)));
+            from = at;
+        } else if line.starts_with("running ") {
+            from = at;
+        }
+    }
+    times
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_test_takes_from_the_line_before_it_to_its_own() {
+        let at = Duration::from_secs;
+        let lines = [
+            (at(3), "running 2 tests"),
+            (at(5), "test a::b ... ok"),
+            (at(6), "n=5 hits"),
+            (at(9), "test c - should panic ... ok"),
+        ];
+        assert_eq!(times(lines), [("a::b".to_owned(), at(2)), ("c".to_owned(), at(4))]);
+    }
 
     #[test]
     fn a_run_is_read() {

@@ -98,11 +98,21 @@ struct Guest<'a> {
 /// What the names of the tests of real programs begin with.
 const PROGRAMS: &str = "programs::";
 
-/// So many guests at a time: each has one CPU, and the machines that this is made for have two.
-const GUESTS: usize = 2;
+/// Where a stage runs.
+enum Place<'a> {
+    Here,
+    There(Kernel, Guest<'a>),
+}
+
+/// In so many places at a time: each guest has one CPU, the tests on this machine wait most of their time, and the
+/// machines that this is made for have two.
+const AT_ONCE: usize = 2;
 
 /// The unit tests of which some run in guests as well.
 const UNIT_IN_GUESTS: &str = "injector (lib)";
+
+/// In which of them: the oldest kernel and the newest one. What netlink says is alike in between.
+const NETLINK: [&str; 2] = ["6.1", NEWEST];
 
 /// Runs the verb.
 pub fn main(args: &Args) -> Result<ExitCode> {
@@ -117,30 +127,34 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     if args.wants(Part::Unit) {
         report.add(stage("unit", built.of(Kind::Unit), |binary| run::unit(binary, args)));
     }
+    let mut places = Vec::new();
     if args.wants(Part::Native) {
         ensure!(nix::unistd::geteuid().is_root(), "native tests need root: run as root, or with --only unit");
-        report.add(stage("native", built.of(Kind::Native), |binary| run::native(binary, &built, args)));
+        places.push(Place::Here);
     }
+    let mut stripped = None;
+    let mut binaries = built.of(Kind::Vm);
+    // Unit tests of netlink need netem, which this machine's kernel may lack.
+    binaries.extend(built.of(Kind::Unit).into_iter().filter(|binary| binary.name == UNIT_IN_GUESTS));
     if args.wants(Part::Vm) {
         let names = args.kernel.as_deref().map_or(MATRIX.to_vec(), |name| vec![name]);
-        let mut binaries = built.of(Kind::Vm);
-        // Unit tests of netlink need netem, which this machine's kernel may lack.
-        binaries.extend(built.of(Kind::Unit).into_iter().filter(|binary| binary.name == UNIT_IN_GUESTS));
-        let stripped = run::strip(&binaries, &built)?;
-        let guests = args.guests(&names);
-        let guests: Vec<(Kernel, Guest)> = guests
-            .into_iter()
-            .map(|guest| Ok((Kernel::find(guest.kernel)?, guest)))
-            .collect::<Result<_>>()?;
-        let stages = side_by_side::map(&guests, GUESTS, |(kernel, guest)| {
-            let binaries = if guest.programs { built.of(Kind::Vm) } else { binaries.clone() };
+        stripped = Some(run::strip(&binaries, &built)?);
+        for guest in args.guests(&names) {
+            places.push(Place::There(Kernel::find(guest.kernel)?, guest));
+        }
+    }
+    let stages = side_by_side::map(&places, AT_ONCE, |place| match (place, &stripped) {
+        (Place::There(kernel, guest), Some(stripped)) => {
+            let netlink = NETLINK.contains(&guest.kernel) || args.kernel.is_some();
+            let binaries = if netlink && !guest.programs { binaries.clone() } else { built.of(Kind::Vm) };
             let name = if guest.programs { " with programs" } else { "" };
             stage(&format!("vm {}{name}", kernel.name), binaries, |binary| {
-                run::guest(binary, &stripped, kernel, &guest.filters, guest.programs, args)
+                run::guest(binary, stripped, kernel, &guest.filters, guest.programs, args)
             })
-        });
-        stages.into_iter().for_each(|stage| report.add(stage));
-    }
+        }
+        _ => stage("native", built.of(Kind::Native), |binary| run::native(binary, &built, args)),
+    });
+    stages.into_iter().for_each(|stage| report.add(stage));
     Ok(if report.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -19,6 +19,7 @@ pub struct Stage {
     skipped: Vec<(Test, String)>,
     ran: BTreeSet<Test>,
     troubles: Vec<String>,
+    times: Vec<(String, Duration)>,
     /// How long it took.
     pub took: Duration,
 }
@@ -33,6 +34,7 @@ impl Stage {
             skipped: Vec::new(),
             ran: BTreeSet::new(),
             troubles: Vec::new(),
+            times: Vec::new(),
             took: Duration::ZERO,
         }
     }
@@ -58,11 +60,26 @@ impl Stage {
         self.passed += said.passed.saturating_sub(skipped.len() - said.ignored.min(skipped.len()));
         self.failed += said.failed;
         self.skipped.extend(skipped.iter().map(|(name, reason)| (test(name), reason.clone())));
+        self.times.extend(ran.times);
         if let Some(trouble) = ran.trouble {
             let trouble = format!("{}: {trouble}", binary.name);
             // A binary that died has no count of its own.
             if said.failed == 0 { self.fail(trouble) } else { self.troubles.push(trouble) }
         }
+    }
+}
+
+/// So many of a stage's slowest tests are told, of those that take this long at least.
+const SLOWEST: usize = 12;
+const SLOW: Duration = Duration::from_secs(5);
+
+impl Stage {
+    /// The slowest tests, the slowest one first.
+    fn slowest(&self) -> Vec<&(String, Duration)> {
+        let mut slow: Vec<_> = self.times.iter().filter(|(_, took)| *took >= SLOW).collect();
+        slow.sort_by_key(|(_, took)| std::cmp::Reverse(*took));
+        slow.truncate(SLOWEST);
+        slow
     }
 }
 
@@ -98,6 +115,11 @@ impl Report {
         for stage in &self.stages {
             let Stage { name, passed, failed, skipped, took, .. } = stage;
             println!("{name:<18} {passed:>7} {failed:>7} {:>7} {:>7.1} s", skipped.len(), took.as_secs_f64());
+        }
+        for stage in &self.stages {
+            for (test, took) in stage.slowest() {
+                println!("slow in {}: {test}: {:.0} s", stage.name, took.as_secs_f64());
+            }
         }
         for stage in &self.stages {
             for (test, reason) in &stage.skipped {
@@ -148,7 +170,7 @@ mod tests {
     fn stage(name: &str, binary: &str, text: &str) -> Stage {
         let binary = Binary { name: binary.into(), kind: Kind::Vm, path: "/t".into(), directory: "/".into() };
         let mut stage = Stage::new(name);
-        stage.take(&binary, Ran { said: libtest::read(text.lines()), trouble: None });
+        stage.take(&binary, Ran { said: libtest::read(text.lines()), trouble: None, times: Vec::new() });
         stage
     }
 
@@ -173,6 +195,17 @@ mod tests {
         report.add(stage("vm 6.12", "vm_net", SKIP));
         report.add(stage("unit", "lib", RUN));
         assert!(!report.finish());
+    }
+
+    #[test]
+    fn the_slowest_are_told_and_the_quick_are_not() {
+        let took = |seconds| (format!("took {seconds}"), Duration::from_secs(seconds));
+        let mut stage = Stage::new("native");
+        stage.times = (0..30).map(took).collect();
+        let told = stage.slowest();
+        assert_eq!((told.len(), told[0], told[SLOWEST - 1]), (SLOWEST, &took(29), &took(18)));
+        stage.times = (0..7).map(took).collect();
+        assert_eq!(stage.slowest(), [&took(6), &took(5)]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use nix::sys::signal::{Signal, killpg};
@@ -26,11 +26,38 @@ pub struct Ran {
     pub said: Transcript,
     /// Why it did not come to a good end, and all it printed.
     pub trouble: Option<String>,
+    /// How long each test took; empty where several run at a time.
+    pub times: Vec<(String, Duration)>,
+}
+
+/// What a test binary has printed so far, each line with the time since its start.
+struct Output {
+    begun: Instant,
+    lines: Vec<(Duration, String)>,
+}
+
+impl Output {
+    fn new() -> Self {
+        Self { begun: Instant::now(), lines: Vec::new() }
+    }
+
+    /// Keeps a line, and shows those that tell progress, behind whose they are.
+    fn keep(&mut self, whose: &str, line: &str) {
+        if libtest::is_progress(line) {
+            println!("   {whose}{line}");
+        }
+        self.lines.push((self.begun.elapsed(), line.to_owned()));
+    }
+
+    fn lines(&self) -> impl Iterator<Item = (Duration, &str)> {
+        self.lines.iter().map(|(at, line)| (*at, line.as_str()))
+    }
 }
 
 /// Runs unit tests.
 pub fn unit(binary: &Binary, args: &Args) -> Result<Ran> {
-    here(&mut test_command(binary, args), args)
+    let ran = here(&mut test_command(binary, args), args)?;
+    Ok(Ran { times: Vec::new(), ..ran })
 }
 
 /// Runs tests that act on this machine, one at a time.
@@ -55,9 +82,8 @@ fn here(command: &mut Command, args: &Args) -> Result<Ran> {
     let mut child = command.spawn().context("starting the test binary")?;
     // The command holds the pipe's writing ends; while it does, the pipe has no end.
     command.stdout(Stdio::null()).stderr(Stdio::null());
-    let mut output = Vec::new();
-    let in_time =
-        follow(&mut child, reader, Instant::now() + args.limit(), |line| keep("", line, &mut output))?;
+    let mut output = Output::new();
+    let in_time = follow(&mut child, reader, Instant::now() + args.limit(), |line| output.keep("", line))?;
     if !in_time {
         // The group, for a hung test has programs of its own. One that ended meanwhile is no trouble.
         killpg(Pid::from_raw(i32::try_from(child.id())?), Signal::SIGKILL).ok();
@@ -136,14 +162,15 @@ pub fn guest(
         ],
         programs,
         memory: if programs { vm::programs::MEMORY } else { MEMORY },
+        append: String::new(),
         timeout: args.limit(),
     };
     // The soak's figures are asked for there as they are here.
     let soak = std::env::var("INJECTOR_SOAK").ok();
     job.env.extend(soak.map(|value| variable("INJECTOR_SOAK", &value)));
-    let mut output = Vec::new();
+    let mut output = Output::new();
     let whose = format!("{}: ", kernel.name);
-    let outcome = vm::run(kernel, &job, |line| keep(&whose, line, &mut output))?;
+    let outcome = vm::run(kernel, &job, |line| output.keep(&whose, line))?;
     for complaint in vm::complaints(&outcome.console) {
         println!("   {whose}kernel: {complaint}");
     }
@@ -162,16 +189,9 @@ pub fn guest(
     Ok(verdict(&output, why))
 }
 
-/// Keeps a line, and shows those that tell progress, behind whose they are.
-fn keep(whose: &str, line: &str, output: &mut Vec<String>) {
-    if libtest::is_progress(line) {
-        println!("   {whose}{line}");
-    }
-    output.push(line.to_owned());
-}
-
-fn verdict(output: &[String], why: Option<String>) -> Ran {
-    let said = libtest::read(output.iter().map(String::as_str));
+fn verdict(output: &Output, why: Option<String>) -> Ran {
+    let said = libtest::read(output.lines().map(|(_, line)| line));
     let why = why.or_else(|| (!said.complete).then(|| "it ended before its tests did".into()));
-    Ran { trouble: why.map(|why| format!("{why}\n{}", output.join("\n"))), said }
+    let all = || output.lines().map(|(_, line)| line).collect::<Vec<_>>().join("\n");
+    Ran { trouble: why.map(|why| format!("{why}\n{}", all())), said, times: libtest::times(output.lines()) }
 }

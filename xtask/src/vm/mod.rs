@@ -46,6 +46,9 @@ pub struct Args {
     /// Give the guest the real programs of the tests: PostgreSQL, Redis, Python and Node
     #[arg(long)]
     programs: bool,
+    /// More of the kernel's command line, such as lsm=landlock,yama
+    #[arg(long, value_name = "WORDS", default_value = "", hide_default_value = true)]
+    append: String,
     /// The command; a program given by its path is copied into the guest
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<String>,
@@ -63,6 +66,8 @@ pub struct GuestJob {
     pub programs: bool,
     /// Memory in MiB.
     pub memory: u32,
+    /// More of the kernel's command line.
+    pub append: String,
     /// For all of it, boot included.
     pub timeout: Duration,
 }
@@ -99,6 +104,7 @@ pub fn run(kernel: &Kernel, job: &GuestJob, mut line: impl FnMut(&str)) -> Resul
         console: &console,
         status: &status,
         memory: job.memory,
+        append: &job.append,
     };
     let deadline = Instant::now() + job.timeout;
     for attempt in 1.. {
@@ -142,6 +148,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
         env: args.env.iter().map(|pair| split_env(pair)).collect::<Result<_>>()?,
         programs: args.programs,
         memory: args.mem,
+        append: args.append.clone(),
         timeout: Duration::from_secs(args.timeout),
     };
     if args.kernel != "all" {

@@ -44,6 +44,8 @@ pub struct Boot<'a> {
     pub status: &'a Path,
     /// Memory in MiB.
     pub memory: u32,
+    /// More of the kernel's command line.
+    pub append: &'a str,
 }
 
 /// Boots and follows the guest until its end or `limit`. Call it from the main thread: qemu is told to end
@@ -79,7 +81,7 @@ fn spawn(boot: &Boot<'_>) -> Result<Child> {
         .arg(boot.kernel)
         .arg("-initrd")
         .arg(boot.initrd)
-        .args(["-append", KERNEL_ARGUMENTS])
+        .args(["-append", &format!("{KERNEL_ARGUMENTS} {}", boot.append)])
         .arg("-serial")
         .arg(format!("file:{}", boot.console.display()))
         .args(["-chardev", "stdio,id=output,signal=off", "-serial", "chardev:output"])

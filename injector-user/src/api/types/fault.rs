@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AchievedDoc, CountersDoc, NothingMatchedDoc, ReactionDoc};
+use super::{
+    AchievedDoc, AmplificationDoc, CountersDoc, NothingMatchedDoc, ReactionDoc, WindowDoc, WindowsDoc,
+};
 use crate::spec::FaultSpec;
 
 /// Latency and errors of a group of sockets in a window. Quantiles are absent with too few samples.
@@ -84,6 +86,15 @@ pub enum RecoveryDoc {
         /// Too few samples, before or after.
         why: String,
     },
+}
+
+/// What the last word on the recovery was said of.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq)]
+pub struct JudgedDoc {
+    /// The target before the fault.
+    pub before: WindowDoc,
+    /// The target in the last window after it that had samples enough.
+    pub now: WindowDoc,
 }
 
 /// What is left after a fault: the proof of clean.
@@ -172,6 +183,16 @@ pub struct FaultDoc {
     /// Set some time after it has ended.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub recovery: Option<RecoveryDoc>,
+    /// What that was judged by: round trips, and the share of segments that were sent again.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub recovery_judged: Option<JudgedDoc>,
+    /// Before, during and after; only where one fault is asked for, not in lists.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub windows: Option<WindowsDoc>,
+    /// What the target asks of its dependencies, the ones with the most bytes first: at most 20 and the sum of the others.
+    /// Where `windows` is.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub amplification: Vec<AmplificationDoc>,
 }
 
 /// `injector.faults/1`: several faults, such as all that were stopped.

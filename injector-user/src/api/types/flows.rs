@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{DepsDoc, KindsDoc, KindsLostDoc};
+
 /// What observation lost: every field is a count since the daemon started.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 pub struct LostDoc {
@@ -108,6 +110,9 @@ pub struct DependencyDoc {
     /// Microseconds; needs 200 samples.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rtt_p99_us: Option<u64>,
+    /// Latencies, errors and drops by kind.
+    #[serde(flatten)]
+    pub kinds: KindsDoc,
 }
 
 /// A listening socket of a watched cgroup.
@@ -159,4 +164,14 @@ pub struct FlowsDoc {
     pub listeners: Vec<ListenerDoc>,
     /// What is missing here.
     pub lost: LostDoc,
+    /// What is missing of latencies, errors and drops by kind.
+    #[serde(default)]
+    pub kinds_lost: KindsLostDoc,
+}
+
+impl From<FlowsDoc> for DepsDoc {
+    fn from(flows: FlowsDoc) -> Self {
+        let FlowsDoc { at, watched, dependencies, kinds_lost, .. } = flows;
+        Self { at, watched, dependencies, kinds_lost }
+    }
 }

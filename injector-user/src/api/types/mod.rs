@@ -4,13 +4,19 @@
 //! their names; latencies are microseconds.
 
 mod achieved;
+mod amplification;
 mod changes;
 mod events;
 mod fault;
 mod flows;
+mod kinds;
 mod limits;
+mod own;
 mod plan;
 mod reaction;
+mod report;
+mod saturation;
+mod windows;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,13 +24,22 @@ pub use achieved::{
     AchievedDelayDoc, AchievedDoc, AmountDoc, AskedDelayDoc, CountersDoc, DelayDoc, Fidelity,
     NothingMatchedDoc, PassedDoc,
 };
+pub use amplification::{AmplificationDoc, PaceDoc};
 pub use changes::{CgroupName, DependencyName, FlowName, FlowsChangesDoc, ListenerName, Numbered, RowsDoc};
 pub use events::{EventDoc, EventsDoc, EventsLostDoc};
-pub use fault::{CleanDoc, EndKind, FaultDoc, FaultsDoc, RecoveryDoc, SignalsDoc, State};
+pub use fault::{CleanDoc, EndKind, FaultDoc, FaultsDoc, JudgedDoc, RecoveryDoc, SignalsDoc, State};
 pub use flows::{CgroupRttDoc, DependencyDoc, FlowDoc, FlowsDoc, ListenerDoc, LostDoc};
+pub use kinds::{CountDoc, DepsDoc, KindsDoc, KindsLostDoc, LatencyDoc};
 pub use limits::{CertificateDoc, LimitsDoc, PendingDoc};
+pub use own::{CostDoc, OwnDoc, ProgramCostDoc};
 pub use plan::{CgroupDoc, LimitDoc, PlanDoc, ProcessDoc, StepDoc};
 pub use reaction::ReactionDoc;
+pub use report::{BucketsDoc, DistributionsDoc, PointDoc, ReportDoc};
+pub use saturation::{
+    CounterDoc, GaugeDoc, HotDoc, MissingDoc, OverflowDoc, OverflowsDoc, PeakDoc, PlaceDoc, PlaceKind,
+    PressureDoc, SaturationDoc, Unit,
+};
+pub use windows::{ChangeDoc, GroupDoc, WindowDoc, WindowsDoc};
 
 /// Wraps a document with the two fields that all of them have.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -74,6 +89,12 @@ pub struct StatusDoc {
     pub attached: Vec<String>,
     /// What observation lost.
     pub lost: LostDoc,
+    /// What the daemon itself costs.
+    #[serde(default)]
+    pub own: OwnDoc,
+    /// What is nearly full, or runs over, where faults are live or somebody looks.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub saturated: Vec<HotDoc>,
 }
 
 /// One thing that `doctor` tried.

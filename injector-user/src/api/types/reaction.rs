@@ -17,4 +17,11 @@ pub struct ReactionDoc {
     pub exited: u64,
     /// Of these, those after which a program of the same name began in a cgroup of the target within a minute.
     pub restarted: u64,
+    /// Failed calls whose descriptor the process closed within a second. Absent where it can't be seen, and where no call
+    /// has a descriptor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed: Option<u64>,
+    /// The calls have descriptors, and this kernel does not let us see whether they are closed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub closes_unseen: bool,
 }

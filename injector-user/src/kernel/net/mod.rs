@@ -17,6 +17,7 @@ mod netem;
 mod netns;
 mod parse;
 mod qdisc;
+mod queues;
 mod rate;
 mod route;
 mod rtnl;
@@ -25,6 +26,7 @@ mod sock_diag;
 mod socket;
 mod sweep;
 mod tag;
+mod tcp_sockets;
 mod wire;
 
 #[cfg(test)]
@@ -45,7 +47,9 @@ pub use inventory::{Leftover, LeftoverKind, inventory};
 pub use link::{Link, LinkStats};
 pub use netns::{Netns, all_netns, every_netns};
 pub use qdisc::QdiscStats;
+pub use queues::Queue;
 pub use rtnl::Rtnl;
 pub use sock_diag::{Listener, Proto, SockInfo, listeners, sockets};
 pub use sweep::{Swept, sweep};
 pub use tag::{PREFIX, device_name, instance_of, instance_of_device, tag};
+pub use tcp_sockets::{Memory, TcpInfo, TcpSocket, each_tcp_socket};

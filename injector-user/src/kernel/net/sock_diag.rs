@@ -11,17 +11,17 @@ use super::wire::Message;
 use crate::spec::Protocol;
 
 /// linux/sock_diag.h
-const SOCK_DIAG_BY_FAMILY: u16 = 20;
+pub(super) const SOCK_DIAG_BY_FAMILY: u16 = 20;
 /// linux/inet_diag.h: id of the cgroup v2 that the socket's creator was in. Kernels without SOCK_CGROUP_DATA omit it.
 const INET_DIAG_CGROUP_ID: u16 = 21;
 /// Length of `struct inet_diag_msg`: 4 bytes, 48 of sockid, expires, rqueue, wqueue, uid, inode.
-const INET_DIAG_MSG: usize = 72;
+pub(super) const INET_DIAG_MSG: usize = 72;
 /// Length of `struct inet_diag_sockid`, zero in a dump request.
-const SOCKID: usize = 48;
+pub(super) const SOCKID: usize = 48;
 // include/net/tcp_states.h
-const TCP_TIME_WAIT: u32 = 6;
-const TCP_LISTEN: u32 = 10;
-const ALL_STATES: u32 = 0xfff;
+pub(super) const TCP_TIME_WAIT: u32 = 6;
+pub(super) const TCP_LISTEN: u32 = 10;
+pub(super) const ALL_STATES: u32 = 0xfff;
 
 /// A transport protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -136,7 +136,7 @@ fn request(family: i32, proto: Proto, states: u32) -> Message {
 }
 
 /// The port (network order) and address at these offsets of an inet_diag_msg, whose first byte is the family.
-fn address(msg: &[u8], port_at: usize, ip_at: usize) -> Option<SocketAddr> {
+pub(super) fn address(msg: &[u8], port_at: usize, ip_at: usize) -> Option<SocketAddr> {
     let port = u16::from_be_bytes(bytes_at(msg, port_at)?);
     let ip = match i32::from(*msg.first()?) {
         libc::AF_INET => IpAddr::V4(Ipv4Addr::from(bytes_at::<4>(msg, ip_at)?)),
@@ -146,7 +146,7 @@ fn address(msg: &[u8], port_at: usize, ip_at: usize) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, port))
 }
 
-fn cgroup(reply: &Reply) -> Option<u64> {
+pub(super) fn cgroup(reply: &Reply) -> Option<u64> {
     reply.attrs(INET_DIAG_MSG).get(INET_DIAG_CGROUP_ID).and_then(|data| u64_at(data, 0))
 }
 

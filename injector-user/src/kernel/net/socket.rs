@@ -57,15 +57,21 @@ impl NlSocket {
     /// before the acknowledgement. `asked` begins the error.
     pub fn request(&mut self, asked: &str, message: &mut Message) -> Result<Vec<Reply>> {
         let mut out = Vec::new();
-        self.exchange(asked, message, &mut out)?;
+        self.exchange(asked, message, &mut |reply| out.push(reply))?;
         Ok(out)
+    }
+
+    /// Sends a dump request of a table that the kernel never calls inconsistent (that of sockets), and gives each message
+    /// as it comes: a hundred thousand of them are never held at once.
+    pub fn each(&mut self, asked: &str, message: &mut Message, mut take: impl FnMut(Reply)) -> Result<()> {
+        self.exchange(asked, message, &mut take).map(|_| ())
     }
 
     /// Sends a dump request (its flags must hold NLM_F_DUMP) and returns one consistent answer.
     pub fn dump(&mut self, asked: &str, message: &mut Message) -> Result<Vec<Reply>> {
         for attempt in 0..DUMP_TRIES {
             let mut out = Vec::new();
-            match self.exchange(asked, message, &mut out)? {
+            match self.exchange(asked, message, &mut |reply| out.push(reply))? {
                 Outcome::Complete => return Ok(out),
                 Outcome::Interrupted => std::thread::sleep(Duration::from_millis(u64::from(attempt))),
             }
@@ -73,7 +79,12 @@ impl NlSocket {
         bail!("{asked}: the kernel's table changed during each of {DUMP_TRIES} dumps")
     }
 
-    fn exchange(&mut self, asked: &str, message: &mut Message, out: &mut Vec<Reply>) -> Result<Outcome> {
+    fn exchange(
+        &mut self,
+        asked: &str,
+        message: &mut Message,
+        take: &mut dyn FnMut(Reply),
+    ) -> Result<Outcome> {
         self.seq = self.seq.wrapping_add(1);
         let kernel = SocketAddr::new(0, 0);
         self.socket.send_to(message.bytes(self.seq), &kernel, 0).with_context(|| asked.to_owned())?;
@@ -91,7 +102,7 @@ impl NlSocket {
                     libc::NLMSG_ERROR | libc::NLMSG_DONE => return refusal(asked, &reply).map(|()| outcome),
                     libc::NLMSG_OVERRUN => bail!("{asked}: netlink lost a part of the answer"),
                     _ if reply.kind < NLMSG_MIN_TYPE => {}
-                    _ => out.push(reply),
+                    _ => take(reply),
                 }
             }
         }

@@ -6,15 +6,16 @@ use anyhow::{Context as _, Result, bail};
 use aya::programs::{
     BtfTracePoint, KProbe, Lsm, kprobe::KProbeLink, lsm::LsmLink, tp_btf::BtfTracePointLink,
 };
-use injector_ebpf::names;
+use injector_ebpf::{names, rule::COOKIE_SECURITY};
 
+use super::watched::Watched;
 use crate::{
     kernel::{
         attach::Shared,
         hook_function,
         modify_return::{self, ModifyReturn, Type},
         object::Object,
-        syscall_function,
+        security_function, syscall_function,
     },
     plan::{Step, hook_index},
     spec::Rung,
@@ -24,7 +25,7 @@ use crate::{
 const OPEN: &str = "file_open";
 
 /// The programs that aya does not know, made when they are first needed.
-fn typed<'a>(programs: &'a mut Option<ModifyReturn>, object: &Object) -> Result<&'a ModifyReturn> {
+pub(super) fn typed<'a>(programs: &'a mut Option<ModifyReturn>, object: &Object) -> Result<&'a ModifyReturn> {
     if programs.is_none() {
         *programs = Some(object.modify_return()?);
     }
@@ -52,6 +53,8 @@ pub(super) struct Calls {
     typed: Option<ModifyReturn>,
     /// While one of them is attached: what becomes of the target's processes.
     exits: Vec<BtfTracePointLink>,
+    /// What only looks.
+    watched: Watched,
 }
 
 impl Calls {
@@ -67,6 +70,21 @@ impl Calls {
         let done = self.attach_call(object, rung, call);
         self.without_calls();
         done
+    }
+
+    /// Attaches what only looks: [`Step::Compat`], [`Step::Rings`] and [`Step::Closes`].
+    pub(super) fn watch(&mut self, object: &mut Object, step: &Step) -> Result<()> {
+        self.watched.attach(&mut self.typed, object, step)
+    }
+
+    /// Undoes that.
+    pub(super) fn unwatch(&mut self, object: &Object, step: &Step) {
+        self.watched.detach(object, step);
+    }
+
+    /// The functions that are looked at.
+    pub(super) fn watches(&self) -> impl Iterator<Item = &String> {
+        self.watched.all()
     }
 
     /// With the last program on a call the others go.
@@ -91,7 +109,19 @@ impl Calls {
                 let id = object.function(&hook_function(call)).with_context(said)?;
                 let program =
                     typed(typed_programs, object)?.load(names::CALL_LSM, Type::Lsm, id).with_context(said)?;
-                Ok(Link::Hook(modify_return::attach_lsm(program.as_fd(), cookie).with_context(said)?))
+                Ok(Link::Hook(
+                    modify_return::attach_told(program.as_fd(), Type::Lsm, cookie).with_context(said)?,
+                ))
+            }
+            Rung::Security => {
+                let said = || format!("fmod_ret on security_{call}");
+                let cookie = COOKIE_SECURITY | hook_index(call).with_context(said)?;
+                let id = object.function(&security_function(call)).with_context(said)?;
+                let name = if call == OPEN { names::OPEN_LSM } else { names::CALL_LSM };
+                let typed = typed(typed_programs, object)?;
+                let program = typed.load(name, Type::ModifyReturn, id).with_context(said)?;
+                let link = modify_return::attach_told(program.as_fd(), Type::ModifyReturn, cookie);
+                Ok(Link::Return { link: link.with_context(said)?, program })
             }
             Rung::Cgroup => bail!("the cgroup's hooks of {call} are attached cgroup by cgroup"),
             Rung::Kprobe => {

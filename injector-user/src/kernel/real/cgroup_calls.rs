@@ -1,9 +1,12 @@
 //! The programs at the hooks of cgroups that fail calls on sockets.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, os::fd::AsFd, path::Path};
 
 use anyhow::{Context as _, Result, bail};
-use aya::programs::{CgroupAttachMode, CgroupSockAddr, cgroup_sock_addr::CgroupSockAddrLink};
+use aya::programs::{
+    CgroupAttachMode, CgroupSockAddr, Program, cgroup_sock::CgroupSockLink,
+    cgroup_sock_addr::CgroupSockAddrLink,
+};
 use injector_ebpf::names;
 
 use crate::{
@@ -11,15 +14,16 @@ use crate::{
     target::open_cgroup,
 };
 
-/// The programs of a family of calls, for IPv4 and for IPv6, and at which hooks they are.
-pub(in crate::kernel) fn programs(call: &str) -> Result<[(&'static str, u32); 2]> {
+/// The programs of a family of calls, most for IPv4 and for IPv6, and at which hooks they are.
+pub(in crate::kernel) fn programs(call: &str) -> Result<Vec<(&'static str, u32)>> {
     let (names, at) = match call {
+        "socket" => return Ok(vec![(names::SOCKET, query::CGROUP_SOCKET)]),
         "connect" => (names::CONNECT, query::CGROUP_CONNECT),
         "bind" => (names::BIND, query::CGROUP_BIND),
         "sendto" => (names::SENDMSG, query::CGROUP_SENDMSG),
         other => bail!("{other} passes no hook of a cgroup"),
     };
-    Ok([(names[0], at[0]), (names[1], at[1])])
+    Ok(names.into_iter().zip(at).collect())
 }
 
 /// What faults ask for, and what is attached for it: on the topmost cgroups only, as a program runs for all below.
@@ -27,7 +31,26 @@ pub(in crate::kernel) fn programs(call: &str) -> Result<[(&'static str, u32); 2]
 pub(super) struct CgroupCalls {
     wanted: Vec<(String, String)>,
     /// By family and cgroup.
-    links: BTreeMap<(String, String), Vec<CgroupSockAddrLink>>,
+    links: BTreeMap<(String, String), Vec<Link>>,
+}
+
+/// Held for its descriptor.
+#[derive(Debug)]
+enum Link {
+    Address(#[expect(dead_code, reason = "held for its descriptor")] CgroupSockAddrLink),
+    Socket(#[expect(dead_code, reason = "held for its descriptor")] CgroupSockLink),
+}
+
+fn attach(object: &mut Object, name: &str, cgroup: impl AsFd) -> Result<Link> {
+    object.load_program(name)?;
+    let program = object.program(name)?.0;
+    if let Program::CgroupSock(program) = program {
+        let id = program.attach(cgroup, CgroupAttachMode::default())?;
+        return Ok(Link::Socket(program.take_link(id)?));
+    }
+    let program: &mut CgroupSockAddr = program.try_into()?;
+    let id = program.attach(cgroup, CgroupAttachMode::default())?;
+    Ok(Link::Address(program.take_link(id)?))
 }
 
 impl CgroupCalls {
@@ -72,12 +95,8 @@ impl CgroupCalls {
             let Ok(cgroup) = open_cgroup(root, path) else { continue };
             let mut links = Vec::new();
             for (name, _) in programs(call)? {
-                object.load_program(name)?;
-                let program: &mut CgroupSockAddr = object.program(name)?.0.try_into()?;
-                let id = program
-                    .attach(&cgroup, CgroupAttachMode::default())
-                    .with_context(|| format!("attaching {name} to cgroup {path}"))?;
-                links.push(program.take_link(id)?);
+                let link = attach(object, name, &cgroup);
+                links.push(link.with_context(|| format!("attaching {name} to cgroup {path}"))?);
             }
             self.links.insert(key, links);
         }

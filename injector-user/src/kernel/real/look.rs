@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use injector_ebpf::names;
 
 use super::{FEW_NETNS, MOST_FLOWS, Real};
 use crate::{
     kernel::{
+        Held,
         iter::FlowReader,
         net::{self, Netns, Proto, Rewritten, Rtnl, SockInfo, all_netns},
     },
     observe::Snapshot,
-    plan::Site,
+    plan::{Site, Step},
 };
 
 impl Real {
@@ -36,6 +37,24 @@ impl Real {
         Ok(found)
     }
 
+    /// What a step's device holds at the moment, and what it has lost.
+    ///
+    /// # Errors
+    /// The step has no device, or the kernel does not say.
+    pub(super) fn held_by(&mut self, step: &Step) -> Result<Held> {
+        let Step::Device { netns, slot, side, .. } = step else { bail!("{step:?} holds no packets") };
+        let Ok(ns) = self.namespace(*netns) else { return Ok(Held::default()) };
+        let Some(index) = self.device_index(&ns, *slot, *side)? else { return Ok(Held::default()) };
+        let mut held = Held::default();
+        for qdisc in Rtnl::open(&ns)?.qdisc_stats(index)? {
+            if qdisc.is_root() {
+                held.packets += u64::from(qdisc.qlen);
+                held.tail_drops += u64::from(qdisc.drops);
+            }
+        }
+        Ok(held)
+    }
+
     /// All that is observed of flows, and who listens where these processes are.
     pub(super) fn snapshot_of(&mut self, pids: &[u32]) -> Result<Snapshot> {
         let mut listeners = Vec::new();
@@ -48,7 +67,8 @@ impl Real {
         };
         let snapshot = Snapshot::take(&mut self.object, &reader, listeners);
         self.reader = Some(reader);
-        let snapshot = snapshot?;
+        let mut snapshot = snapshot?;
+        snapshot.kinds = self.kinds.read(&mut self.object)?;
         // The kernel counts what it makes; the bound is on what lives.
         let room = MOST_FLOWS.saturating_sub(snapshot.flows.len() as u64);
         self.object.array::<u64>(names::FLOW_LIMIT)?.set(0, snapshot.stats.created + room, 0)?;
@@ -86,6 +106,7 @@ impl Real {
         found.extend(self.lose_in.paths().map(|path| format!("ingress link on {path}")));
         found.extend(self.lose_out.paths().map(|path| format!("egress link on {path}")));
         found.extend(self.calls.all().map(|(rung, call)| format!("program on {call}, {}", rung.title())));
+        found.extend(self.calls.watches().map(|what| format!("counting program on {what}")));
         found.extend(self.cgroup_calls.places().map(|(call, path)| format!("programs on {call} on {path}")));
         for ns in all_netns() {
             for left in net::inventory(&ns)? {

@@ -2,19 +2,19 @@
 
 mod calls;
 mod cgroup_calls;
+mod kinds;
 mod look;
 mod ports;
 mod rules;
 mod spared;
 mod steps;
+mod watched;
+mod who;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use anyhow::{Context as _, Result, bail};
-use aya::{
-    maps::MapError,
-    programs::{CgroupSkbAttachType, tc::SchedClassifierLink},
-};
+use anyhow::{Context as _, Result};
+use aya::programs::{CgroupSkbAttachType, tc::SchedClassifierLink};
 use injector_ebpf::{
     flow::{Aggregate, End},
     gate::{BEAT_DEADLINE, BEAT_RENEW, BEAT_START},
@@ -22,6 +22,8 @@ use injector_ebpf::{
     reaction::Reaction,
     rule::{CgroupEntry, Delays, RULE_SHADOW, Rule, RuleStats},
 };
+
+use kinds::Kinds;
 
 use super::{
     Held, Kernel, Ring,
@@ -33,11 +35,12 @@ use super::{
     meters,
     net::{Netns, Rewritten, Rtnl, SockInfo},
     object::Object,
+    own::{Counting, Own},
 };
 use crate::{
     limits::{Budget, Protection},
     observe::Snapshot,
-    plan::{self, Addresses, Capabilities, Side, Site, Step},
+    plan::{Addresses, Capabilities, Side, Site, Step},
 };
 use calls::Calls;
 use cgroup_calls::CgroupCalls;
@@ -89,7 +92,9 @@ pub struct Real {
     observe_tx: CgroupLinks,
     observe_rx: CgroupLinks,
     reader: Option<FlowReader>,
+    kinds: Kinds,
     cost: Cost,
+    counting: Option<Counting>,
     /// (namespace, interface) whose clsact qdisc we made.
     clsact: Vec<(u64, u32)>,
 }
@@ -125,7 +130,9 @@ impl Real {
             observe_tx: CgroupLinks::new(names::OBSERVE_TX, CgroupSkbAttachType::Egress),
             observe_rx: CgroupLinks::new(names::OBSERVE_RX, CgroupSkbAttachType::Ingress),
             reader: None,
+            kinds: Kinds::default(),
             cost: Cost::default(),
+            counting: None,
             clsact: Vec::new(),
         })
     }
@@ -171,7 +178,7 @@ impl Kernel for Real {
             .iter()
             .chain(&workers)
             .chain(&[names::OPEN_LSM, names::CALL_KPROBE])
-            .chain(names::CONNECT.iter().chain(&names::BIND).chain(&names::SENDMSG))
+            .chain(names::CONNECT.iter().chain(&names::BIND).chain(&names::SENDMSG).chain([&names::SOCKET]))
             .try_for_each(|name| self.object.unload_program(name))
     }
 
@@ -194,6 +201,7 @@ impl Kernel for Real {
                 self.apply_redirect(*netns, *index, *slot, *side)
             }
             Step::Call { rung, call } => self.calls.attach(&mut self.object, *rung, call),
+            Step::Compat { .. } | Step::Rings | Step::Closes => self.calls.watch(&mut self.object, step),
             Step::CgroupCall { call, cgroup } => {
                 self.cgroup_calls.add(&mut self.object, &self.cgroup_root, call, cgroup)
             }
@@ -218,6 +226,10 @@ impl Kernel for Real {
                 self.calls.detach(*rung, call);
                 Ok(())
             }
+            Step::Compat { .. } | Step::Rings | Step::Closes => {
+                self.calls.unwatch(&self.object, step);
+                Ok(())
+            }
             Step::CgroupCall { call, cgroup } => {
                 self.cgroup_calls.remove(&mut self.object, &self.cgroup_root, call, cgroup)
             }
@@ -225,17 +237,7 @@ impl Kernel for Real {
     }
 
     fn held(&mut self, step: &Step) -> Result<Held> {
-        let Step::Device { netns, slot, side, .. } = step else { bail!("{step:?} holds no packets") };
-        let Ok(ns) = self.namespace(*netns) else { return Ok(Held::default()) };
-        let Some(index) = self.device_index(&ns, *slot, *side)? else { return Ok(Held::default()) };
-        let mut held = Held::default();
-        for qdisc in Rtnl::open(&ns)?.qdisc_stats(index)? {
-            if qdisc.is_root() {
-                held.packets += u64::from(qdisc.qlen);
-                held.tail_drops += u64::from(qdisc.drops);
-            }
-        }
-        Ok(held)
+        self.held_by(step)
     }
 
     fn missed(&mut self, steps: &[Step]) -> Result<Option<u64>> {
@@ -278,64 +280,31 @@ impl Kernel for Real {
     }
 
     fn free_rule(&mut self, slot: u32) -> Result<()> {
-        self.rules.set(&mut self.object, slot, &Rule::FREE)?;
-        self.rules.set_addresses(&mut self.object, slot, None)?;
-        settle()
+        self.free_rules(&[slot])
+    }
+
+    fn free_rules(&mut self, slots: &[u32]) -> Result<()> {
+        let mut freed = Ok(());
+        for slot in slots {
+            let free = self.rules.set(&mut self.object, *slot, &Rule::FREE);
+            let free = free.and_then(|()| self.rules.set_addresses(&mut self.object, *slot, None));
+            freed = freed.and(free);
+        }
+        freed.and(settle())
     }
 
     fn set_cgroups(&mut self, entries: &BTreeMap<u64, CgroupEntry>) -> Result<()> {
-        let mut map = self.object.hash::<u64, CgroupEntry>(names::CGROUPS)?;
-        let stale: Vec<u64> = map.keys().flatten().filter(|id| !entries.contains_key(id)).collect();
-        for id in stale {
-            match map.remove(&id) {
-                Ok(()) | Err(MapError::KeyNotFound) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        for (id, entry) in entries {
-            let entry = self.rules.complete(*entry);
-            map.insert(id, entry, 0).with_context(|| format!("cgroup {id} ({} are known)", entries.len()))?;
-        }
-        Ok(())
+        self.mean(entries)
     }
 
     fn observe(&mut self, roots: &[String]) -> Result<()> {
         self.observe_tx.follow(&mut self.object, &self.cgroup_root, roots)?;
-        self.observe_rx.follow(&mut self.object, &self.cgroup_root, roots)
+        self.observe_rx.follow(&mut self.object, &self.cgroup_root, roots)?;
+        self.kinds.follow(&mut self.object, &self.cgroup_root, roots)
     }
 
     fn protect(&mut self, protection: &Protection) -> Result<()> {
-        let mut words = vec![0_u64; 1024];
-        for port in protection.ports.keys() {
-            words[usize::from(*port) / 64] |= 1 << (port % 64);
-        }
-        let mut ports = self.object.array::<u64>(names::PORTS)?;
-        for (index, word) in words.iter().enumerate() {
-            if ports.get(&(index as u32), 0)? != *word {
-                ports.set(index as u32, word, 0)?;
-            }
-        }
-        // Protections are widened only: an address that was protected stays so while the daemon lives.
-        for address in protection.addresses.keys() {
-            let (address, prefix) = plan::words(address);
-            self.object.protect_address(address, prefix)?;
-        }
-        let mut tasks = self.object.hash::<u32, u8>(names::TASKS)?;
-        let stale: Vec<u32> =
-            tasks.keys().flatten().filter(|id| !protection.tgids.contains_key(id)).collect();
-        for id in stale {
-            let _gone = tasks.remove(&id);
-        }
-        for tgid in protection.tgids.keys() {
-            tasks.insert(tgid, 1, 0)?;
-        }
-        // Widened only, as addresses are.
-        let mut users = self.object.hash::<u32, u8>(names::USERS)?;
-        for uid in protection.users.keys() {
-            users.insert(uid, 1, 0)?;
-        }
-        self.spared.protect(protection.interfaces.keys());
-        Ok(())
+        self.spare(protection)
     }
 
     fn lease(&mut self, span: Duration) -> Result<()> {
@@ -397,6 +366,15 @@ impl Kernel for Real {
 
     fn cost(&mut self, measure: bool) -> Result<(u64, u64)> {
         self.cost.look(&mut self.object, measure)
+    }
+
+    fn own(&mut self) -> Result<Own> {
+        Own::look()
+    }
+
+    fn count_runs(&mut self, count: bool) -> Result<()> {
+        self.counting = if count { Some(Counting::begin()?) } else { None };
+        Ok(())
     }
 
     fn snapshot(&mut self, pids: &[u32]) -> Result<Snapshot> {

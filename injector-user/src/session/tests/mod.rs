@@ -8,6 +8,8 @@ mod bench;
 mod beside;
 mod budget;
 mod clock;
+mod cost;
+mod course;
 mod devices;
 mod disk;
 mod drift;

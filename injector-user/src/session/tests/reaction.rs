@@ -21,6 +21,7 @@ fn a_livelock_is_said_once_and_counted_as_let_through() {
             retried: 1999,
             exited: 1,
             restarted: 1,
+            closed: 0,
         };
     });
     bench.tick();

@@ -52,8 +52,8 @@ fn of_calls() {
 #[test]
 fn of_how_often() {
     for (rest, message) in [
-        (r#""first":3,"after":3"#, "`first` and `after` can't both say which"),
-        (r#""percent":3,"per_second":3"#, "`percent` and `per_second` can't both say which"),
+        (r#""first":3,"after":3"#, "`first` and `after` can't both say how often"),
+        (r#""percent":3,"per_second":3"#, "`percent` and `per_second` can't both say how often"),
         (r#""per_second":0"#, "`0` would never act"),
         (r#""per_second":1000001"#, "per_second 1000001 is out of range (it is 1 to 1000000)"),
         (r#""after":0"#, "`0` would never act"),

@@ -29,7 +29,7 @@ fn of_every_kind() {
         says(
             kind,
             r#""flows":5,"every":3"#,
-            "`flows` and `every` can't both say which packets (leave out `flows` or `every`)",
+            "`flows` and `every` can't both say how often (leave out `flows` or `every`)",
         );
         says(
             kind,

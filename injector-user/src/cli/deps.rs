@@ -1,0 +1,155 @@
+//! `injector deps`.
+
+use clap::Args;
+
+use super::{
+    context::{Context, block_on},
+    deps_which::Which,
+    out::{self, Outcome},
+    table::Table,
+    text::{count, micros},
+    when,
+};
+use crate::{
+    api::{
+        Client,
+        client::encoded,
+        types::{DependencyDoc, DepsDoc, Doc, LatencyDoc},
+    },
+    error::Error,
+    spec::TargetSpec,
+};
+
+/// Show dependencies: each kind of latency, errors, and drops by reason.
+#[derive(Debug, Args)]
+pub(super) struct Deps {
+    /// Whose: cgroup:/PATH, unit:NAME, container:ID_OR_NAME, pod:NAMESPACE/NAME or pid:N; repeat it for several
+    /// [default: all that is watched].
+    #[arg(long = "target", value_name = "TARGET")]
+    targets: Vec<String>,
+    #[command(flatten)]
+    which: Which,
+    /// Once a second until Ctrl-C.
+    #[arg(long)]
+    watch: bool,
+}
+
+/// Runs the verb.
+pub(super) fn run(args: &Deps, context: &Context) -> Outcome {
+    let targets: Vec<TargetSpec> =
+        args.targets.iter().map(|target| target.parse()).collect::<Result<_, Error>>()?;
+    let filter = args.which.filter()?;
+    let query: Vec<String> =
+        targets.iter().map(|target| format!("target={}", encoded(&target.to_string()))).collect();
+    let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+    let client = context.client()?;
+    let show = |mut deps: Doc<DepsDoc>| {
+        filter.apply(&mut deps.body.dependencies);
+        if context.json { out::document(&deps) } else { print(&deps.body) }
+    };
+    if args.watch {
+        return block_on(watch(&client, &format!("/v1/deps/watch{query}"), context.json, &show))?;
+    }
+    show(block_on(client.get(&format!("/v1/deps{query}")))??)
+}
+
+/// Also JSON is read, so that the filter holds: a line of the daemon's has all.
+async fn watch(client: &Client, path: &str, json: bool, show: &dyn Fn(Doc<DepsDoc>) -> Outcome) -> Outcome {
+    let mut lines = client.lines(path).await?;
+    while let Some(line) = lines.next().await? {
+        match serde_json::from_str(&line) {
+            Ok(deps) => show(deps)?,
+            // An error of the daemon's, as it comes.
+            Err(_) if json => out::say(&line)?,
+            Err(error) => {
+                return Err(Error::failed(format!("the daemon's line can't be read: {error}")).into());
+            }
+        }
+    }
+    Err(Error::unreachable("the daemon hung up").hint("its log says why").into())
+}
+
+fn print(deps: &DepsDoc) -> Outcome {
+    let watched = if deps.watched.is_empty() { "nothing".to_owned() } else { deps.watched.join(", ") };
+    out::say(&format!("{}  watched: {watched}", when::clock(&deps.at)))?;
+    for table in [latencies(&deps.dependencies), wrong(&deps.dependencies)] {
+        if !table.is_empty() {
+            table.lines().iter().try_for_each(|line| out::say(line))?;
+            out::say("")?;
+        }
+    }
+    for missing in &deps.kinds_lost.not_measured {
+        out::say(&format!("not measured here: {missing}"))?;
+    }
+    let lost = deps.kinds_lost.all();
+    if lost > 0 {
+        out::say(&format!("not complete: {} samples or events were lost (--json says which)", count(lost)))?;
+    }
+    Ok(())
+}
+
+fn latencies(all: &[DependencyDoc]) -> Table {
+    let mut table = Table::new(&[
+        "CGROUP", "SIDE", "PROTO", "SERVICE", "LATENCY", "SAMPLES", "p50", "p90", "p99", "p99.9",
+    ]);
+    for d in all {
+        for one in &d.kinds.latency {
+            table.row([
+                d.cgroup.clone(),
+                d.side.clone(),
+                d.protocol.clone(),
+                d.service.clone(),
+                one.kind.replace('_', " "),
+                count(one.samples),
+                time(one, one.p50_us),
+                time(one, one.p90_us),
+                time(one, one.p99_us),
+                time(one, one.p999_us),
+            ]);
+        }
+    }
+    table
+}
+
+/// A time, or why there is none.
+fn time(of: &LatencyDoc, us: Option<u64>) -> String {
+    match us {
+        Some(_) => micros(us),
+        None if of.multiplexed => "multiplexed".to_owned(),
+        None => "too few".to_owned(),
+    }
+}
+
+fn wrong(all: &[DependencyDoc]) -> Table {
+    let mut table = Table::new(&["CGROUP", "SIDE", "PROTO", "SERVICE", "WHAT", "COUNT"]);
+    let mut row = |d: &DependencyDoc, what: String, n: u64| {
+        let [cgroup, side, protocol, service] =
+            [&d.cgroup, &d.side, &d.protocol, &d.service].map(Clone::clone);
+        table.row([cgroup, side, protocol, service, what, count(n)]);
+    };
+    for d in all {
+        for error in &d.kinds.errors {
+            row(d, error.name.clone(), error.count);
+        }
+        for drop in &d.kinds.drops {
+            row(d, format!("dropped: {}", drop.name), drop.count);
+        }
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_there_is_no_number_it_says_why() {
+        let few = LatencyDoc::default();
+        let multiplexed = LatencyDoc { multiplexed: true, ..LatencyDoc::default() };
+        assert_eq!(time(&few, Some(850)), "850 us");
+        assert_eq!(
+            (time(&few, None).as_str(), time(&multiplexed, None).as_str()),
+            ("too few", "multiplexed")
+        );
+    }
+}
