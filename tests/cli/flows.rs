@@ -1,4 +1,4 @@
-//! `injector flows --watch --json` before readers that are fast, slow and gone.
+//! `injector flows --watch --json` and `injector deps --watch --json` before readers that are fast, slow and gone.
 
 use std::{
     collections::BTreeMap,
@@ -121,4 +121,43 @@ fn flows_are_filtered_sorted_and_cut() {
     let locals: Vec<_> =
         document["flows"].as_array().unwrap().iter().map(|row| row["local"].clone()).collect();
     assert_eq!(locals, ["10.0.0.1:40390", "10.0.0.1:40391", "10.0.0.1:40392"]);
+}
+
+#[test]
+fn dependencies_come_as_differences_too() {
+    let deps = |n: u64| {
+        let row = |i: u64, bytes: u64| {
+            json!({
+                "cgroup": "/app", "side": "out", "service": format!("10.0.0.{i}:80"), "protocol": "tcp", "open": 1,
+                "ended": 0, "tx_segments": 1, "tx_bytes": bytes, "rx_segments": 1, "rx_bytes": 1, "retransmits": 0,
+                "injected_drops": 0, "injected_delays": 0, "rtt_samples": 0,
+            })
+        };
+        json!({"schema": "injector.deps/1", "node": "web-14", "at": format!("second {n}"), "watched": ["/app"],
+               "dependencies": [row(1, 5), row(2, n)], "kinds_lost": {
+                   "samples": 0, "events": 0, "queries": 0, "sockets": 0, "clock_went_backwards": 0,
+                   "drops_unattributed": 0, "drops_injected": 0, "not_measured": []}})
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let go_on = directory.path().join("go-on");
+    let lines = vec![deps(1), json!({"after": go_on.to_str()}), deps(2)];
+    let fake = Fake::start(lines, Then::End, nothing);
+    let mut child = command(&["deps", "--watch", "--json", "--sort", "bytes", "--socket", &fake.socket])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!(next()["schema"], "injector.deps/1");
+    std::fs::write(&go_on, "").unwrap();
+    let last = next();
+    assert_eq!(child.wait().unwrap().code(), Some(3), "the daemon hung up");
+    assert_eq!((&last["schema"], &last["missed"]), (&json!("injector.deps-changes/1"), &json!(0)));
+    let changed = last["dependencies"]["changed"].as_array().unwrap();
+    assert_eq!(
+        (changed.len(), &changed[0]["service"], &changed[0]["tx_bytes"]),
+        (1, &json!("10.0.0.2:80"), &json!(2))
+    );
+    assert!(last.get("watched").is_none() && last.get("kinds_lost").is_none(), "{last}");
 }

@@ -172,6 +172,9 @@ fn status(halted: bool) -> Value {
         "halted": if halted { json!({"by": "nobody", "why": "a key", "since": "2026-01-01T14:02:02Z"}) } else { json!(null) },
         "pending": [], "kernel": "6.12.43", "instance": "00c0ffee", "pid": 1, "faults": [fault], "attached": [],
         "lost": lost(),
+        "own": {"cpu_seconds": 1.5, "up_seconds": 100.0, "rss_bytes": 38_100_000, "maps_bytes": 8_400_000, "maps": 41,
+                "programs_bytes": 300_000, "programs": 12, "missed": 0, "clock_backwards": 0},
+        "saturated": [{"place": "/app.slice on 0.0.0.0:80", "what": "accept_queue", "says": "8 of 7 (114.3 %)"}],
     })
 }
 
@@ -192,18 +195,27 @@ fn flows() -> Value {
     })
 }
 
+fn saturation() -> Value {
+    json!({
+        "schema": "injector.saturation/1", "node": "web-14", "at": "2026-01-01T14:02:02Z", "took_us": 1, "hot": [],
+        "faults": [],
+        "places": [{"kind": "cgroup", "name": "/app.slice", "gauges": [
+            {"what": "fds", "used": 93, "limit": 100, "percent": 93.0, "unit": "count"}]}],
+    })
+}
+
 fn answer(request: &str, halted: bool) -> (u16, Value) {
     let path = request.split(' ').nth(1).unwrap_or_default();
     match path {
         "/v1/status" | "/v1/halt" => (200, status(halted)),
-        "/v1/certificate" => (
+        "/v1/cost" => (
             200,
             json!({
-                "schema": "injector.certificate/1", "node": "web-14", "faults": 0, "seconds": 0, "matched": 0,
-                "would_have_acted": 0, "protected": 0, "protected_hits": 0, "cgroups": [], "daemon_cpu_seconds": 1.5,
-                "daemon_rss_bytes": 38_100_000,
+                "schema": "injector.cost/1", "node": "web-14", "own": status(false)["own"], "measured_ms": 1_000,
+                "programs_cpu_percent": 0.1, "programs": [{"name": "inj_egress", "runs": 9, "ns_per_run": 83.1}],
             }),
         ),
+        _ if path.starts_with("/v1/saturation") => (200, saturation()),
         _ if path.starts_with("/v1/flows") => (200, flows()),
         _ => (404, json!({"schema": "injector.error/1", "kind": "not-found", "message": "no"})),
     }
@@ -229,13 +241,19 @@ fn keys_go_down_and_up_and_halt_when_asked_twice() {
         "asked 5 %, achieved 5.06 %, as asked",
         "> /app.slice",
         "850us 41.2ms",
-        "1.5 s of CPU, 38.1 MB of memory",
+        "own cost: 1.5 % of a processor since the start, 38.1 MB resident,",
+        "saturated: /app.slice on 0.0.0.0:80: accept_queue 8 of 7 (114.3 %)",
+        "fds 93 %",
         "7 packets without an owner",
     ] {
         screen.shows(shown);
     }
     assert!(fake.saw("GET /v1/flows?target=cgroup%3A%2Fapp.slice "), "{:?}", fake.requests());
-    screen.press("\r");
+    assert!(fake.saw("GET /v1/saturation?target=cgroup%3A%2Fapp.slice "), "{:?}", fake.requests());
+    assert!(!fake.requests().iter().any(|request| request.contains("/v1/cost")), "nobody asked to measure");
+    screen.press("c");
+    screen.shows("programs: 0.10 % of a processor, inj_egress 83.1 ns a run");
+    screen.press("c\r");
     screen.shows("> tcp 10.0.0.5:5432");
     screen.press("\x1b[D");
     screen.shows("> /app.slice");

@@ -2,17 +2,16 @@
 
 mod choice;
 mod order;
-mod watch;
 
 use choice::Choice;
 use clap::Args;
 
 use super::{
     context::{Context, block_on},
+    differences::{head, watch},
     out::{self, Outcome},
     table::Table,
     text::{bytes, count, micros},
-    when,
 };
 use crate::{
     api::{
@@ -48,7 +47,8 @@ pub(super) fn run(args: &Flows, context: &Context) -> Outcome {
     let chosen = args.choice.read()?;
     let client = context.client()?;
     if args.watch {
-        return watch::watch(client, format!("/v1/flows/watch{query}"), &chosen, context.json, print);
+        let path = format!("/v1/flows/watch{query}");
+        return watch(client, path, |flows| chosen.of(flows), context.json, print);
     }
     let mut flows: Doc<FlowsDoc> = block_on(client.get(&format!("/v1/flows{query}")))??;
     flows.body = chosen.of(flows.body);
@@ -56,9 +56,7 @@ pub(super) fn run(args: &Flows, context: &Context) -> Outcome {
 }
 
 fn print(flows: &FlowsDoc, missed: u64) -> Outcome {
-    let watched = if flows.watched.is_empty() { "nothing".to_owned() } else { flows.watched.join(", ") };
-    let missed = if missed > 0 { format!("  missed: {}", count(missed)) } else { String::new() };
-    out::say(&format!("{}  watched: {watched}{missed}", when::clock(&flows.at)))?;
+    out::say(&head(&flows.at, &flows.watched, missed))?;
     for table in [open(flows), services(flows), listeners(flows)].iter().filter(|table| !table.is_empty()) {
         table.lines().iter().try_for_each(|line| out::say(line))?;
         out::say("")?;

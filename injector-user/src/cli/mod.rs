@@ -16,6 +16,7 @@ mod daemon;
 mod delay;
 mod deps;
 mod deps_which;
+mod differences;
 mod dns;
 mod doctor;
 mod draw;

@@ -1,10 +1,10 @@
-//! The difference of two looks at flows: complete, so that whoever missed some in between has them in it.
+//! The difference of two looks at flows, or at dependencies: complete, so that whoever missed some in between has them in it.
 
 use std::collections::BTreeMap;
 
 use crate::api::types::{
-    CgroupName, CgroupRttDoc, DependencyDoc, DependencyName, FlowDoc, FlowName, FlowsChangesDoc, FlowsDoc,
-    ListenerDoc, ListenerName, Numbered, RowsDoc,
+    CgroupName, CgroupRttDoc, DependencyDoc, DependencyName, DepsChangesDoc, DepsDoc, FlowDoc, FlowName,
+    FlowsChangesDoc, FlowsDoc, ListenerDoc, ListenerName, Numbered, RowsDoc,
 };
 
 /// What turns `before` into `now`; `missed` looks lay between.
@@ -18,6 +18,18 @@ pub fn changes(before: &FlowsDoc, now: &FlowsDoc, missed: u64) -> FlowsChangesDo
         dependencies: rows(&before.dependencies, &now.dependencies),
         listeners: rows(&before.listeners, &now.listeners),
         lost: (before.lost != now.lost).then_some(now.lost),
+        kinds_lost: (before.kinds_lost != now.kinds_lost).then(|| now.kinds_lost.clone()),
+    }
+}
+
+/// The same of dependencies.
+pub fn deps_changes(before: &DepsDoc, now: &DepsDoc, missed: u64) -> DepsChangesDoc {
+    DepsChangesDoc {
+        at: now.at.clone(),
+        missed,
+        watched: (before.watched != now.watched).then(|| now.watched.clone()),
+        dependencies: rows(&before.dependencies, &now.dependencies),
+        kinds_lost: (before.kinds_lost != now.kinds_lost).then(|| now.kinds_lost.clone()),
     }
 }
 

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::api::types::LostDoc;
+use crate::api::types::{KindsLostDoc, LostDoc};
 
 fn flow(remote: u8, bytes: u64) -> FlowDoc {
     serde_json::from_value(serde_json::json!({
@@ -29,6 +29,7 @@ fn look(flows: &[(u8, u64)], listeners: &[(u8, u64)], refused: u64) -> FlowsDoc 
         flows: flows.iter().map(|(remote, bytes)| flow(*remote, *bytes)).collect(),
         listeners: listeners.iter().map(|(port, queue)| listener(*port, *queue)).collect(),
         lost: LostDoc { flows_refused: refused, ..LostDoc::default() },
+        kinds_lost: KindsLostDoc { samples: refused, ..KindsLostDoc::default() },
         ..FlowsDoc::default()
     }
 }
@@ -84,7 +85,8 @@ proptest! {
     fn lines_in_a_row_are_the_last_look(looks in prop::collection::vec((any_rows(), any_rows(), 0..4_u64), 1..6)) {
         let looks: Vec<_> = looks.iter().map(|(flows, listeners, lost)| look(flows, listeners, *lost)).collect();
         let (mut flows, mut listeners) = (table(&looks[0].flows), table(&looks[0].listeners));
-        let (mut watched, mut lost) = (looks[0].watched.clone(), looks[0].lost);
+        let (mut watched, mut lost, mut kinds) =
+            (looks[0].watched.clone(), looks[0].lost, looks[0].kinds_lost.clone());
         for pair in looks.windows(2) {
             let line = serde_json::to_string(&changes(&pair[0], &pair[1], 0)).unwrap();
             let change: FlowsChangesDoc = serde_json::from_str(&line).unwrap();
@@ -92,10 +94,46 @@ proptest! {
             apply(&mut listeners, &change.listeners);
             watched = change.watched.unwrap_or(watched);
             lost = change.lost.unwrap_or(lost);
+            kinds = change.kinds_lost.unwrap_or(kinds);
         }
         let last = looks.last().unwrap();
         prop_assert_eq!(flows, table(&last.flows));
         prop_assert_eq!(listeners, table(&last.listeners));
-        prop_assert_eq!((&watched, &lost), (&last.watched, &last.lost));
+        prop_assert_eq!((&watched, &lost, &kinds), (&last.watched, &last.lost, &last.kinds_lost));
+    }
+}
+
+fn dependency(service: u8, bytes: u64) -> DependencyDoc {
+    serde_json::from_value(serde_json::json!({
+        "cgroup": "/app", "side": "out", "service": format!("10.0.0.{service}:80"), "protocol": "tcp", "open": 1,
+        "ended": 0, "tx_segments": 1, "tx_bytes": bytes, "rx_segments": 1, "rx_bytes": 1, "retransmits": 0,
+        "injected_drops": 0, "injected_delays": 0, "rtt_samples": 0,
+        "latency": [{"kind": "dns", "samples": bytes}],
+    }))
+    .unwrap()
+}
+
+proptest! {
+    #[test]
+    fn so_are_those_of_dependencies(looks in prop::collection::vec((any_rows(), 0..4_u64), 1..6)) {
+        let look = |(rows, lost): &(Rows, u64)| DepsDoc {
+            watched: vec![format!("/{}", lost / 2)],
+            dependencies: rows.iter().map(|(service, bytes)| dependency(*service, *bytes)).collect(),
+            kinds_lost: KindsLostDoc { events: *lost, ..KindsLostDoc::default() },
+            ..DepsDoc::default()
+        };
+        let looks: Vec<_> = looks.iter().map(look).collect();
+        let mut rows = table(&looks[0].dependencies);
+        let (mut watched, mut lost) = (looks[0].watched.clone(), looks[0].kinds_lost.clone());
+        for pair in looks.windows(2) {
+            let line = serde_json::to_string(&deps_changes(&pair[0], &pair[1], 0)).unwrap();
+            let change: DepsChangesDoc = serde_json::from_str(&line).unwrap();
+            apply(&mut rows, &change.dependencies);
+            watched = change.watched.unwrap_or(watched);
+            lost = change.kinds_lost.unwrap_or(lost);
+        }
+        let last = looks.last().unwrap();
+        prop_assert_eq!(rows, table(&last.dependencies));
+        prop_assert_eq!((&watched, &lost), (&last.watched, &last.kinds_lost));
     }
 }

@@ -1,8 +1,9 @@
-//! What has changed between two looks at flows: what `injector flows --watch --json` prints after its first line.
+//! What has changed between two looks at flows: what `injector flows --watch --json` and `injector deps --watch --json` print after
+//! their first line.
 
 use serde::{Deserialize, Serialize};
 
-use super::{CgroupRttDoc, DependencyDoc, FlowDoc, ListenerDoc, LostDoc};
+use super::{CgroupRttDoc, DependencyDoc, FlowDoc, KindsLostDoc, ListenerDoc, LostDoc};
 
 /// A row, or the name of one, among others of that name.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,6 +89,26 @@ pub struct FlowsChangesDoc {
     /// What is missing, if that has changed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub lost: Option<LostDoc>,
+    /// What is missing of latencies, errors and drops by kind, if that has changed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub kinds_lost: Option<KindsLostDoc>,
+}
+
+/// `injector.deps-changes/1`: the same of `injector.deps/1`.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+pub struct DepsChangesDoc {
+    /// RFC 3339.
+    pub at: String,
+    /// As in [`FlowsChangesDoc`].
+    pub missed: u64,
+    /// cgroups that are watched, if that has changed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub watched: Option<Vec<String>>,
+    /// Sums.
+    pub dependencies: RowsDoc<DependencyDoc, DependencyName>,
+    /// What is missing, if that has changed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub kinds_lost: Option<KindsLostDoc>,
 }
 
 fn is_zero(number: &u64) -> bool {

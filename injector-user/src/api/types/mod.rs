@@ -25,7 +25,9 @@ pub use achieved::{
     NothingMatchedDoc, PassedDoc,
 };
 pub use amplification::{AmplificationDoc, PaceDoc};
-pub use changes::{CgroupName, DependencyName, FlowName, FlowsChangesDoc, ListenerName, Numbered, RowsDoc};
+pub use changes::{
+    CgroupName, DependencyName, DepsChangesDoc, FlowName, FlowsChangesDoc, ListenerName, Numbered, RowsDoc,
+};
 pub use events::{EventDoc, EventsDoc, EventsLostDoc};
 pub use fault::{CleanDoc, EndKind, FaultDoc, FaultsDoc, JudgedDoc, RecoveryDoc, SignalsDoc, State};
 pub use flows::{CgroupRttDoc, DependencyDoc, FlowDoc, FlowsDoc, ListenerDoc, LostDoc};

@@ -7,7 +7,7 @@ use ratatui::{
 };
 
 use super::{
-    lines::{heading, line, plain},
+    lines::{cut, heading, line, plain, wrapped},
     state::{Halting, Seen, State},
 };
 use crate::{
@@ -23,6 +23,10 @@ const LEAST: (u16, u16) = (60, 16);
 
 /// Lines for faults, at most: more are counted.
 const FAULTS: usize = 5;
+/// Lines for what is nearly full or runs over.
+const HOT: usize = 2;
+/// Rows of the table, at least.
+const LEAST_ROWS: usize = 3;
 
 /// What a line is about; never told by its colour alone.
 #[derive(Clone, Copy)]
@@ -69,8 +73,17 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &State, colour: bool) {
 }
 
 fn picture(state: &State, width: u16, height: usize) -> Vec<(String, Look)> {
+    // The keys, and a few rows, have their places first.
+    let rows = state.rows().0.len();
+    let least = bottom(state, width, 0).len() + 1;
+    let most = height.saturating_sub(least + LEAST_ROWS);
     let mut lines = top(state, width);
-    let bottom = bottom(state);
+    if lines.len() > most {
+        lines.truncate(most.saturating_sub(1));
+        lines.push(("  ... (a higher terminal has room for more)".to_owned(), Look::Dim));
+    }
+    let spare = height.saturating_sub(lines.len() + least + rows.max(LEAST_ROWS));
+    let bottom = bottom(state, width, spare);
     let entered = state.entered();
     let level = match entered.as_slice() {
         [] => "cgroups".to_owned(),
@@ -84,7 +97,7 @@ fn picture(state: &State, width: u16, height: usize) -> Vec<(String, Look)> {
     lines
 }
 
-/// Node, state, cost, faults.
+/// Node, state, faults, what is full, cost and losses.
 fn top(state: &State, width: u16) -> Vec<(String, Look)> {
     let mut lines = Vec::new();
     match &state.seen {
@@ -93,22 +106,45 @@ fn top(state: &State, width: u16) -> Vec<(String, Look)> {
             let at = when::clock(&seen.golden.at);
             let (node, kernel) = (plain(&seen.node), plain(&seen.kernel));
             lines.push((format!("injector top: {node} ({kernel}), mode {}, {at}", seen.mode), Look::Head));
-            // Never cut: losses are what tells how far to trust the rest.
-            lines.extend(own(seen, width).into_iter().map(|text| (text, Look::Dim)));
+            lines.extend(state.gone.iter().map(|said| (plain(said), Look::Alarm)));
             lines.extend(faults(seen));
+            lines.extend(saturated(seen));
+            lines.extend(own(seen, state.measuring, width).into_iter().map(|text| (text, Look::Dim)));
+            return lines;
         }
     }
     lines.extend(state.gone.iter().map(|said| (plain(said), Look::Alarm)));
     lines
 }
 
-fn own(seen: &Seen, width: u16) -> Vec<String> {
-    let line = seen.own.line();
-    if line.chars().count() <= usize::from(width) {
-        vec![line]
-    } else {
-        vec![seen.own.cost(), seen.own.losses()]
+fn saturated(seen: &Seen) -> Vec<(String, Look)> {
+    let shown = if seen.saturated.len() > HOT { HOT - 1 } else { HOT };
+    let mut lines: Vec<_> =
+        seen.saturated.iter().take(shown).map(|said| (plain(said), Look::Alarm)).collect();
+    if seen.saturated.len() > shown {
+        let more = seen.saturated.len() - shown;
+        lines.push((format!("saturated: {more} more: injector saturation"), Look::Alarm));
     }
+    lines
+}
+
+/// What the tool costs and loses: that tells how far to trust the rest.
+fn own(seen: &Seen, measuring: bool, width: u16) -> Vec<String> {
+    let own = &seen.own;
+    let mut cost = own.cost.clone();
+    if own.lost.is_empty() {
+        cost.push("nothing lost".to_owned());
+    }
+    let mut lines = wrapped("own cost: ", &cost, width);
+    if measuring {
+        let waits = ["is being measured".to_owned()];
+        let measured = if own.measured.is_empty() { &waits[..] } else { &own.measured };
+        lines.extend(wrapped("programs: ", measured, width));
+    }
+    if !own.lost.is_empty() {
+        lines.extend(wrapped("not observed: ", &own.lost, width));
+    }
+    lines
 }
 
 fn faults(seen: &Seen) -> Vec<(String, Look)> {
@@ -164,8 +200,8 @@ fn table(state: &State, width: u16, room: usize) -> Vec<(String, Look)> {
     .collect()
 }
 
-/// All of the chosen row, and the keys.
-fn bottom(state: &State) -> Vec<(String, Look)> {
+/// All of the chosen row, and the keys. A signal has one line, and `spare` ones are theirs who need more.
+fn bottom(state: &State, width: u16, spare: usize) -> Vec<(String, Look)> {
     let mut lines = Vec::new();
     let (rows, at) = state.rows();
     if let Some(row) = rows.get(at) {
@@ -175,8 +211,13 @@ fn bottom(state: &State) -> Vec<(String, Look)> {
             None => String::new(),
         };
         lines.push((format!("  {}{past}", plain(&row.name)), Look::Head));
-        let [latency, traffic, errors, saturation] = details(row);
-        lines.extend([latency, traffic, errors, saturation].map(|text| (format!("  {text}"), Look::Plain)));
+        let mut spare = spare;
+        for (signal, parts) in details(row) {
+            let all = wrapped(&format!("  {signal:<12}"), &parts, width);
+            let shown = cut(all, 1 + spare, width);
+            spare -= shown.len().saturating_sub(1).min(spare);
+            lines.extend(shown.into_iter().map(|text| (text, Look::Plain)));
+        }
     }
     lines.push(match &state.halting {
         Halting::No => (keys(state), Look::Dim),
@@ -191,5 +232,5 @@ fn bottom(state: &State) -> Vec<(String, Look)> {
 }
 
 fn keys(state: &State) -> String {
-    format!("up/down  Enter: into  Esc: out  s: sort (by {})  H: halt  q: quit", state.sort.name())
+    format!("H: halt q: quit up/down Enter: into Esc: out c: cost s: sort (by {})", state.sort.name())
 }

@@ -1,7 +1,11 @@
 //! The daemon's news, read beside the screen: a daemon that hangs keeps no key waiting.
 
 use std::{
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
     thread,
     time::Duration,
 };
@@ -12,7 +16,7 @@ use super::terminal;
 use crate::{
     api::{
         Client,
-        types::{CertificateDoc, Doc, FlowsDoc, StatusDoc},
+        types::{CostDoc, Doc, FlowsDoc, SaturationDoc, StatusDoc},
     },
     cli::{context::block_on, foreground::Signals},
     error::{Error, Kind},
@@ -30,8 +34,10 @@ pub(super) struct Look {
     pub(super) node: String,
     pub(super) status: StatusDoc,
     pub(super) flows: FlowsDoc,
-    /// The daemon's own cost is in it; a daemon may not have it.
-    pub(super) certificate: Option<CertificateDoc>,
+    /// A daemon may not have it.
+    pub(super) saturation: Option<SaturationDoc>,
+    /// While it is asked for.
+    pub(super) cost: Option<CostDoc>,
 }
 
 /// What is new.
@@ -44,8 +50,13 @@ pub(super) enum Update {
     Signal,
 }
 
-/// Looks once a second, for ever; `query` is of the flows. From its return on no signal ends the process by itself.
-pub(super) fn start(client: Client, query: String) -> Result<Receiver<Update>, Error> {
+/// Looks once a second, for ever; `query` is of flows and saturation. While `measure` is set, programs are measured, too.
+/// From its return on no signal ends the process by itself.
+pub(super) fn start(
+    client: Client,
+    query: String,
+    measure: Arc<AtomicBool>,
+) -> Result<Receiver<Update>, Error> {
     let (news, receiver) = channel();
     let (ready, is_ready) = channel();
     let client = client.patience(PATIENCE);
@@ -62,7 +73,7 @@ pub(super) fn start(client: Client, query: String) -> Result<Receiver<Update>, E
             _ = ready.send(Ok(()));
             tokio::select! {
                 () = signals.any() => end(&news).await,
-                () = feed(&client, &query, &news) => {}
+                () = feed(&client, &query, &measure, &news) => {}
             }
         });
         if let Err(error) = ran {
@@ -81,28 +92,37 @@ async fn end(news: &Sender<Update>) {
     std::process::exit(Kind::Interrupted.exit_code().into());
 }
 
-async fn feed(client: &Client, query: &str, news: &Sender<Update>) {
+async fn feed(client: &Client, query: &str, measure: &AtomicBool, news: &Sender<Update>) {
+    let mut measured = None;
     loop {
         let update = match look(client, query).await {
-            Ok(look) => Update::Look(Box::new(look)),
+            Ok(look) => Update::Look(Box::new(Look { cost: measured.take(), ..look })),
             Err(error) => Update::Gone(error),
         };
         if news.send(update).is_err() {
             return;
         }
-        sleep(BEAT).await;
+        let cost = async { if measure.load(Ordering::Relaxed) { cost(client).await } else { None } };
+        (measured, ()) = tokio::join!(cost, sleep(BEAT));
     }
+}
+
+/// Takes a second. A refusal is seen as no answer.
+async fn cost(client: &Client) -> Option<CostDoc> {
+    let cost: Doc<CostDoc> = client.get("/v1/cost").await.ok()?;
+    Some(cost.body)
 }
 
 async fn look(client: &Client, query: &str) -> Result<Look, Error> {
     let status: Doc<StatusDoc> = client.get("/v1/status").await?;
     let query = if query.is_empty() { String::new() } else { format!("?{query}") };
     let flows: Doc<FlowsDoc> = client.get(&format!("/v1/flows{query}")).await?;
-    let certificate: Option<Doc<CertificateDoc>> = client.get("/v1/certificate").await.ok();
+    let saturation: Option<Doc<SaturationDoc>> = client.get(&format!("/v1/saturation{query}")).await.ok();
     Ok(Look {
         node: status.node,
         status: status.body,
         flows: flows.body,
-        certificate: certificate.map(|certificate| certificate.body),
+        saturation: saturation.map(|saturation| saturation.body),
+        cost: None,
     })
 }

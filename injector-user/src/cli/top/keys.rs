@@ -12,6 +12,8 @@ pub(super) enum Key {
     Into,
     Out,
     Sort,
+    /// Measures the own cost, or no longer.
+    Cost,
     Quit,
     /// Asks whether to halt.
     Halt,
@@ -42,6 +44,7 @@ pub(super) fn key(event: &Event) -> Option<Key> {
         KeyCode::Enter | KeyCode::Right => Key::Into,
         KeyCode::Esc | KeyCode::Left | KeyCode::Backspace => Key::Out,
         KeyCode::Char('s') => Key::Sort,
+        KeyCode::Char('c') => Key::Cost,
         KeyCode::Char('q') => Key::Quit,
         KeyCode::Char('H') => Key::Halt,
         KeyCode::Char('y') => Key::Yes,

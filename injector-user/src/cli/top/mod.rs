@@ -10,7 +10,11 @@ mod terminal;
 use std::{
     env,
     io::{IsTerminal as _, stdin, stdout},
-    sync::mpsc::{Receiver, TryRecvError},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, TryRecvError},
+    },
     thread,
     time::Duration,
 };
@@ -31,7 +35,8 @@ use crate::{api::client::encoded, error::Error, spec::TargetSpec};
 const WAIT: Duration = Duration::from_millis(100);
 
 /// Watch latency, traffic, errors and saturation by cgroup, down to dependencies and flows, and the faults that are
-/// there, on a terminal. Keys: up and down, Enter (into), Esc (out), s (sort), H and then y (halt), q (quit).
+/// there, on a terminal. Keys: up and down, Enter (into), Esc (out), s (sort), c (measure the own cost), H and
+/// then y (halt), q (quit).
 #[derive(Debug, Args)]
 pub(super) struct Top {
     /// Whose: cgroup:/PATH, unit:NAME, container:ID_OR_NAME, pod:NAMESPACE/NAME or pid:N; repeat it for several
@@ -55,9 +60,10 @@ pub(super) fn run(args: &Top, context: &Context) -> Outcome {
     let colour = !args.no_color && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let query: Vec<_> =
         targets.iter().map(|target| format!("target={}", encoded(&target.to_string()))).collect();
-    let news = feed::start(context.client()?, query.join("&"))?;
+    let measure = Arc::new(AtomicBool::new(false));
+    let news = feed::start(context.client()?, query.join("&"), measure.clone())?;
     let mut screen = Screen::enter()?;
-    let ended = watch(&mut screen, &news, colour, context);
+    let ended = watch(&mut screen, &news, &measure, colour, context);
     drop(screen);
     ended
 }
@@ -77,7 +83,13 @@ fn can_draw(json: bool, term: Option<&str>, terminal: bool) -> Result<(), Error>
         .hint("for lines, or programs: injector flows --watch [--json], injector status [--json]"))
 }
 
-fn watch(screen: &mut Screen, news: &Receiver<Update>, colour: bool, context: &Context) -> Outcome {
+fn watch(
+    screen: &mut Screen,
+    news: &Receiver<Update>,
+    measure: &AtomicBool,
+    colour: bool,
+    context: &Context,
+) -> Outcome {
     let mut state = State::default();
     let (halts, halted) = std::sync::mpsc::channel();
     loop {
@@ -104,6 +116,7 @@ fn watch(screen: &mut Screen, news: &Receiver<Update>, colour: bool, context: &C
             Todo::Nothing => {}
             Todo::Quit => return Ok(()),
             Todo::Clear => screen.clear()?,
+            Todo::Measure(on) => measure.store(on, Ordering::Relaxed),
             Todo::Halt => {
                 let (context, halts) = (context.clone(), halts.clone());
                 // A halt that hangs does not keep anybody from reading what it is about.

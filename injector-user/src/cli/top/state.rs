@@ -4,7 +4,10 @@ use super::{feed::Look, keys::Key};
 use crate::{
     api::types::HaltDoc,
     error::{Error, Kind},
-    observe::golden::{Armed, Golden, Own, Pace, Row, Sort, armed, golden, own, sort},
+    observe::{
+        golden::{Armed, Golden, Own, Pace, Row, Sort, armed, golden, own, sort},
+        saturation::hot_words,
+    },
 };
 
 /// Of the last look.
@@ -17,6 +20,8 @@ pub(super) struct Seen {
     pub(super) disarmed: Option<String>,
     pub(super) armed: Vec<Armed>,
     pub(super) own: Own,
+    /// What is nearly full or runs over, in words.
+    pub(super) saturated: Vec<String>,
     pub(super) golden: Golden,
 }
 
@@ -37,6 +42,8 @@ pub(super) enum Todo {
     Quit,
     Halt,
     Clear,
+    /// Begin to measure the own cost, or end it.
+    Measure(bool),
 }
 
 /// See the module.
@@ -48,6 +55,8 @@ pub(super) struct State {
     pub(super) gone: Option<String>,
     pub(super) halting: Halting,
     pub(super) sort: Sort,
+    /// Whether the own cost is measured.
+    pub(super) measuring: bool,
     /// Ids of the rows that were entered.
     path: Vec<String>,
     /// The id of the row that is chosen; the first one while it is none.
@@ -56,12 +65,13 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn look(&mut self, look: Look) {
-        let golden = golden(&look.flows);
+        let golden = golden(&look.flows, look.saturation.as_ref());
         self.pace.look(&golden);
         self.gone = None;
         self.seen = Some(Seen {
             armed: armed(&look.status),
-            own: own(&look.status.lost, look.certificate.as_ref()),
+            own: own(&look.status.own, &look.status.lost, &look.flows.kinds_lost, look.cost.as_ref()),
+            saturated: look.status.saturated.iter().map(hot_words).collect(),
             node: look.node,
             kernel: look.status.kernel,
             mode: look.status.mode,
@@ -150,6 +160,10 @@ impl State {
                 }
             }
             Key::Sort => self.sort = self.sort.next(),
+            Key::Cost => {
+                self.measuring = !self.measuring;
+                return Todo::Measure(self.measuring);
+            }
             Key::Redraw => return Todo::Clear,
             Key::Quit | Key::Halt | Key::Yes | Key::Other => {}
         }

@@ -13,11 +13,17 @@ use super::{
 use crate::{
     api::types::HaltDoc,
     cli::when,
-    observe::golden::samples::{certificate, flows, status},
+    observe::golden::samples::{cost, flows, saturation, status},
 };
 
 fn look(second: u64) -> Look {
-    Look { node: "web-14".into(), status: status(), flows: flows(second), certificate: Some(certificate()) }
+    Look {
+        node: "web-14".into(),
+        status: status(),
+        flows: flows(second),
+        saturation: Some(saturation()),
+        cost: None,
+    }
 }
 
 /// After a few seconds.
@@ -41,8 +47,9 @@ fn lines(state: &State, width: u16, height: u16) -> Vec<String> {
 
 /// All lines; the clock on the wall is another one in each time zone.
 fn picture(state: &State, width: u16, height: u16) -> String {
-    let clock = when::clock("2026-01-01T14:02:15Z");
-    lines(state, width, height).join("\n").replace(&clock, "HH:MM:SS")
+    let clocks = ["2026-01-01T14:02:15Z", "2026-01-01T14:02:16Z"].map(when::clock);
+    let text = lines(state, width, height).join("\n");
+    clocks.iter().fold(text, |text, clock| text.replace(clock, "HH:MM:SS"))
 }
 
 #[test]
@@ -61,6 +68,14 @@ fn pictures_are_as_recorded() {
     for key in [Key::Into, Key::Down, Key::Into, Key::Sort] {
         of_db.key(key);
     }
+    let mut measured = state();
+    assert_eq!(measured.key(Key::Cost), Todo::Measure(true));
+    measured.look(Look { cost: Some(cost()), ..look(16) });
+    let mut busy = look(16);
+    busy.status.faults = (0..9).map(|_| busy.status.faults[0].clone()).collect();
+    busy.status.saturated = (0..9).map(|_| busy.status.saturated[0].clone()).collect();
+    let mut busy_state = state();
+    busy_state.look(busy);
     let mut gone = state();
     gone.gone(&Error::unreachable("no daemon answers on /run/injector/injector.sock"));
     let mut odd = state();
@@ -77,6 +92,9 @@ fn pictures_are_as_recorded() {
         ("halted", &halted, 80, 24),
         ("the daemon is gone", &gone, 80, 24),
         ("a fault that is off, with a hostile name", &odd, 80, 24),
+        ("the own cost is measured", &measured, 80, 24),
+        ("nine faults, and much that is full", &busy_state, 80, 24),
+        ("the same on the least terminal", &busy_state, 60, 16),
         ("wide", &state(), 130, 24),
         ("nothing yet", &State::default(), 80, 16),
         ("too small", &state(), 50, 10),
@@ -146,6 +164,7 @@ fn the_chosen_row_stays_chosen_and_what_is_gone_is_left() {
     assert_eq!(state.entered(), ["/system.slice/nginx.service"]);
     let mut empty = look(21);
     empty.flows = Default::default();
+    empty.saturation = None;
     empty.flows.at = "2026-01-01T14:02:21Z".into();
     state.look(empty);
     assert_eq!((state.entered().len(), state.rows().0.len()), (0, 0));
@@ -167,7 +186,7 @@ fn many_rows_scroll_with_the_chosen_one() {
     let chosen = rows[at].name.clone();
     let shown = lines(&state, 80, 24);
     assert!(shown.iter().any(|line| line.starts_with(&format!("> {chosen}"))), "{shown:#?}");
-    assert!(shown[23].starts_with("up/down"), "the keys are still there: {shown:#?}");
+    assert!(shown[23].starts_with("H: halt q: quit up/down"), "the keys are still there: {shown:#?}");
 }
 
 #[test]

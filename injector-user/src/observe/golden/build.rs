@@ -1,12 +1,20 @@
-//! The model, from the document of flows.
+//! The model, from the documents of flows and of saturation.
 
 use std::collections::BTreeMap;
 
-use super::{Count, Fill, Golden, Latency, Row, Traffic};
-use crate::api::types::{CgroupRttDoc, DependencyDoc, FlowDoc, FlowsDoc, ListenerDoc};
+use super::{
+    Count, Fill, Golden, Latency, Row, Traffic,
+    full::{fills, fullest},
+    kinds::{errors, latencies},
+};
+use crate::{
+    api::types::{CgroupRttDoc, DependencyDoc, FlowDoc, FlowsDoc, GaugeDoc, SaturationDoc, Unit},
+    observe::saturation::heat,
+};
 
-/// What `flows` says, as cgroups with their dependencies with their flows.
-pub fn golden(flows: &FlowsDoc) -> Golden {
+/// What they say, as cgroups with their dependencies with their flows. Without `saturation` only flows have one, of
+/// their buffers.
+pub fn golden(flows: &FlowsDoc, saturation: Option<&SaturationDoc>) -> Golden {
     let mut cgroups: BTreeMap<String, Cgroup> = BTreeMap::new();
     for path in &flows.watched {
         cgroups.entry(path.clone()).or_default();
@@ -19,13 +27,16 @@ pub fn golden(flows: &FlowsDoc) -> Golden {
         let below = &mut cgroups.entry(flow.cgroup.clone()).or_default().below;
         below.entry(key(&flow.protocol, &service(flow))).or_default().flows.push(flow);
     }
-    for listener in &flows.listeners {
-        let cgroup = cgroups.entry(listener.cgroup.clone()).or_default();
-        let port = port(&listener.local);
-        cgroup.below.entry(key("tcp", &format!("*:{port}"))).or_default().listeners.push(listener);
-    }
     for rtt in &flows.cgroups {
         cgroups.entry(rtt.cgroup.clone()).or_default().rtt = Some(rtt);
+    }
+    for ((path, service), full) in saturation.into_iter().flat_map(fills) {
+        let cgroup = cgroups.entry(path.to_owned()).or_default();
+        match service {
+            // It reads TCP only.
+            Some(service) => cgroup.below.entry(key("tcp", &service)).or_default().full.extend(full),
+            None => cgroup.full.extend(full),
+        }
     }
     let cgroups = cgroups.iter().map(|(path, cgroup)| cgroup.row(path)).collect();
     Golden { at: flows.at.clone(), watched: flows.watched.clone(), cgroups }
@@ -48,14 +59,15 @@ fn service(flow: &FlowDoc) -> String {
 #[derive(Default)]
 struct Cgroup<'a> {
     rtt: Option<&'a CgroupRttDoc>,
+    full: Vec<Fill>,
     below: BTreeMap<(String, String), Dependency<'a>>,
 }
 
 #[derive(Default)]
 struct Dependency<'a> {
     sum: Option<&'a DependencyDoc>,
+    full: Vec<Fill>,
     flows: Vec<&'a FlowDoc>,
-    listeners: Vec<&'a ListenerDoc>,
 }
 
 impl Cgroup<'_> {
@@ -63,14 +75,10 @@ impl Cgroup<'_> {
         let below: Vec<_> = self.below.iter().map(|(key, dependency)| dependency.row(path, key)).collect();
         // Without the cgroup's own histogram its quantiles are not known, unless it has one part only.
         let latency = match (self.rtt, below.as_slice()) {
-            (Some(rtt), _) => vec![Latency {
-                what: "rtt",
-                samples: rtt.rtt_samples,
-                p50: rtt.rtt_p50_us,
-                p90: rtt.rtt_p90_us,
-                p99: rtt.rtt_p99_us,
-            }],
-            (None, [only]) => only.latency.clone(),
+            (_, [only]) if !only.latency.is_empty() => only.latency.clone(),
+            (Some(rtt), _) => {
+                vec![round_trips(rtt.rtt_samples, [rtt.rtt_p50_us, rtt.rtt_p90_us, rtt.rtt_p99_us])]
+            }
             (None, _) => Vec::new(),
         };
         let mut traffic = Traffic::default();
@@ -87,7 +95,7 @@ impl Cgroup<'_> {
             traffic,
             errors: added(below.iter().map(|row| &row.errors)),
             injected: added(below.iter().map(|row| &row.injected)),
-            saturation: fullest(below.iter().flat_map(|row| &row.saturation)),
+            saturation: fullest(self.full.iter().chain(below.iter().flat_map(|row| &row.saturation))),
             below,
         }
     }
@@ -105,18 +113,6 @@ fn added<'a>(lists: impl Iterator<Item = &'a Vec<Count>>) -> Vec<Count> {
     sums
 }
 
-/// The fullest of each kind.
-fn fullest<'a>(fills: impl Iterator<Item = &'a Fill>) -> Vec<Fill> {
-    let mut most: Vec<Fill> = Vec::new();
-    for one in fills {
-        match most.iter_mut().find(|fill| fill.what == one.what) {
-            Some(fill) => fill.percent = fill.percent.max(one.percent),
-            None => most.push(one.clone()),
-        }
-    }
-    most
-}
-
 impl Dependency<'_> {
     fn row(&self, cgroup: &str, (service, protocol): &(String, String)) -> Row {
         let id = format!("{cgroup}\n{protocol} {service}");
@@ -130,27 +126,20 @@ impl Dependency<'_> {
                 flow_row(flow, format!("{id}\n{name}\n{nth}"), name)
             })
             .collect();
-        let listeners =
-            self.listeners.iter().filter_map(|l| fill("accept queue", l.accept_queue, l.accept_limit));
         let sum = self.sum;
         let number = |of: fn(&DependencyDoc) -> u64| sum.map_or(0, of);
         Row {
             name: format!("{protocol} {service}"),
-            latency: sum
-                .iter()
-                .map(|s| rtt(s.rtt_samples, s.rtt_p50_us, s.rtt_p90_us, s.rtt_p99_us))
-                .collect(),
+            latency: sum.map(latencies).unwrap_or_default(),
             traffic: Traffic {
                 sent: number(|s| s.tx_bytes),
                 received: number(|s| s.rx_bytes),
                 open: number(|s| s.open),
                 ended: number(|s| s.ended),
             },
-            errors: vec![Count { what: "retransmits", n: number(|s| s.retransmits) }],
+            errors: sum.map(errors).unwrap_or_default(),
             injected: injected(number(|s| s.injected_drops), number(|s| s.injected_delays)),
-            saturation: fullest(
-                listeners.collect::<Vec<_>>().iter().chain(below.iter().flat_map(|row| &row.saturation)),
-            ),
+            saturation: fullest(self.full.iter()),
             below,
             id,
         }
@@ -158,27 +147,30 @@ impl Dependency<'_> {
 }
 
 fn flow_row(flow: &FlowDoc, id: String, name: String) -> Row {
+    let quantiles = [flow.rtt_p50_us, flow.rtt_p90_us, flow.rtt_p99_us];
     Row {
         id,
         name,
-        latency: vec![rtt(flow.rtt_samples, flow.rtt_p50_us, flow.rtt_p90_us, flow.rtt_p99_us)],
+        latency: vec![round_trips(flow.rtt_samples, quantiles)],
         traffic: Traffic { sent: flow.tx_bytes, received: flow.rx_bytes, open: 1, ended: 0 },
-        errors: vec![Count { what: "retransmits", n: flow.retransmits }],
+        errors: vec![Count { what: "retransmits".to_owned(), n: flow.retransmits }],
         injected: injected(flow.injected_drops, flow.injected_delays),
-        saturation: fill("send buffer", flow.sndbuf_used, flow.sndbuf_limit).into_iter().collect(),
+        saturation: send_buffer(flow).into_iter().collect(),
         below: Vec::new(),
     }
 }
 
-fn rtt(samples: u64, p50: Option<u64>, p90: Option<u64>, p99: Option<u64>) -> Latency {
-    Latency { what: "rtt", samples, p50, p90, p99 }
+pub(super) fn round_trips(samples: u64, [p50, p90, p99]: [Option<u64>; 3]) -> Latency {
+    Latency { what: "rtt".to_owned(), samples, multiplexed: false, p50, p90, p99 }
 }
 
 fn injected(lost: u64, delayed: u64) -> Vec<Count> {
-    vec![Count { what: "lost", n: lost }, Count { what: "delayed", n: delayed }]
+    [("lost", lost), ("delayed", delayed)].map(|(what, n)| Count { what: what.to_owned(), n }).to_vec()
 }
 
 /// Nothing where there is no limit.
-fn fill(what: &'static str, used: u64, limit: u64) -> Option<Fill> {
-    (limit > 0).then(|| Fill { what, percent: used as f64 * 100.0 / limit as f64 })
+fn send_buffer(flow: &FlowDoc) -> Option<Fill> {
+    let limit = Some(flow.sndbuf_limit);
+    let gauge = GaugeDoc::new("send_buffer", flow.sndbuf_used, limit, Unit::Bytes);
+    Some(Fill { what: "send buffer".to_owned(), percent: gauge.percent?, heat: heat(&gauge) })
 }

@@ -1,9 +1,7 @@
 //! A row as text: the same columns on every screen.
 
-use std::cmp::Ordering;
-
-use super::{Count, Pace, Row};
-use crate::observe::figures::{count, micros, short};
+use super::{Count, Latency, Pace, Row};
+use crate::observe::figures::{bytes, count, micros, short};
 
 /// The numbers of a row's line, and what they are.
 pub const COLUMNS: [&str; 10] =
@@ -33,98 +31,46 @@ pub fn cells(row: &Row, pace: &Pace) -> Cells {
     ]
 }
 
-/// All that is known of a row, a line for each signal.
-pub fn details(row: &Row) -> [String; 4] {
-    let latency: Vec<_> = row
-        .latency
-        .iter()
-        .map(|one| {
-            let [p50, p90, p99] = [one.p50, one.p90, one.p99].map(micros);
-            format!("{} p50 {p50}, p90 {p90}, p99 {p99} of {} samples", one.what, count(one.samples))
-        })
-        .collect();
+/// A signal and all that is known of it.
+pub type Detail = (&'static str, Vec<String>);
+
+/// All that is known of a row, by signal.
+pub fn details(row: &Row) -> [Detail; 4] {
     let counts = |counts: &[Count]| -> Vec<_> {
-        counts.iter().map(|one| format!("{} {}", count(one.n), one.what)).collect()
+        let some = counts.iter().filter(|one| one.n > 0);
+        some.map(|one| format!("{} {}", count(one.n), one.what)).collect()
     };
     let traffic = row.traffic;
-    let bytes = crate::observe::figures::bytes;
     let mut errors = counts(&row.errors);
     errors.extend(counts(&row.injected).into_iter().map(|text| format!("{text} by us")));
-    let full: Vec<_> =
-        row.saturation.iter().map(|one| format!("{} {:.0} %", one.what, one.percent)).collect();
-    let or_nothing =
-        |parts: Vec<String>| if parts.is_empty() { "not known".to_owned() } else { parts.join("; ") };
+    let full = row.saturation.iter().map(|one| format!("{} {:.0} %", one.what, one.percent));
+    let or = |parts: Vec<String>, nothing: &str| {
+        if parts.is_empty() { vec![nothing.to_owned()] } else { parts }
+    };
     [
-        format!("latency     {}", or_nothing(latency)),
-        format!(
-            "traffic     {} out, {} in; {} open, {} ended",
-            bytes(traffic.sent),
-            bytes(traffic.received),
-            count(traffic.open),
-            count(traffic.ended)
+        ("latency", or(row.latency.iter().map(latency).collect(), "not known")),
+        (
+            "traffic",
+            vec![
+                format!("{} out", bytes(traffic.sent)),
+                format!("{} in", bytes(traffic.received)),
+                format!("{} open", count(traffic.open)),
+                format!("{} ended", count(traffic.ended)),
+            ],
         ),
-        format!("errors      {}", or_nothing(errors)),
-        format!("saturation  {}", or_nothing(full)),
+        ("errors", or(errors, "none")),
+        ("saturation", or(full.collect(), "not known")),
     ]
 }
 
-/// What comes first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Sort {
-    /// Bytes in a second.
-    #[default]
-    Traffic,
-    /// p99.
-    Latency,
-    /// Errors in a second, then all.
-    Errors,
-    /// The fullest.
-    Saturation,
-    /// By name.
-    Name,
-}
-
-impl Sort {
-    /// What it is called.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Traffic => "traffic",
-            Self::Latency => "latency",
-            Self::Errors => "errors",
-            Self::Saturation => "saturation",
-            Self::Name => "name",
-        }
+fn latency(one: &Latency) -> String {
+    let samples = count(one.samples);
+    if one.multiplexed {
+        return format!("{} multiplexed, of {samples}", one.what);
     }
-
-    /// The next one, round and round.
-    pub fn next(self) -> Self {
-        match self {
-            Self::Traffic => Self::Latency,
-            Self::Latency => Self::Errors,
-            Self::Errors => Self::Saturation,
-            Self::Saturation => Self::Name,
-            Self::Name => Self::Traffic,
-        }
-    }
-}
-
-/// Sorts rows; equals by name.
-pub fn sort(rows: &mut [&Row], by: Sort, pace: &Pace) {
-    let number = |row: &Row| {
-        let speed = pace.speed(&row.id).unwrap_or_default();
-        match by {
-            Sort::Traffic => {
-                [speed.sent + speed.received, row.traffic.sent as f64 + row.traffic.received as f64]
-            }
-            Sort::Latency => [row.latency.first().and_then(|one| one.p99).map_or(-1.0, |us| us as f64), 0.0],
-            Sort::Errors => [speed.errors, row.error_sum() as f64],
-            Sort::Saturation => [row.fullest().map_or(-1.0, |fill| fill.percent), 0.0],
-            Sort::Name => [0.0, 0.0],
-        }
-    };
-    rows.sort_by(|a, b| {
-        let (x, y) = (number(a), number(b));
-        let numbers = x.iter().zip(&y).map(|(x, y)| y.total_cmp(x)).find(|order| *order != Ordering::Equal);
-        numbers.unwrap_or(Ordering::Equal).then_with(|| a.name.cmp(&b.name)).then_with(|| a.id.cmp(&b.id))
-    });
+    let known = [("p50", one.p50), ("p90", one.p90), ("p99", one.p99)];
+    let known: Vec<_> =
+        known.into_iter().filter_map(|(q, us)| us.map(|us| format!("{q} {}", micros(Some(us))))).collect();
+    let known = if known.is_empty() { "too few".to_owned() } else { known.join(" ") };
+    format!("{} {known} of {samples}", one.what)
 }

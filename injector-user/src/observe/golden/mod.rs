@@ -5,6 +5,9 @@
 mod armed;
 mod build;
 mod cells;
+mod full;
+mod kinds;
+mod order;
 mod own;
 mod pace;
 #[cfg(test)]
@@ -13,18 +16,23 @@ mod spark;
 
 pub use armed::{Armed, armed};
 pub use build::golden;
-pub use cells::{COLUMNS, Cells, Sort, cells, details, sort};
-pub use own::{Own, own};
+pub use cells::{COLUMNS, Cells, Detail, cells, details};
+pub use order::{Sort, sort};
+pub use own::{Own, cost_parts, own, own_losses};
 pub use pace::{Pace, Speed};
 pub use spark::spark;
+
+use super::saturation::Heat;
 
 /// How long something took, from samples.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Latency {
-    /// `rtt`, ...: the first one of a row stands in its table.
-    pub what: &'static str,
+    /// `rtt`, `handshake`, ...: the first one of a row stands in its table.
+    pub what: String,
     /// How many.
     pub samples: u64,
+    /// No time can be told: more was sent before the answer.
+    pub multiplexed: bool,
     /// Microseconds; `None` with too few samples.
     pub p50: Option<u64>,
     /// See above.
@@ -50,7 +58,7 @@ pub struct Traffic {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Count {
     /// Of what.
-    pub what: &'static str,
+    pub what: String,
     /// Since observing began.
     pub n: u64,
 }
@@ -59,9 +67,11 @@ pub struct Count {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fill {
     /// What.
-    pub what: &'static str,
-    /// Of its limit: 0 to 100 and, if a limit was lowered, more.
+    pub what: String,
+    /// Of its limit, or of the time: 0 to 100 and, if a limit lets more in, more.
     pub percent: f64,
+    /// What that says.
+    pub heat: Heat,
 }
 
 /// A cgroup, a dependency or a flow.
@@ -79,7 +89,7 @@ pub struct Row {
     pub errors: Vec<Count>,
     /// What we did, by kind.
     pub injected: Vec<Count>,
-    /// By kind.
+    /// By kind, the hottest and fullest first.
     pub saturation: Vec<Fill>,
     /// What it consists of.
     pub below: Vec<Row>,
@@ -91,9 +101,9 @@ impl Row {
         self.errors.iter().fold(0, |sum, one| sum.saturating_add(one.n))
     }
 
-    /// What is fullest.
+    /// What is fullest; what is hot before what is nearly full.
     pub fn fullest(&self) -> Option<&Fill> {
-        self.saturation.iter().max_by(|a, b| a.percent.total_cmp(&b.percent))
+        self.saturation.first().filter(|fill| fill.heat > Heat::Aside)
     }
 }
 

@@ -2,25 +2,64 @@
 
 use super::Count;
 use crate::{
-    api::types::{CertificateDoc, LostDoc},
+    api::types::{CostDoc, KindsLostDoc, LostDoc, OwnDoc},
     observe::figures::{bytes, count},
 };
 
-/// The daemon's cost and losses.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// Programs that are named when they are measured.
+const NAMED: usize = 3;
+
+/// The daemon's cost and losses, in words; each list is what a screen has room for, in parts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Own {
-    /// Processor seconds of the daemon since it started; `None`: it was not told.
-    pub cpu_seconds: Option<f64>,
-    /// Its resident memory, bytes.
-    pub rss_bytes: Option<u64>,
-    /// Nanoseconds of its programs for a packet or call, where that was measured.
-    pub cost_ns: Option<f64>,
-    /// What it lost, by kind; without zeros.
-    pub lost: Vec<Count>,
+    /// What it costs; empty: it does not tell.
+    pub cost: Vec<String>,
+    /// What its programs cost, while somebody measures.
+    pub measured: Vec<String>,
+    /// What it lost; empty: nothing.
+    pub lost: Vec<String>,
 }
 
 /// From the documents that have them.
-pub fn own(lost: &LostDoc, certificate: Option<&CertificateDoc>) -> Own {
+pub fn own(own: &OwnDoc, lost: &LostDoc, kinds: &KindsLostDoc, cost: Option<&CostDoc>) -> Own {
+    let lost = losses(lost).into_iter().chain(kinds_losses(kinds));
+    Own {
+        cost: cost_parts(own),
+        measured: cost.map(measured).unwrap_or_default(),
+        lost: lost.filter(|one| one.n > 0).map(|one| format!("{} {}", count(one.n), one.what)).collect(),
+    }
+}
+
+/// The process, and what it holds in the kernel; nothing of a daemon that does not tell.
+pub fn cost_parts(own: &OwnDoc) -> Vec<String> {
+    if own.rss_bytes == 0 {
+        return Vec::new();
+    }
+    let share = if own.up_seconds > 0.0 { own.cpu_seconds / own.up_seconds * 100.0 } else { 0.0 };
+    let mut parts = vec![
+        format!("{share:.1} % of a processor since the start"),
+        format!("{} resident", bytes(own.rss_bytes)),
+        format!("{} in {} maps", bytes(own.maps_bytes), count(own.maps)),
+        format!("{} in {} programs", bytes(own.programs_bytes), count(own.programs)),
+    ];
+    let wrong =
+        [(own.missed, "runs missed by the kernel"), (own.clock_backwards, "times the clock went backwards")];
+    parts.extend(wrong.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", count(n))));
+    parts
+}
+
+fn measured(cost: &CostDoc) -> Vec<String> {
+    let ran = cost.programs.iter().filter_map(|one| Some((&one.name, one.ns_per_run?)));
+    let named = ran.take(NAMED).map(|(name, ns)| format!("{name} {ns:.1} ns a run"));
+    [format!("{:.2} % of a processor", cost.programs_cpu_percent)].into_iter().chain(named).collect()
+}
+
+/// What of flows and packets was lost, in words, without zeros.
+pub fn own_losses(lost: &LostDoc) -> Vec<String> {
+    own(&OwnDoc::default(), lost, &KindsLostDoc::default(), None).lost
+}
+
+fn losses(lost: &LostDoc) -> [Count; 8] {
     // Without `..`: a new loss has to be named here.
     let LostDoc {
         flows_refused,
@@ -32,7 +71,7 @@ pub fn own(lost: &LostDoc, certificate: Option<&CertificateDoc>) -> Own {
         unparsed,
         events,
     } = *lost;
-    let all = [
+    [
         ("flows over the bound", flows_refused),
         ("flows without memory", flows_no_memory),
         ("ended flows without a place", dependencies_full),
@@ -41,39 +80,28 @@ pub fn own(lost: &LostDoc, certificate: Option<&CertificateDoc>) -> Own {
         ("packets without an owner", unattributed),
         ("packets not understood", unparsed),
         ("failed calls one by one", events),
-    ];
-    Own {
-        cpu_seconds: certificate.map(|doc| doc.daemon_cpu_seconds),
-        rss_bytes: certificate.map(|doc| doc.daemon_rss_bytes),
-        cost_ns: certificate.and_then(|doc| doc.cost_ns),
-        lost: all.into_iter().filter(|(_, n)| *n > 0).map(|(what, n)| Count { what, n }).collect(),
-    }
+    ]
+    .map(|(what, n)| Count { what: what.to_owned(), n })
 }
 
-impl Own {
-    /// What it costs.
-    pub fn cost(&self) -> String {
-        let parts = [
-            self.cpu_seconds.map(|seconds| format!("{seconds:.1} s of CPU")),
-            self.rss_bytes.map(|rss| format!("{} of memory", bytes(rss))),
-            self.cost_ns.map(|ns| format!("{ns} ns a packet or call")),
-        ];
-        let parts: Vec<_> = parts.into_iter().flatten().collect();
-        let cost = if parts.is_empty() { "not told".to_owned() } else { parts.join(", ") };
-        format!("the daemon's own cost: {cost}")
-    }
-
-    /// What it lost.
-    pub fn losses(&self) -> String {
-        let lost: Vec<_> = self.lost.iter().map(|one| format!("{} {}", count(one.n), one.what)).collect();
-        format!(
-            "not observed: {}",
-            if lost.is_empty() { "nothing is missing".to_owned() } else { lost.join(", ") }
-        )
-    }
-
-    /// Both in a line.
-    pub fn line(&self) -> String {
-        format!("{}; {}", self.cost(), self.losses())
-    }
+fn kinds_losses(lost: &KindsLostDoc) -> [Count; 5] {
+    let KindsLostDoc {
+        samples,
+        events,
+        queries,
+        sockets,
+        clock_went_backwards,
+        // Of cgroups that nobody asked for, too; and no loss.
+        drops_unattributed: _,
+        drops_injected: _,
+        not_measured: _,
+    } = lost;
+    [
+        ("latencies without a place", samples),
+        ("errors or drops without a place", events),
+        ("DNS queries without a place", queries),
+        ("sockets without memory", sockets),
+        ("latencies by a clock that went backwards", clock_went_backwards),
+    ]
+    .map(|(what, n)| Count { what: what.to_owned(), n: *n })
 }

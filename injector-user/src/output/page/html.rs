@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use super::{escape::Escaped, svg};
 use crate::{
-    api::types::StatusDoc,
+    api::types::{HotDoc, StatusDoc},
     observe::{
         figures::{bytes, micros},
         golden::{Armed, COLUMNS, Golden, Own, Pace, Row, Sort, cells, details, sort},
+        saturation::hot_words,
     },
 };
 
@@ -41,8 +42,9 @@ pub(super) fn page(seen: &Seen<'_>) -> String {
         body += &format!("<p class=\"alarm\">Nothing can be armed: {}</p>\n", Escaped(why));
     }
     body += &faults(seen.armed);
+    body += &saturated(&status.saturated);
     body += &signals(seen);
-    body += &format!("<p id=\"own\">{}</p>\n", Escaped(&seen.own.line()));
+    body += &own(seen.own);
     document(seen.node, &body)
 }
 
@@ -86,6 +88,21 @@ fn faults(armed: &[Armed]) -> String {
     text + "</table>\n"
 }
 
+fn saturated(hot: &[HotDoc]) -> String {
+    hot.iter().map(|hot| format!("<p class=\"hot\">{}</p>\n", Escaped(&hot_words(hot)))).collect()
+}
+
+/// What injector costs, and what it did not see.
+fn own(own: &Own) -> String {
+    let or = |parts: &[String], nothing: &str| match parts {
+        [] => nothing.to_owned(),
+        parts => parts.join(", "),
+    };
+    let cost = format!("own cost: {}", or(&own.cost, "not told"));
+    let lost = format!("not observed: {}", or(&own.lost, "nothing is missing"));
+    format!("<p id=\"own\">{}<br>{}</p>\n", Escaped(&cost), Escaped(&lost))
+}
+
 fn signals(seen: &Seen<'_>) -> String {
     if seen.golden.cgroups.is_empty() {
         return "<p>No flows: nothing is watched (<code>watch</code> in the daemon's configuration).</p>\n"
@@ -116,6 +133,16 @@ fn rows(level: &[Row], classes: &[&str], pace: &Pace, text: &mut String) {
     }
 }
 
+/// All that is known of a row, but for its traffic, which its line has.
+fn signals_of(row: &Row) -> String {
+    let details = details(row);
+    let parts = details
+        .iter()
+        .filter(|(signal, _)| *signal != "traffic")
+        .map(|(signal, parts)| format!("<span><b>{signal}</b> {}</span>", Escaped(&parts.join(", "))));
+    parts.collect::<Vec<_>>().join(" ")
+}
+
 fn line(row: &Row, class: &str, pace: &Pace) -> String {
     let cells: String = cells(row, pace).iter().map(|cell| format!("<td>{}</td>", Escaped(cell))).collect();
     let (traffic, p99) = (pace.traffic(&row.id), pace.p99(&row.id));
@@ -126,8 +153,10 @@ fn line(row: &Row, class: &str, pace: &Pace) -> String {
     ];
     let [traffic, p99] = lines;
     format!(
-        "<tr class=\"{class}\"><td class=\"name\" title=\"{}\">{}</td>{cells}<td>{traffic}</td><td>{p99}</td></tr>\n",
-        Escaped(&details(row).join("; ")),
-        Escaped(&row.name)
+        "<tr class=\"{class}\"><td class=\"name\">{}</td>{cells}<td>{traffic}</td><td>{p99}</td></tr>\n\
+         <tr class=\"{class} details\"><td colspan=\"{}\">{}</td></tr>\n",
+        Escaped(&row.name),
+        COLUMNS.len() + 3,
+        signals_of(row)
     )
 }

@@ -152,8 +152,9 @@ impl Page {
         }
         let status = self.handle.status().await?;
         let flows = self.handle.flows(Vec::new()).await?;
-        let certificate = self.handle.certificate().await.ok();
-        let golden = golden(&flows);
+        // A reading that fails is none: the rest is there.
+        let saturation = self.handle.saturation_now().await.ok().flatten();
+        let golden = golden(&flows, saturation.as_ref());
         last.pace.look(&golden);
         let text = html::page(&html::Seen {
             node: &self.node,
@@ -161,7 +162,7 @@ impl Page {
             golden: &golden,
             pace: &last.pace,
             armed: &armed(&status),
-            own: &own(&status.lost, certificate.as_ref()),
+            own: &own(&status.own, &status.lost, &flows.kinds_lost, None),
         });
         last.text = Some((Instant::now(), text.clone()));
         Ok(text)

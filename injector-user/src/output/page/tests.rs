@@ -9,7 +9,7 @@ use tokio::{
 
 use super::*;
 use crate::{
-    observe::golden::samples::{certificate, flows, status},
+    observe::golden::samples::{flows, saturation, status},
     session::{Command, Request},
 };
 
@@ -33,7 +33,6 @@ fn engine(requests: mpsc::Receiver<Request>) -> usize {
                 flows.watched.push(HOSTILE.to_owned());
                 _ = reply.send(Ok(flows));
             }
-            Command::Certificate(reply) => _ = reply.send(Ok(certificate())),
             other => panic!("a page reads only: {other:?}"),
         }
     }
@@ -101,7 +100,9 @@ async fn everything_is_on_it_and_nothing_is_markup() {
         "12.5 s",
         "5.06 %",
         "as asked",
-        "12.3 s of CPU",
+        "21.5 MB resident",
+        "first byte p50 2.1 ms",
+        "connect ECONNREFUSED",
         "7 packets without an owner",
         "<polyline points=",
     ] {
@@ -120,6 +121,27 @@ async fn everything_is_on_it_and_nothing_is_markup() {
     // On a machine that is slow enough a second passes between two of them.
     let asked = engine.join().unwrap();
     assert!(asked < 21, "21 readers, {asked} looks");
+}
+
+#[test]
+fn what_is_full_is_on_it() {
+    let (golden, status) = (golden(&flows(10), Some(&saturation())), status());
+    let text = html::page(&html::Seen {
+        node: "web-14",
+        status: &status,
+        golden: &golden,
+        pace: &Pace::default(),
+        armed: &[],
+        own: &Default::default(),
+    });
+    for shown in [
+        "saturated: /batch: pids 96 of 100 (96 %)",
+        "<td>75%</td>",
+        "accept queue 75 %",
+        "own cost: not told",
+    ] {
+        assert!(text.contains(shown), "{shown}: {text}");
+    }
 }
 
 #[tokio::test]

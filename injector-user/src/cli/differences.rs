@@ -1,47 +1,86 @@
-//! Flows as they change. A reader that is slower than the daemon gets fewer looks, each of them whole, and is told how
-//! many it missed.
+//! Flows and dependencies as they change. A reader that is slower than the daemon gets fewer looks, each of them whole,
+//! and is told how many it missed.
 
 use std::thread;
 
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::watch;
 
-use super::choice::Chosen;
+use super::{
+    context::block_on,
+    out::{self, Outcome},
+    text::count,
+    when,
+};
 use crate::{
     api::{
         self, Client,
-        types::{Doc, FlowsDoc},
-    },
-    cli::{
-        context::block_on,
-        out::{self, Outcome},
+        types::{DepsDoc, Doc, FlowsDoc},
     },
     error::Error,
     observe,
 };
 
-/// The daemon's last look, and its number: the first is 1.
-type Last = Option<(u64, Doc<FlowsDoc>)>;
+/// A document that comes once a second.
+pub(super) trait Look: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
+    /// As in its schema.
+    const NAME: &str;
+    /// As in the schema of what has changed.
+    const CHANGES: &str;
 
-/// Shows what is chosen of each look until the stream ends: as JSON a snapshot and then what has changed, else by `print`.
-pub(super) fn watch(
+    /// What turns `self` into `now`; `missed` looks lay between.
+    fn changes(&self, now: &Self, missed: u64) -> impl Serialize;
+}
+
+impl Look for FlowsDoc {
+    const NAME: &str = "flows";
+    const CHANGES: &str = "flows-changes";
+
+    fn changes(&self, now: &Self, missed: u64) -> impl Serialize {
+        observe::changes(self, now, missed)
+    }
+}
+
+impl Look for DepsDoc {
+    const NAME: &str = "deps";
+    const CHANGES: &str = "deps-changes";
+
+    fn changes(&self, now: &Self, missed: u64) -> impl Serialize {
+        observe::deps_changes(self, now, missed)
+    }
+}
+
+/// The line above the tables of a look.
+pub(super) fn head(at: &str, watched: &[String], missed: u64) -> String {
+    let watched = if watched.is_empty() { "nothing".to_owned() } else { watched.join(", ") };
+    let missed = if missed > 0 { format!("  missed: {}", count(missed)) } else { String::new() };
+    format!("{}  watched: {watched}{missed}", when::clock(at))
+}
+
+/// The daemon's last look, and its number: the first is 1.
+type Last<D> = Option<(u64, Doc<D>)>;
+
+/// Shows what is `chosen` of each look until the stream ends: as JSON a snapshot and then what has changed, else by
+/// `print`, which is told how many looks were missed.
+pub(super) fn watch<D: Look>(
     client: Client,
     path: String,
-    chosen: &Chosen,
+    chosen: impl Fn(D) -> D,
     json: bool,
-    print: fn(&FlowsDoc, u64) -> Outcome,
+    print: fn(&D, u64) -> Outcome,
 ) -> Outcome {
     let (send, looks) = watch::channel(None);
     // Reads on while this thread waits for whoever reads from us.
     let reader = thread::spawn(move || block_on(read(client, path, send)).and_then(|ended| ended));
     let mut shown = Shown { before: None, number: 0, json, print };
-    block_on(follow(looks, |number, look| shown.show(number, look, chosen)))??;
+    block_on(follow(looks, |number, look| shown.show(number, look, &chosen)))??;
     match reader.join() {
         Ok(ended) => Ok(ended?),
         Err(_) => Err(Error::failed("reading from the daemon failed").into()),
     }
 }
 
-async fn read(client: Client, path: String, looks: watch::Sender<Last>) -> Result<(), Error> {
+async fn read<D: Look>(client: Client, path: String, looks: watch::Sender<Last<D>>) -> Result<(), Error> {
     let mut lines = client.lines(&path).await?;
     let mut number = 0;
     while let Some(line) = lines.next().await? {
@@ -55,9 +94,9 @@ async fn read(client: Client, path: String, looks: watch::Sender<Last>) -> Resul
 }
 
 /// Gives each look that is there when the one before has been shown; the last one always.
-async fn follow(
-    mut looks: watch::Receiver<Last>,
-    mut show: impl FnMut(u64, Doc<FlowsDoc>) -> Outcome,
+async fn follow<D: Look>(
+    mut looks: watch::Receiver<Last<D>>,
+    mut show: impl FnMut(u64, Doc<D>) -> Outcome,
 ) -> Outcome {
     // An error: there are no more.
     while looks.changed().await.is_ok() {
@@ -69,22 +108,21 @@ async fn follow(
     Ok(())
 }
 
-struct Shown {
-    before: Option<FlowsDoc>,
+struct Shown<D> {
+    before: Option<D>,
     number: u64,
     json: bool,
-    print: fn(&FlowsDoc, u64) -> Outcome,
+    print: fn(&D, u64) -> Outcome,
 }
 
-impl Shown {
-    fn show(&mut self, number: u64, look: Doc<FlowsDoc>, chosen: &Chosen) -> Outcome {
+impl<D: Look> Shown<D> {
+    fn show(&mut self, number: u64, look: Doc<D>, chosen: &dyn Fn(D) -> D) -> Outcome {
         let missed = number.saturating_sub(self.number + 1);
-        let now = chosen.of(look.body);
+        let now = chosen(look.body);
         match (&self.before, self.json) {
-            (None, true) => out::document(&api::doc("flows", &look.node, &now))?,
+            (None, true) => out::document(&api::doc(D::NAME, &look.node, &now))?,
             (Some(before), true) => {
-                let changes = observe::changes(before, &now, missed);
-                out::document(&api::doc("flows-changes", &look.node, changes))?;
+                out::document(&api::doc(D::CHANGES, &look.node, before.changes(&now, missed)))?;
             }
             (_, false) => (self.print)(&now, missed)?,
         }
@@ -99,7 +137,7 @@ mod tests {
 
     use super::*;
 
-    fn look(number: u64) -> Last {
+    fn look(number: u64) -> Last<FlowsDoc> {
         Some((number, api::doc("flows", "web-14", FlowsDoc::default())))
     }
 
