@@ -63,7 +63,7 @@ fn a_browser_shows_what_there_is() {
     let world = with_page();
     let _server = world.over_there(|| tcp_echo(THERE, 9001));
     let _traffic = busy(&world);
-    let id = world.daemon.arm(&format!("delay --target {} --by 5ms --for 2m", world.target()));
+    let id = world.daemon.arm(&format!("drop --target {} --percent 3 --for 2m", world.target()));
     // Speeds and saturation need two looks.
     wait_for(20, "a look with all of it", || {
         let text = asked(&world.here, "127.0.0.1");
@@ -74,9 +74,16 @@ fn a_browser_shows_what_there_is() {
         rendered(browser(world.here.command(chromium()), &profile), &format!("http://127.0.0.1:{PORT}/"));
     println!("{dom}");
     let dependency = format!("<td class=\"name\">tcp {THERE}:9001</td>");
-    for shown in
-        [&id, "ARMED", "5.0 ms", &world.victim.path, &dependency, "polyline points=", "own cost: ", "rtt p50"]
-    {
+    for shown in [
+        &id,
+        "ARMED",
+        "<td>3 %</td>",
+        &world.victim.path,
+        &dependency,
+        "polyline points=",
+        "own cost: ",
+        "rtt p50",
+    ] {
         assert!(dom.contains(shown), "{shown}: {dom}");
     }
 }

@@ -13,7 +13,7 @@ fn a_report_is_read_in_a_browser() {
     let world = World::new();
     let _server = world.over_there(|| tcp_echo(THERE, 9001));
     let _traffic = busy(&world);
-    let id = world.daemon.arm(&format!("delay --target {} --by 5ms --for 2m", world.target()));
+    let id = world.daemon.arm(&format!("drop --target {} --percent 3 --for 2m", world.target()));
     sleep(Duration::from_secs(3));
     world.daemon.stop(&id);
     let file = world.daemon.path("report.html");
@@ -22,7 +22,7 @@ fn a_report_is_read_in_a_browser() {
     assert_eq!(code, 0, "{out}{err}");
     let profile = tempfile::tempdir().unwrap();
     let dom = rendered(browser(Command::new(chromium()), &profile), &format!("file://{}", file.display()));
-    for shown in [id.as_str(), "<svg", "5.0 ms"] {
+    for shown in [id.as_str(), "<svg", "3 %"] {
         assert!(dom.contains(shown), "{shown}: {dom}");
     }
 }

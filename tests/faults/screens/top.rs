@@ -22,7 +22,7 @@ fn a_terminal_shows_the_fault_and_its_key_halts() {
     let armed = format!("{id} ARMED");
     // Its own cgroup, the fault, what both cost; saturation is known with its second reading.
     let text =
-        screen.shows(&[&armed, "left", "own cost: ", "resident", "/victim", "q: quit", "pids", "FULLEST"]);
+        screen.shows(&[&armed, "left", "own cost: ", "resident", "/victim", "q: quit", "fds", "FULLEST"]);
     println!("{text}");
     screen.press("\r");
     let service = format!("> tcp {THERE}:9001");

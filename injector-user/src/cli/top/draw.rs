@@ -23,6 +23,8 @@ const LEAST: (u16, u16) = (60, 16);
 
 /// Lines for faults, at most: more are counted.
 const FAULTS: usize = 5;
+/// So many faults have two lines each.
+const WHOLE: usize = 2;
 /// Lines for what is nearly full or runs over.
 const HOT: usize = 2;
 /// Rows of the table, at least.
@@ -107,7 +109,7 @@ fn top(state: &State, width: u16) -> Vec<(String, Look)> {
             let (node, kernel) = (plain(&seen.node), plain(&seen.kernel));
             lines.push((format!("injector top: {node} ({kernel}), mode {}, {at}", seen.mode), Look::Head));
             lines.extend(state.gone.iter().map(|said| (plain(said), Look::Alarm)));
-            lines.extend(faults(seen));
+            lines.extend(faults(seen, width));
             lines.extend(saturated(seen));
             lines.extend(own(seen, state.measuring, width).into_iter().map(|text| (text, Look::Dim)));
             return lines;
@@ -147,7 +149,7 @@ fn own(seen: &Seen, measuring: bool, width: u16) -> Vec<String> {
     lines
 }
 
-fn faults(seen: &Seen) -> Vec<(String, Look)> {
+fn faults(seen: &Seen, width: u16) -> Vec<(String, Look)> {
     let mut lines = Vec::new();
     if let Some(halt) = &seen.halted {
         let why = if halt.why.is_empty() { "no reason given" } else { &halt.why };
@@ -163,8 +165,9 @@ fn faults(seen: &Seen) -> Vec<(String, Look)> {
         n => lines.push((format!("{n} faults"), Look::Plain)),
     }
     let shown = if seen.armed.len() > FAULTS { FAULTS - 1 } else { FAULTS };
+    let each = if seen.armed.len() > WHOLE { 1 } else { 2 };
     for fault in seen.armed.iter().take(shown) {
-        lines.push(one(fault));
+        lines.extend(one(fault, each, width));
     }
     if seen.armed.len() > shown {
         lines.push((format!("  and {} more: injector status", seen.armed.len() - shown), Look::Plain));
@@ -172,13 +175,16 @@ fn faults(seen: &Seen) -> Vec<(String, Look)> {
     lines
 }
 
-fn one(fault: &Armed) -> (String, Look) {
+/// In `most` lines.
+fn one(fault: &Armed, most: usize, width: u16) -> impl Iterator<Item = (String, Look)> {
     let Armed { id, state, left, asked, achieved, verdict, what, notes } = fault;
-    let verdict = if verdict.is_empty() { String::new() } else { format!(", {verdict}") };
-    let notes: String = notes.iter().map(|note| format!("  {note}")).collect();
-    let said =
-        format!("  {id} {state} {left} left  asked {asked}, achieved {achieved}{verdict}{notes}  {what}");
-    (plain(&said), if notes.is_empty() && verdict != ", OFF" { Look::Plain } else { Look::Alarm })
+    let mut parts = vec![format!("{left} left"), format!("asked {asked}"), format!("achieved {achieved}")];
+    parts.extend((!verdict.is_empty()).then(|| (*verdict).to_owned()));
+    parts.extend(notes.iter().cloned());
+    parts.push(what.clone());
+    let look = if notes.is_empty() && *verdict != "OFF" { Look::Plain } else { Look::Alarm };
+    let lines = wrapped(&plain(&format!("  {id} {state} ")), &parts, width);
+    cut(lines, most, width).into_iter().map(move |line| (line, look))
 }
 
 /// The rows around the chosen one.

@@ -1,6 +1,6 @@
 //! A row as text: the same columns on every screen.
 
-use super::{Count, Latency, Pace, Row};
+use super::{Count, Heat, Latency, Pace, Row};
 use crate::observe::figures::{bytes, count, micros, short};
 
 /// The numbers of a row's line, and what they are.
@@ -43,7 +43,9 @@ pub fn details(row: &Row) -> [Detail; 4] {
     let traffic = row.traffic;
     let mut errors = counts(&row.errors);
     errors.extend(counts(&row.injected).into_iter().map(|text| format!("{text} by us")));
-    let full = row.saturation.iter().map(|one| format!("{} {:.0} %", one.what, one.percent));
+    // A share of time that is nothing is no news.
+    let some = row.saturation.iter().filter(|one| one.heat > Heat::Aside || one.percent >= 0.5);
+    let full = some.map(|one| format!("{} {:.0} %", one.what, one.percent));
     let or = |parts: Vec<String>, nothing: &str| {
         if parts.is_empty() { vec![nothing.to_owned()] } else { parts }
     };
