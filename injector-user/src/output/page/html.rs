@@ -66,7 +66,7 @@ fn faults(armed: &[Armed]) -> String {
     if armed.is_empty() {
         return "<p id=\"faults\">No fault is armed.</p>\n".to_owned();
     }
-    let mut text = "<table id=\"faults\">\n<tr><th class=\"text\">fault</th><th class=\"text\">state</th><th>left</th>\
+    let mut text = "<div class=\"scroll\"><table id=\"faults\">\n<tr><th class=\"text\">fault</th><th class=\"text\">state</th><th>left</th>\
                     <th>asked</th><th>achieved</th><th class=\"text\">fidelity</th><th class=\"text\">what</th></tr>\n"
         .to_owned();
     for fault in armed {
@@ -75,7 +75,7 @@ fn faults(armed: &[Armed]) -> String {
         _ = writeln!(
             text,
             "<tr><td class=\"text\">{}</td><td class=\"text\">{}</td><td>{}</td><td>{}</td><td>{}</td>\
-             <td class=\"text\">{}</td><td class=\"text\">{}</td></tr>",
+             <td class=\"text\">{}</td><td class=\"text what\">{}</td></tr>",
             Escaped(&fault.id),
             fault.state,
             fault.left,
@@ -85,7 +85,7 @@ fn faults(armed: &[Armed]) -> String {
             Escaped(&what)
         );
     }
-    text + "</table>\n"
+    text + "</table></div>\n"
 }
 
 fn saturated(hot: &[HotDoc]) -> String {
@@ -110,10 +110,10 @@ fn signals(seen: &Seen<'_>) -> String {
     }
     let heads: String = COLUMNS.iter().map(|column| format!("<th>{column}</th>")).collect();
     let mut text = format!(
-        "<table id=\"signals\">\n<tr><th class=\"name\">cgroup</th>{heads}<th>traffic</th><th>p99</th></tr>\n"
+        "<div class=\"scroll\"><table id=\"signals\">\n<tr><th class=\"name\">cgroup</th>{heads}<th>traffic</th><th>p99</th></tr>\n"
     );
     rows(&seen.golden.cgroups, &["cgroup", "dependency"], seen.pace, &mut text);
-    text + "</table>\n"
+    text + "</table></div>\n"
 }
 
 /// The rows of a level, and below each those of the next, as many levels as there are classes.
