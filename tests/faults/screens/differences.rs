@@ -54,6 +54,9 @@ fn lines_add_up_to_what_there_is() {
     let world = World::new();
     let _server = world.over_there(|| tcp_echo(THERE, 9001));
     let _other = world.over_there(|| tcp_echo(THERE, 9002));
+    // Who is not watched when a connection begins has it in no sum.
+    let target = world.target();
+    world.daemon.json(&format!("flows --target {target}"));
     // Connections come and go while it is watched, on two dependencies; the last second is without traffic.
     let victim = world.in_victim(|| {
         for n in 0..30 {
@@ -62,7 +65,6 @@ fn lines_add_up_to_what_there_is() {
         }
         String::new()
     });
-    let target = world.target();
     let watch = |verb: &str| {
         let mut command = world.daemon.cli(&format!("--json {verb} --watch --target {target}"));
         command.stdout(Stdio::piped()).spawn().unwrap()
