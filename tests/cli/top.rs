@@ -78,7 +78,7 @@ impl Screen {
             match command.spawn() {
                 // Another test forked while the copy was open for writing, and has not executed its program yet.
                 Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => {
-                    thread::sleep(Duration::from_millis(10))
+                    thread::sleep(Duration::from_millis(10));
                 }
                 spawned => break spawned.unwrap(),
             }
