@@ -4,19 +4,23 @@
 mod audit;
 #[path = "cli/fake.rs"]
 mod fake;
+#[path = "cli/flows.rs"]
+mod flows;
 #[path = "cli/foreground.rs"]
 mod foreground;
 #[path = "cli/profile.rs"]
 mod profile;
 #[path = "cli/report.rs"]
 mod report;
+#[path = "cli/top.rs"]
+mod top;
 
 use std::{
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
 
-const VERBS: [&[&str]; 46] = [
+const VERBS: [&[&str]; 47] = [
     &[],
     &["daemon"],
     &["doctor"],
@@ -57,6 +61,7 @@ const VERBS: [&[&str]; 46] = [
     &["halt"],
     &["clean"],
     &["flows"],
+    &["top"],
     &["deps"],
     &["saturation"],
     &["events"],
@@ -106,7 +111,7 @@ fn help_is_as_published() {
 
 #[test]
 fn bad_input_is_a_usage_error_that_says_what_would_be_right() {
-    let cases: [(&str, &str, &str); 101] = [
+    let cases: [(&str, &str, &str); 104] = [
         ("drop --target unit:x", "a drop needs a frequency", "--percent 5"),
         ("report ../x", "not a fault's ID", "drop-7k3"),
         ("drop --percent 5", "a drop needs a target", "--target"),
@@ -223,6 +228,9 @@ fn bad_input_is_a_usage_error_that_says_what_would_be_right() {
         ("fail fsync --errno EIO --percent 5 --target unit:x --uid nobody-at-all", "no user", "getent"),
         ("fail fsync --errno EIO --every 3 --first 2 --target unit:x", "`every` and `first`", "leave out"),
         ("fail open --errno EIO --percent 5 --target unit:x --path etc", "not absolute", "/etc"),
+        ("flows --sort p9", "no `p9` to sort by", "did you mean p9"),
+        ("flows --peer db.internal", "--peer: flows have addresses", "10.0.0.0/8"),
+        ("flows --top -1", "--top: `-1` is not a number of rows", "1 or more"),
         ("stop", "which fault", "--all"),
         ("profile show", "which profile", "profile list"),
         ("profile run --target unit:x", "which profile", "profile list"),

@@ -1,15 +1,18 @@
 //! The daemon's configuration file.
 
+mod listen;
+mod page;
+
 use std::{
-    fmt,
     fs::File,
     io::{ErrorKind, Read},
     net::SocketAddr,
     path::{Path, PathBuf},
-    str::FromStr,
 };
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
+use ipnet::IpNet;
+pub use listen::Listen;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     error::Error,
@@ -26,7 +29,7 @@ pub const DEFAULT_METRICS: &str = "127.0.0.1:9842";
 /// More is not a configuration file.
 const LARGEST: u64 = 64 * 1024;
 
-const KEYS: &str = "its keys: socket, metrics, limits, profiles, run_dir, state_dir, watch, lease, observe";
+const KEYS: &str = "its keys: socket, metrics, page, page_allow, limits, profiles, run_dir, state_dir, watch, lease, observe";
 
 /// What the node's owner set. Every key has a default; unknown keys are errors.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +38,11 @@ pub struct Config {
     /// The Unix socket of the API.
     pub socket: PathBuf,
     /// Where `/metrics` is served, or `off`.
-    pub metrics: Metrics,
+    pub metrics: Listen,
+    /// Where the page for people is served, or `off`.
+    pub page: Listen,
+    /// Networks whose hosts may read it, beside this host; needed for an address that others can reach.
+    pub page_allow: Vec<IpNet>,
     /// The limits file.
     pub limits: PathBuf,
     /// The directory of one's own profiles, `*.yaml`; it need not exist.
@@ -56,7 +63,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             socket: "/run/injector/injector.sock".into(),
-            metrics: Metrics(Some(SocketAddr::from(([127, 0, 0, 1], 9842)))),
+            metrics: Listen(Some(SocketAddr::from(([127, 0, 0, 1], 9842)))),
+            page: Listen(None),
+            page_allow: Vec::new(),
             limits: limits::DEFAULT_PATH.into(),
             profiles: "/etc/injector/profiles".into(),
             run_dir: "/run/injector".into(),
@@ -75,64 +84,6 @@ pub enum Observe {
     /// Those of the watched targets and of every fault's targets.
     #[default]
     Targets,
-}
-
-/// An address to listen on, or `off`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Metrics(pub Option<SocketAddr>);
-
-impl FromStr for Metrics {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        if text == "off" {
-            return Ok(Self(None));
-        }
-        text.parse().map(|address| Self(Some(address))).map_err(|_| {
-            Error::usage(format!("`{}` is not an address to listen on", text.escape_debug()))
-                .hint(format!("write ADDRESS:PORT, such as {DEFAULT_METRICS}, or off"))
-        })
-    }
-}
-
-impl fmt::Display for Metrics {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(address) => address.fmt(f),
-            None => f.write_str("off"),
-        }
-    }
-}
-
-impl Serialize for Metrics {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Metrics {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(MetricsText)
-    }
-}
-
-struct MetricsText;
-
-impl Visitor<'_> for MetricsText {
-    type Value = Metrics;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ADDRESS:PORT such as {DEFAULT_METRICS}, or off")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Metrics, E> {
-        text.parse().map_err(E::custom)
-    }
-
-    /// `off` without quotes is YAML 1.1's `false`.
-    fn visit_bool<E: serde::de::Error>(self, on: bool) -> Result<Metrics, E> {
-        if on { Err(E::custom("metrics: on says no address: write ADDRESS:PORT")) } else { Ok(Metrics(None)) }
-    }
 }
 
 impl Config {
@@ -183,6 +134,7 @@ impl Config {
             return Err(Error::usage(format!("the lease is {}", self.lease))
                 .hint(format!("it is {least} to {most}: so long a fault acts when the daemon hangs")));
         }
+        page::validate(self.page.0, &self.page_allow)?;
         let paths = [
             ("socket", &self.socket),
             ("limits", &self.limits),
@@ -214,7 +166,7 @@ mod tests {
         let text = "socket: /s\nmetrics: off\nlimits: /l\nprofiles: /p\nrun_dir: /r\nstate_dir: /v\nwatch: [unit:nginx]\n\
                     lease: 500ms\nobserve: targets\n";
         let config = Config::parse(text).unwrap();
-        assert_eq!(config.metrics, Metrics(None));
+        assert_eq!(config.metrics, Listen(None));
         assert_eq!(config.watch, ["unit:nginx".parse::<TargetSpec>().unwrap()]);
         assert_eq!((config.socket.as_path(), config.lease), (Path::new("/s"), Span::from_millis(500)));
         assert_eq!(Config::parse("metrics: '[::1]:1'").unwrap().metrics.to_string(), "[::1]:1");
@@ -234,6 +186,20 @@ mod tests {
         assert!(wrong("metrics: localhost").message.contains("localhost"));
         assert!(wrong("observe: all").message.contains("all"));
         assert!(wrong("watch: [nginx]").message.contains("not a target"));
+    }
+
+    #[test]
+    fn the_page_is_off_and_then_this_hosts_own() {
+        assert_eq!(Config::default().page, Listen(None));
+        let page = |text: &str| Config::parse(text).map(|config| config.page.to_string());
+        assert_eq!(page("page: 127.0.0.1:9843").unwrap(), "127.0.0.1:9843");
+        assert_eq!(page("page: '[::1]:9843'").unwrap(), "[::1]:9843");
+        for other in ["0.0.0.0:9843", "10.0.0.1:9843", "'[::]:9843'", "'[::ffff:10.0.0.1]:9843'"] {
+            let error = wrong(&format!("page: {other}"));
+            assert!(error.message.contains("page_allow") && error.hint.is_some(), "{other}: {error}");
+            assert!(page(&format!("page: {other}\npage_allow: [10.1.0.0/16]")).is_ok(), "{other}");
+        }
+        assert!(wrong("page_allow: [everybody]").message.contains("line 1"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     os::unix::net::{UnixListener, UnixStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     thread,
     time::Duration,
@@ -29,7 +29,7 @@ pub struct Fake {
 }
 
 impl Fake {
-    /// `lines` answer an attached fault; every other request gets what `answer` says.
+    /// `lines` answer an attached fault, and whoever watches flows or dependencies; every other request gets what `answer` says.
     pub fn start(lines: Vec<Value>, then: Then, answer: fn(&str) -> (u16, Value)) -> Self {
         Self::attaching(usize::MAX, lines, then, answer)
     }
@@ -95,7 +95,8 @@ fn serve(
         seen.iter().filter(|request| request.starts_with(ATTACH)).count()
     };
     let mut stream = stream;
-    if !request.starts_with(ATTACH) || attached > most {
+    let watched = ["GET /v1/flows/watch", "GET /v1/deps/watch"].iter().any(|path| request.starts_with(path));
+    if !watched && (!request.starts_with(ATTACH) || attached > most) {
         let (status, body) = answer(&request);
         let body = body.to_string();
         let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\n\r\n", body.len());
@@ -104,10 +105,18 @@ fn serve(
     }
     _ = stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
     for line in lines {
+        // No line, but a file whose coming is waited for.
+        if let Some(path) = line["after"].as_str() {
+            while !Path::new(path).exists() {
+                thread::sleep(Duration::from_millis(10));
+            }
+            continue;
+        }
         let line = line.to_string() + "\n";
         _ = stream.write_all(format!("{:x}\r\n{line}\r\n", line.len()).as_bytes());
         thread::sleep(Duration::from_millis(50));
     }
+    seen.lock().unwrap().push("all lines are sent".into());
     match then {
         Then::End => _ = stream.write_all(b"0\r\n\r\n"),
         Then::Cut => {}

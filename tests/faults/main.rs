@@ -40,6 +40,7 @@ mod protected_interface;
 mod reactions;
 mod roles;
 mod saturation;
+mod screens;
 mod shadow;
 mod sixteen;
 mod steps;

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::{
     arm, audit, deps, doctor, events, faults::FaultVerb, flows, halt, limits, plan, profile, report,
-    saturation, status, stop,
+    saturation, status, stop, top,
 };
 
 /// Makes the network and the kernel fail, on purpose, for selected cgroups and for nothing else.
@@ -67,6 +67,8 @@ pub(super) enum Verb {
     Certificate,
     /// Show flows: packets, retransmits, RTT and injected faults per peer.
     Flows(flows::Flows),
+    /// Watch latency, traffic, errors and saturation, and the faults that are there, on a terminal.
+    Top(top::Top),
     /// Show dependencies: each kind of latency, errors, and drops by reason.
     Deps(deps::Deps),
     /// Show how full things are, and what runs over: pressure, CPU, memory, descriptors, ports, queues, buffers, pools.

@@ -6,7 +6,7 @@ use super::out;
 use crate::{api::Client, config::Config, error::Error, limits::Identity, session::Who};
 
 /// The global flags.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Context {
     /// `--json`.
     pub(super) json: bool,

@@ -4,11 +4,14 @@ use super::{
     context::{Context, block_on},
     out::{self, Outcome},
     table::Table,
-    text::{bytes, count},
+    text::count,
 };
-use crate::api::{
-    Client,
-    types::{CostDoc, Doc, OwnDoc},
+use crate::{
+    api::{
+        Client,
+        types::{CostDoc, Doc, OwnDoc},
+    },
+    observe::golden::cost_parts,
 };
 
 /// `injector status --cost`.
@@ -21,26 +24,10 @@ pub(super) fn run(client: &Client, context: &Context) -> Outcome {
     }
 }
 
-/// One line, on every screen; nothing of a daemon that does not tell.
+/// One line; nothing of a daemon that does not tell.
 pub(super) fn own(own: &OwnDoc) -> Option<String> {
-    if own.rss_bytes == 0 {
-        return None;
-    }
-    let share = if own.up_seconds > 0.0 { own.cpu_seconds / own.up_seconds * 100.0 } else { 0.0 };
-    let mut line = format!(
-        "own cost: {share:.1} % of a processor since the start, {} resident, {} in {} maps, {} in {} programs",
-        bytes(own.rss_bytes),
-        bytes(own.maps_bytes),
-        count(own.maps),
-        bytes(own.programs_bytes),
-        count(own.programs)
-    );
-    let wrong =
-        [(own.missed, "runs missed by the kernel"), (own.clock_backwards, "times the clock went backwards")];
-    for (number, what) in wrong.into_iter().filter(|(number, _)| *number > 0) {
-        line += &format!("; {} {what}", count(number));
-    }
-    Some(line)
+    let parts = cost_parts(own);
+    (!parts.is_empty()).then(|| format!("own cost: {}", parts.join(", ")))
 }
 
 fn lines(cost: &CostDoc) -> Vec<String> {
@@ -81,7 +68,7 @@ mod tests {
         assert!(
             super::own(&wrong)
                 .unwrap()
-                .ends_with("; 7 runs missed by the kernel; 1 times the clock went backwards")
+                .ends_with(", 7 runs missed by the kernel, 1 times the clock went backwards")
         );
         assert_eq!(super::own(&OwnDoc::default()), None);
         let programs = vec![

@@ -5,14 +5,13 @@ use clap::Args;
 use super::{
     context::{Context, block_on},
     deps_which::Which,
+    differences::{head, watch},
     out::{self, Outcome},
     table::Table,
     text::{count, micros},
-    when,
 };
 use crate::{
     api::{
-        Client,
         client::encoded,
         types::{DependencyDoc, DepsDoc, Doc, LatencyDoc},
     },
@@ -29,7 +28,8 @@ pub(super) struct Deps {
     targets: Vec<String>,
     #[command(flatten)]
     which: Which,
-    /// Once a second until Ctrl-C.
+    /// Once a second until Ctrl-C; with --json a snapshot, then what has changed since the line before. A slow
+    /// reader gets fewer lines, each complete, and how many it `missed`.
     #[arg(long)]
     watch: bool,
 }
@@ -43,35 +43,20 @@ pub(super) fn run(args: &Deps, context: &Context) -> Outcome {
         targets.iter().map(|target| format!("target={}", encoded(&target.to_string()))).collect();
     let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
     let client = context.client()?;
-    let show = |mut deps: Doc<DepsDoc>| {
-        filter.apply(&mut deps.body.dependencies);
-        if context.json { out::document(&deps) } else { print(&deps.body) }
+    let chosen = |mut deps: DepsDoc| {
+        filter.apply(&mut deps.dependencies);
+        deps
     };
     if args.watch {
-        return block_on(watch(&client, &format!("/v1/deps/watch{query}"), context.json, &show))?;
+        return watch(client, format!("/v1/deps/watch{query}"), chosen, context.json, print);
     }
-    show(block_on(client.get(&format!("/v1/deps{query}")))??)
+    let mut deps: Doc<DepsDoc> = block_on(client.get(&format!("/v1/deps{query}")))??;
+    deps.body = chosen(deps.body);
+    if context.json { out::document(&deps) } else { print(&deps.body, 0) }
 }
 
-/// Also JSON is read, so that the filter holds: a line of the daemon's has all.
-async fn watch(client: &Client, path: &str, json: bool, show: &dyn Fn(Doc<DepsDoc>) -> Outcome) -> Outcome {
-    let mut lines = client.lines(path).await?;
-    while let Some(line) = lines.next().await? {
-        match serde_json::from_str(&line) {
-            Ok(deps) => show(deps)?,
-            // An error of the daemon's, as it comes.
-            Err(_) if json => out::say(&line)?,
-            Err(error) => {
-                return Err(Error::failed(format!("the daemon's line can't be read: {error}")).into());
-            }
-        }
-    }
-    Err(Error::unreachable("the daemon hung up").hint("its log says why").into())
-}
-
-fn print(deps: &DepsDoc) -> Outcome {
-    let watched = if deps.watched.is_empty() { "nothing".to_owned() } else { deps.watched.join(", ") };
-    out::say(&format!("{}  watched: {watched}", when::clock(&deps.at)))?;
+fn print(deps: &DepsDoc, missed: u64) -> Outcome {
+    out::say(&head(&deps.at, &deps.watched, missed))?;
     for table in [latencies(&deps.dependencies), wrong(&deps.dependencies)] {
         if !table.is_empty() {
             table.lines().iter().try_for_each(|line| out::say(line))?;

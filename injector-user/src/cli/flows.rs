@@ -1,17 +1,20 @@
 //! `injector flows`.
 
+mod choice;
+mod order;
+
+use choice::Choice;
 use clap::Args;
 
 use super::{
     context::{Context, block_on},
+    differences::{head, watch},
     out::{self, Outcome},
     table::Table,
     text::{bytes, count, micros},
-    when,
 };
 use crate::{
     api::{
-        Client,
         client::encoded,
         types::{Doc, FlowsDoc},
     },
@@ -26,9 +29,12 @@ pub(super) struct Flows {
     /// [default: all that is watched].
     #[arg(long = "target", value_name = "TARGET")]
     targets: Vec<String>,
-    /// Once a second until Ctrl-C.
+    /// Once a second until Ctrl-C; with --json a snapshot, then what has changed since the line before. A slow
+    /// reader gets fewer lines, each complete, and how many it `missed`.
     #[arg(long)]
     watch: bool,
+    #[command(flatten)]
+    choice: Choice,
 }
 
 /// Runs the verb.
@@ -38,31 +44,19 @@ pub(super) fn run(args: &Flows, context: &Context) -> Outcome {
     let query: Vec<String> =
         targets.iter().map(|target| format!("target={}", encoded(&target.to_string()))).collect();
     let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+    let chosen = args.choice.read()?;
     let client = context.client()?;
     if args.watch {
-        return block_on(watch(&client, &format!("/v1/flows/watch{query}"), context.json))?;
+        let path = format!("/v1/flows/watch{query}");
+        return watch(client, path, |flows| chosen.of(flows), context.json, print);
     }
-    let flows: Doc<FlowsDoc> = block_on(client.get(&format!("/v1/flows{query}")))??;
-    if context.json { out::document(&flows) } else { print(&flows.body) }
+    let mut flows: Doc<FlowsDoc> = block_on(client.get(&format!("/v1/flows{query}")))??;
+    flows.body = chosen.of(flows.body);
+    if context.json { out::document(&flows) } else { print(&flows.body, 0) }
 }
 
-async fn watch(client: &Client, path: &str, json: bool) -> Outcome {
-    let mut lines = client.lines(path).await?;
-    while let Some(line) = lines.next().await? {
-        if json {
-            out::say(&line)?;
-            continue;
-        }
-        let flows: Doc<FlowsDoc> = serde_json::from_str(&line)
-            .map_err(|error| Error::failed(format!("the daemon's line can't be read: {error}")))?;
-        print(&flows.body)?;
-    }
-    Err(Error::unreachable("the daemon hung up").hint("its log says why").into())
-}
-
-fn print(flows: &FlowsDoc) -> Outcome {
-    let watched = if flows.watched.is_empty() { "nothing".to_owned() } else { flows.watched.join(", ") };
-    out::say(&format!("{}  watched: {watched}", when::clock(&flows.at)))?;
+fn print(flows: &FlowsDoc, missed: u64) -> Outcome {
+    out::say(&head(&flows.at, &flows.watched, missed))?;
     for table in [open(flows), services(flows), listeners(flows)].iter().filter(|table| !table.is_empty()) {
         table.lines().iter().try_for_each(|line| out::say(line))?;
         out::say("")?;

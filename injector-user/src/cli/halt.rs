@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{
     context::{self, Context, block_on},
     ending, local,
-    out::{self, Outcome},
+    out::{self, Outcome, Stop},
     proof,
 };
 use crate::{
@@ -38,14 +38,14 @@ pub(super) struct Halt {
 
 /// `injector.halt/1`: what a halt did.
 #[derive(Debug, Serialize)]
-struct HaltedDoc {
+pub(super) struct HaltedDoc {
     /// Nothing acts any more.
     inert: bool,
     /// `told`, or why not.
     daemon: String,
     /// The proof of clean.
     #[serde(skip_serializing_if = "Option::is_none")]
-    clean: Option<CleanDoc>,
+    pub(super) clean: Option<CleanDoc>,
 }
 
 /// Runs the verb.
@@ -55,6 +55,17 @@ pub(super) fn run(args: &Halt, context: &Context) -> Outcome {
 
 /// As root first by hand, for a daemon may hang; then the daemon is told. Never "unreachable".
 pub(super) fn halt(why: &str, context: &Context) -> Outcome {
+    let halted = perform(why, context)?;
+    if context.json {
+        return out::document(&api::doc("halt", &session::node(), halted));
+    }
+    out::say("HALTED: nothing acts any more, and nothing can be armed until: injector halt --lift")?;
+    halted.clean.iter().flat_map(ending::clean).try_for_each(|line| out::say(&line))?;
+    out::say(&format!("  daemon: {}", halted.daemon))
+}
+
+/// Halts, and says nothing.
+pub(super) fn perform(why: &str, context: &Context) -> Result<HaltedDoc, Stop> {
     let config = context.config_at_any_price();
     let root = context::is_root();
     let by_hand = root.then(|| local::halt(&config, why, &context::myself())).transpose();
@@ -80,13 +91,7 @@ pub(super) fn halt(why: &str, context: &Context) -> Outcome {
         (Err(error), Err(_)) => return Err(error.into()),
         (Ok(None), Err(error)) => return Err(never_unreachable(error, "halt", "sudo injector halt").into()),
     };
-    let halted = HaltedDoc { inert: true, daemon, clean };
-    if context.json {
-        return out::document(&api::doc("halt", &session::node(), halted));
-    }
-    out::say("HALTED: nothing acts any more, and nothing can be armed until: injector halt --lift")?;
-    halted.clean.iter().flat_map(ending::clean).try_for_each(|line| out::say(&line))?;
-    out::say(&format!("  daemon: {}", halted.daemon))
+    Ok(HaltedDoc { inert: true, daemon, clean })
 }
 
 /// No daemon, and not root: that is exit 1, not 3.

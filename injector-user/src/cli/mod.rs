@@ -16,6 +16,7 @@ mod daemon;
 mod delay;
 mod deps;
 mod deps_which;
+mod differences;
 mod dns;
 mod doctor;
 mod draw;
@@ -51,6 +52,7 @@ mod stop;
 mod table;
 mod text;
 mod together;
+mod top;
 mod usage;
 mod when;
 mod whom;
@@ -122,6 +124,7 @@ fn dispatch(verb: Verb, context: &Context) -> Outcome {
         Verb::Saturation(args) => saturation::run(&args, context),
         Verb::Events(args) => events::run(&args, context),
         Verb::Flows(args) => flows::run(&args, context),
+        Verb::Top(args) => top::run(&args, context),
         Verb::Deps(args) => deps::run(&args, context),
         Verb::Audit(args) => audit::run(&args, context),
     }

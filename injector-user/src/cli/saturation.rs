@@ -16,7 +16,7 @@ use crate::{
         types::{Doc, GaugeDoc, HotDoc, OverflowsDoc, PlaceDoc, SaturationDoc, Unit},
     },
     error::Error,
-    observe::saturation::place_words,
+    observe::saturation::{hot_words, place_words},
     spec::TargetSpec,
 };
 
@@ -98,9 +98,8 @@ fn lines(full: &SaturationDoc, all: bool) -> Vec<String> {
     lines
 }
 
-/// `saturated: /app on 10.0.0.1:80: accept_queue 8 of 7 (114.3 %)`
 pub(super) fn hot_lines(hot: &[HotDoc]) -> Vec<String> {
-    hot.iter().map(|hot| format!("saturated: {}: {} {}", hot.place, hot.what, hot.says)).collect()
+    hot.iter().map(hot_words).collect()
 }
 
 /// What ran over since one fault began.

@@ -11,9 +11,12 @@ use super::{
     table::Table,
     text, when, windows,
 };
-use crate::api::{
-    client::encoded,
-    types::{Doc, FaultDoc, SaturationDoc, State, StatusDoc},
+use crate::{
+    api::{
+        client::encoded,
+        types::{Doc, FaultDoc, SaturationDoc, State, StatusDoc},
+    },
+    observe::golden::own_losses,
 };
 
 /// Show the node's faults, or one of them.
@@ -117,20 +120,7 @@ fn all(status: &Doc<StatusDoc>) -> Vec<String> {
         [] => "in the kernel: nothing of ours".to_owned(),
         attached => format!("in the kernel: {}", attached.join(", ")),
     });
-    let lost = status.lost;
-    let lost = [
-        (lost.flows_refused, "flows over the bound"),
-        (lost.flows_no_memory, "packets of flows without memory"),
-        (lost.samples_no_memory, "packets without memory for their round trips"),
-        (lost.dependencies_full, "ended flows without a place"),
-        (lost.bad_samples, "bad samples"),
-        (lost.cgroups_full, "packets of cgroups without a place"),
-        (lost.unattributed, "packets without an owner"),
-        (lost.unparsed, "packets not understood"),
-        (lost.events, "failed calls one by one"),
-    ];
-    let lost: Vec<String> =
-        lost.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", text::count(*n))).collect();
+    let lost = own_losses(&status.lost);
     lines.extend(saturation::hot_lines(&status.saturated));
     if !lost.is_empty() {
         lines.push(format!("not observed: {}", lost.join(", ")));

@@ -12,9 +12,10 @@ impl Table {
         Self { rows: vec![columns.iter().map(|&column| column.to_owned()).collect()] }
     }
 
-    /// Adds a row; its cells are made one line each.
+    /// Adds a row; its cells are made one line each. Names are other people's text: no control character reaches the
+    /// terminal.
     pub(super) fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.rows.push(cells.map(|cell| cell.replace(['\n', '\t'], " ")).into());
+        self.rows.push(cells.map(|cell| cell.replace(char::is_control, " ")).into());
     }
 
     /// Whether it has no row but the heading.
@@ -57,5 +58,12 @@ mod tests {
         table.row(["drop-7k3".into(), "5".into()]);
         table.row(["x".into(), "1,000".into()]);
         assert_eq!(table.lines(), ["ID        ACTED", "drop-7k3      5", "x         1,000"]);
+    }
+
+    #[test]
+    fn nobody_elses_name_controls_the_terminal() {
+        let mut table = Table::new(&["CGROUP"]);
+        table.row(["/a\u{1b}[2J\u{9b}b\nc".into()]);
+        assert_eq!(table.lines(), ["CGROUP", "/a [2J b c"]);
     }
 }

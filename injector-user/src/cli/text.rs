@@ -1,23 +1,11 @@
 //! Numbers with units, and the lines of a fault.
 
 use super::{achieved, reaction, when};
+pub(super) use crate::observe::figures::{bytes, count, micros, span_ms};
 use crate::{
     api::types::{Doc, FaultDoc, Fidelity, State},
     session,
 };
-
-/// `4,210`.
-pub(super) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
 
 /// `1 process`, `4 processes`.
 pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
@@ -31,30 +19,6 @@ pub(super) fn things(fault: &FaultDoc, number: u64) -> &'static str {
         (true, _) => "packets",
         (false, 1) => "call",
         (false, _) => "calls",
-    }
-}
-
-/// `850 us`, `41.2 ms`, `1.20 s`; `-` with too few samples.
-pub(super) fn micros(micros: Option<u64>) -> String {
-    match micros {
-        None => "-".to_owned(),
-        Some(us) if us < 1_000 => format!("{us} us"),
-        Some(us) if us < 1_000_000 => format!("{}.{} ms", us / 1_000, us % 1_000 / 100),
-        Some(us) => format!("{}.{:02} s", us / 1_000_000, us % 1_000_000 / 10_000),
-    }
-}
-
-/// `12 ms`, `1.5 s`.
-pub(super) fn span_ms(ms: u64) -> String {
-    if ms < 1_000 { format!("{ms} ms") } else { format!("{}.{} s", ms / 1_000, ms % 1_000 / 100) }
-}
-
-/// `512 B`, `1.5 MB`.
-pub(super) fn bytes(bytes: u64) -> String {
-    let units = [(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
-    match units.into_iter().find(|(size, _)| bytes >= *size) {
-        Some((size, unit)) => format!("{}.{} {unit}", bytes / size, bytes % size * 10 / size),
-        None => format!("{bytes} B"),
     }
 }
 

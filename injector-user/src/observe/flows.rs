@@ -7,6 +7,7 @@ use injector_ebpf::flow::Flow;
 use super::{
     Snapshot,
     address::{endpoint, protocol},
+    cgroups::cgroups,
     dependencies::dependencies,
     kinds::{Kinds, kinds_lost},
     lost::lost_doc,
@@ -29,7 +30,7 @@ pub fn flows_doc(
         |id: u64| known.entry(id).or_insert_with(|| name_of(id).unwrap_or_else(|| id.to_string())).clone();
     let open = || snapshot.flows.iter().filter(|flow| keep(flow.cgroup));
     let kinds = Kinds::new(&snapshot.kinds, &keep);
-    let ended = snapshot.deps.iter().filter(|(key, _)| keep(key.cgroup));
+    let ended = || snapshot.deps.iter().filter(|(key, _)| keep(key.cgroup));
     let mut flows: Vec<_> = open().map(|flow| flow_doc(flow, name(flow.cgroup))).collect();
     flows.sort_by(|a, b| {
         let bytes = |f: &FlowDoc| f.tx_bytes.saturating_add(f.rx_bytes);
@@ -44,7 +45,8 @@ pub fn flows_doc(
         at: humantime::format_rfc3339_millis(snapshot.at).to_string(),
         watched: snapshot.watched.iter().filter(|id| keep(**id)).map(|id| name(*id)).collect(),
         flows,
-        dependencies: dependencies(open(), ended, &kinds, &mut name),
+        cgroups: cgroups(open(), ended(), &mut name),
+        dependencies: dependencies(open(), ended(), &kinds, &mut name),
         listeners,
         lost: lost_doc(&snapshot.stats, &snapshot.gate),
         kinds_lost: kinds_lost(&snapshot.kinds),

@@ -8,6 +8,7 @@ mod faults;
 pub mod http;
 pub mod metrics;
 mod own;
+pub mod page;
 mod reactions;
 mod saturation;
 mod shown;

@@ -131,6 +131,23 @@ async fn served(config: &Config, handle: Handle, told: Told, tag: &str) -> Resul
                 Some(tokio::spawn(output::http::serve(listener, handle.clone(), wait(stopped.clone()))))
             }
         };
+        let page = match config.page.0 {
+            None => None,
+            Some(address) => {
+                let listener = tokio::net::TcpListener::bind(address).await.map_err(|error| {
+                    Error::failed(format!("the page cannot be served on {address}: {error}"))
+                        .hint("set `page` in the configuration to another address, or to off")
+                })?;
+                let (allow, node) = (config.page_allow.clone(), super::node());
+                Some(tokio::spawn(output::page::serve(
+                    listener,
+                    handle.clone(),
+                    node,
+                    allow,
+                    wait(stopped.clone()),
+                )))
+            }
+        };
         info!("instance {tag} serves {}", config.socket.display());
         let (mut term, mut int, mut hup) = (
             signal(SignalKind::terminate()).map_err(failed)?,
@@ -159,6 +176,9 @@ async fn served(config: &Config, handle: Handle, told: Told, tag: &str) -> Resul
         let _ended = full.await;
         if let Some(metrics) = metrics {
             let _ended = metrics.await;
+        }
+        if let Some(page) = page {
+            let _ended = page.await;
         }
         Ok(())
     }

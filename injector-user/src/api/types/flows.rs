@@ -131,6 +131,24 @@ pub struct ListenerDoc {
     pub accept_limit: u64,
 }
 
+/// Round trips of all flows of one cgroup, open and ended: quantiles of sums can't be told from those of the parts.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub struct CgroupRttDoc {
+    /// Path of the cgroup, or its id if it is gone.
+    pub cgroup: String,
+    /// RTT samples.
+    pub rtt_samples: u64,
+    /// Microseconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rtt_p50_us: Option<u64>,
+    /// Microseconds; needs 20 samples.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rtt_p90_us: Option<u64>,
+    /// Microseconds; needs 200 samples.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rtt_p99_us: Option<u64>,
+}
+
 /// `injector.flows/1`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct FlowsDoc {
@@ -140,6 +158,9 @@ pub struct FlowsDoc {
     pub watched: Vec<String>,
     /// Open flows.
     pub flows: Vec<FlowDoc>,
+    /// Round trips by cgroup.
+    #[serde(default)]
+    pub cgroups: Vec<CgroupRttDoc>,
     /// Sums over open and ended flows.
     pub dependencies: Vec<DependencyDoc>,
     /// Listeners.

@@ -5,6 +5,7 @@
 
 mod achieved;
 mod amplification;
+mod changes;
 mod events;
 mod fault;
 mod flows;
@@ -24,9 +25,12 @@ pub use achieved::{
     NothingMatchedDoc, PassedDoc,
 };
 pub use amplification::{AmplificationDoc, PaceDoc};
+pub use changes::{
+    CgroupName, DependencyName, DepsChangesDoc, FlowName, FlowsChangesDoc, ListenerName, Numbered, RowsDoc,
+};
 pub use events::{EventDoc, EventsDoc, EventsLostDoc};
 pub use fault::{CleanDoc, EndKind, FaultDoc, FaultsDoc, JudgedDoc, RecoveryDoc, SignalsDoc, State};
-pub use flows::{DependencyDoc, FlowDoc, FlowsDoc, ListenerDoc, LostDoc};
+pub use flows::{CgroupRttDoc, DependencyDoc, FlowDoc, FlowsDoc, ListenerDoc, LostDoc};
 pub use kinds::{CountDoc, DepsDoc, KindsDoc, KindsLostDoc, LatencyDoc};
 pub use limits::{CertificateDoc, LimitsDoc, PendingDoc};
 pub use own::{CostDoc, OwnDoc, ProgramCostDoc};

@@ -12,8 +12,8 @@ const HEAD: &str = r#"<!DOCTYPE html>
 <meta name="viewport" content="width=device-width"/>
 <style>
 body { font: 16px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222; background: #fff; }
-pre { overflow-x: auto; background: #f4f4f4; padding: 0.7em; font-size: 13px; line-height: 1.4; }
-svg { max-width: 100%; height: auto; } svg text { font: 12px sans-serif; fill: #333; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #f4f4f4; padding: 0.7em; font-size: 13px; line-height: 1.4; }
+figure { margin: 1em 0; } svg { max-width: 100%; height: auto; } svg text { font: 12px sans-serif; fill: #333; }
 </style>
 "#;
 

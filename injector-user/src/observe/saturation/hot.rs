@@ -1,7 +1,7 @@
 //! What a person should look at first: what is nearly full, what is waited for, what runs over.
 
 use super::place::place_words;
-use crate::api::types::{GaugeDoc, HotDoc, PlaceDoc, Unit};
+use crate::api::types::{GaugeDoc, HotDoc, PlaceDoc, PressureDoc, Unit};
 
 /// Of a gauge that has a limit.
 const FULL: f64 = 80.0;
@@ -13,6 +13,40 @@ const SOME: f64 = 10.0;
 const MUCH: f64 = 50.0;
 /// More are not named.
 const MOST: usize = 20;
+
+/// What a share of something says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Heat {
+    /// Nothing while it is not hot: a page cache fills memory, a transfer waits for the network.
+    Aside,
+    /// How near a limit is.
+    Usual,
+    /// A person should look.
+    Hot,
+}
+
+/// Of a gauge that has a limit.
+pub fn heat(gauge: &GaugeDoc) -> Heat {
+    let threshold = threshold(gauge);
+    if gauge.percent.is_some_and(|percent| percent >= threshold) {
+        Heat::Hot
+    } else if (FULL..=FULL).contains(&threshold) {
+        Heat::Usual
+    } else {
+        Heat::Aside
+    }
+}
+
+/// Of a pressure.
+pub fn pressure_heat(pressure: &PressureDoc) -> Heat {
+    let (some, all) = (pressure.some_percent.unwrap_or(0.0), pressure.full_percent.unwrap_or(0.0));
+    if some >= MUCH || all >= SOME { Heat::Hot } else { Heat::Aside }
+}
+
+/// `saturated: /app on 10.0.0.1:80: accept_queue 8 of 7 (114.3 %)`
+pub fn hot_words(hot: &HotDoc) -> String {
+    format!("saturated: {}: {} {}", hot.place, hot.what, hot.says)
+}
 
 /// The hot ones, hottest first.
 pub fn hot(places: &[PlaceDoc]) -> Vec<HotDoc> {
@@ -26,13 +60,14 @@ fn of(place: &PlaceDoc) -> Vec<(f64, HotDoc)> {
         (heat, HotDoc { place: place_words(place), what: what.to_owned(), says })
     };
     let gauges = place.gauges.iter().filter_map(|gauge| {
-        let percent = gauge.percent.filter(|percent| *percent >= threshold(gauge))?;
-        Some(hot(percent, &gauge.what, full(gauge, percent)))
+        let percent = gauge.percent?;
+        (heat(gauge) == Heat::Hot).then(|| hot(percent, &gauge.what, full(gauge, percent)))
     });
     let pressures = place.pressures.iter().filter_map(|pressure| {
         let (some, all) = (pressure.some_percent?, pressure.full_percent.unwrap_or(0.0));
         let says = format!("some waited {some} % of the time, all of them {all} %");
-        (some >= MUCH || all >= SOME).then(|| hot(some, &format!("pressure of {}", pressure.what), says))
+        (pressure_heat(pressure) == Heat::Hot)
+            .then(|| hot(some, &format!("pressure of {}", pressure.what), says))
     });
     let counters = place.counters.iter().filter_map(|counter| {
         let rate = counter.per_second.filter(|rate| counter.overflow && *rate > 0.0)?;

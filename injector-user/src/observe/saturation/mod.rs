@@ -27,7 +27,7 @@ mod tests;
 
 pub use doctor::probes;
 pub use history::History;
-pub use hot::hot;
+pub use hot::{Heat, heat, hot, hot_words, pressure_heat};
 pub use place::place_words;
 pub use plateau::{PLATEAU_SECONDS, Pools};
 pub use reading::{Reading, read};
