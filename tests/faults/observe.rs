@@ -143,9 +143,11 @@ fn packets_of_flows_without_storage_are_counted() {
     // Each of 50 round trips is a packet there and one back.
     assert!(lost["flows_no_memory"].as_u64().unwrap() >= 100, "{seen}");
     assert!(lost["samples_no_memory"].as_u64().unwrap() >= 50, "{seen}");
-    assert!(seen["kinds_lost"]["sockets"].as_u64().unwrap() > 0, "{seen}");
+    let lost = &seen["kinds_lost"];
+    assert!(lost["sockets"].as_u64().unwrap() > 0, "{seen}");
+    assert!(lost["not_measured"][0].as_str().unwrap().starts_with("flows, "), "{seen}");
     let (_, text, _) = world.daemon.run("status");
     assert!(text.contains("packets of flows without memory"), "{text}");
     let (_, text, _) = world.daemon.run(&flows);
-    assert!(text.contains("not complete: "), "{text}");
+    assert!(text.contains("not complete: ") && text.contains("not measured here: flows, "), "{text}");
 }

@@ -14,8 +14,8 @@ pub const MATRIX: [&str; 4] = ["6.1", NEWEST, "6.12", OVERRIDE];
 /// The kernel built here, with `CONFIG_BPF_KPROBE_OVERRIDE`.
 pub const OVERRIDE: &str = "6.1-override";
 
-/// Debian's newest. In the matrix only [`NEWEST_TESTS`] run on it, which tell whether each fault still works and what is observed: the whole
-/// has to stay within half an hour.
+/// Debian's newest. In the matrix only [`NEWEST_TESTS`] run on it, which tell whether each fault still works, and what is
+/// observed: the whole has to stay within half an hour.
 pub const NEWEST: &str = "7.2";
 
 /// Parts of the names of the tests that run on [`NEWEST`].
