@@ -60,6 +60,8 @@ impl Screen {
         let mut command = Command::new(&program);
         command.args(["top", "--socket", &fake.socket]).args(flags);
         command.env_remove("NO_COLOR").env_remove("INJECTOR_FAILPOINTS").env("TERM", "xterm-256color");
+        // A trace would push the message off the screen.
+        command.env("RUST_BACKTRACE", "0");
         command.envs(env.iter().copied()).stdin(end()).stdout(end()).stderr(end());
         if geteuid().is_root() {
             command.uid(65_534).gid(65_534);

@@ -85,8 +85,9 @@ fn limit(kind: &str, options: &[u8]) -> Option<u32> {
     }
 }
 
+/// Named as those that run in guests as well.
 #[cfg(test)]
-mod unit {
+mod tests_netem {
     use super::*;
     use crate::kernel::net::testing::{RIGHT, ip, joined};
     use std::net::UdpSocket;
