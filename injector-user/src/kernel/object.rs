@@ -442,3 +442,8 @@ fn shorten(name: &str, error: &aya::programs::ProgramError) -> anyhow::Error {
         other => anyhow::anyhow!("the kernel refused program {name}: {other}"),
     }
 }
+
+/// Named as what runs in guests as well.
+#[cfg(test)]
+#[path = "verifier_tests.rs"]
+mod tests_verifier;

@@ -80,6 +80,17 @@ impl Args {
         }
     }
 
+    /// The same of the unit tests that run in guests: there are those that need more of a kernel than this machine's may
+    /// have. Who names a test gets that one.
+    fn unit_filters(&self, kernel: &str) -> Vec<String> {
+        if let Some(filter) = &self.filter {
+            return vec![filter.clone()];
+        }
+        let netlink = NETLINK.contains(&kernel) || self.kernel.is_some();
+        let all = [VERIFIER_TESTS].into_iter().chain(netlink.then_some(NETLINK_TESTS));
+        all.map(str::to_owned).collect()
+    }
+
     fn limit(&self) -> Duration {
         Duration::from_secs(self.timeout)
     }
@@ -111,8 +122,12 @@ const AT_ONCE: usize = 2;
 /// The unit tests of which some run in guests as well.
 const UNIT_IN_GUESTS: &str = "injector (lib)";
 
-/// In which of them: the oldest kernel and the newest one. What netlink says is alike in between.
+/// In which of them those of netlink: the oldest kernel and the newest one. What netlink says is alike in between.
 const NETLINK: [&str; 2] = ["6.1", NEWEST];
+/// What their names have in them.
+const NETLINK_TESTS: &str = "tests_netem";
+/// And those of what the verifier counts, which differs from kernel to kernel.
+const VERIFIER_TESTS: &str = "tests_verifier";
 
 /// Runs the verb.
 pub fn main(args: &Args) -> Result<ExitCode> {
@@ -145,11 +160,12 @@ pub fn main(args: &Args) -> Result<ExitCode> {
     }
     let stages = side_by_side::map(&places, AT_ONCE, |place| match (place, &stripped) {
         (Place::There(kernel, guest), Some(stripped)) => {
-            let netlink = NETLINK.contains(&guest.kernel) || args.kernel.is_some();
-            let binaries = if netlink && !guest.programs { binaries.clone() } else { built.of(Kind::Vm) };
+            let binaries = if guest.programs { built.of(Kind::Vm) } else { binaries.clone() };
+            let unit = args.unit_filters(guest.kernel);
             let name = if guest.programs { " with programs" } else { "" };
             stage(&format!("vm {}{name}", kernel.name), binaries, |binary| {
-                run::guest(binary, stripped, kernel, &guest.filters, guest.programs, args)
+                let filters = if binary.kind == Kind::Unit { &unit } else { &guest.filters };
+                run::guest(binary, stripped, kernel, filters, guest.programs, args)
             })
         }
         _ => stage("native", built.of(Kind::Native), |binary| run::native(binary, &built, args)),
@@ -208,6 +224,22 @@ mod tests {
         assert!(args(None, None).filters_on("6.1").is_empty());
         assert!(args(Some(NEWEST), None).filters_on(NEWEST).is_empty());
         assert_eq!(args(None, Some("drop")).filters_on(NEWEST), ["drop"]);
+    }
+
+    #[test]
+    fn each_guest_counts_what_the_verifier_does_and_two_ask_netlink() {
+        let args = |kernel: Option<&str>, filter: Option<&str>| Args {
+            only: None,
+            kernel: kernel.map(str::to_owned),
+            timeout: 1,
+            filter: filter.map(str::to_owned),
+        };
+        for kernel in ["6.1", NEWEST] {
+            assert_eq!(args(None, None).unit_filters(kernel), [VERIFIER_TESTS, NETLINK_TESTS]);
+        }
+        assert_eq!(args(None, None).unit_filters("6.12"), [VERIFIER_TESTS]);
+        assert_eq!(args(Some("6.12"), None).unit_filters("6.12"), [VERIFIER_TESTS, NETLINK_TESTS]);
+        assert_eq!(args(None, Some("drop")).unit_filters("6.1"), ["drop"]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use super::Args;
-use super::build::{Binary, Built, Kind};
+use super::build::{Binary, Built};
 use super::libtest::{self, Transcript};
 use crate::command::{self, follow};
 use crate::kernel::Kernel;
@@ -125,9 +125,6 @@ pub fn strip(binaries: &[&Binary], built: &Built) -> Result<Stripped> {
     Ok(stripped)
 }
 
-/// Unit tests that need more of a kernel than this machine's may have.
-const GUEST_UNIT_TESTS: &str = "tests_netem";
-
 /// A file name without what a shell would have to quote.
 fn plain(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
@@ -145,9 +142,6 @@ pub fn guest(
     let at = format!("/vm/{}", plain(&binary.name));
     let mut words = vec![at.clone(), "--show-output".into(), "--test-threads=1".into()];
     words.extend_from_slice(filters);
-    if binary.kind == Kind::Unit {
-        words.push(GUEST_UNIT_TESTS.to_owned());
-    }
     let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let mut job = GuestJob {
         command: words,
