@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fs, os::fd::BorrowedFd};
 use super::*;
 use crate::kernel::modify_return::Type;
 
-const TABLE: &str = include_str!("../../../docs/VERIFIER.md");
+const TABLE: &str = include_str!("../../../../docs/VERIFIER.md");
 /// Percent of the table's figure; from there on it is too much.
 const TOO_MUCH: u64 = 110;
 
