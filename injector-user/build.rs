@@ -13,6 +13,9 @@ use std::{
 use anyhow::{Context as _, ensure};
 
 const TARGET: &str = "bpfel-unknown-none";
+/// Binaries of injector-ebpf, and what they are called here.
+const OBJECTS: [(&str, &str); 3] =
+    [("injector-ebpf", "injector.o"), ("injector-reader", "reader.o"), ("injector-bench", "bench.o")];
 
 /// A nightly that has rust-src, else the toolchain linked under the name `ebpf`, else none.
 fn toolchain() -> Option<String> {
@@ -59,7 +62,9 @@ fn build(toolchain: &str, out: &Path) -> anyhow::Result<()> {
         .status()
         .context("rustup cannot be run")?;
     ensure!(status.success(), "the kernel programs did not build with toolchain `{toolchain}`: {status}");
-    fs::copy(target_dir.join(TARGET).join("release/injector-ebpf"), out.join("injector.o"))?;
+    for (binary, object) in OBJECTS {
+        fs::copy(target_dir.join(TARGET).join("release").join(binary), out.join(object))?;
+    }
     Ok(())
 }
 
@@ -76,7 +81,7 @@ fn main() -> anyhow::Result<()> {
             println!(
                 "cargo::warning=no eBPF toolchain (cargo xtask setup): this binary can load no programs"
             );
-            Ok(fs::write(out.join("injector.o"), [])?)
+            OBJECTS.iter().try_for_each(|(_, object)| Ok(fs::write(out.join(object), [])?))
         }
     }
 }

@@ -151,6 +151,8 @@ pub struct DepLost {
     pub unattributed: u64,
     /// Packets that were dropped because of a rule.
     pub injected: u64,
+    /// Connections that were established, and whose SYN no program saw.
+    pub begins: u64,
 }
 
 layout!(
@@ -160,5 +162,5 @@ layout!(
     QueryKey = 32,
     Query = 40,
     Span = 48,
-    DepLost = 56,
+    DepLost = 64,
 );

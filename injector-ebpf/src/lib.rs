@@ -12,6 +12,7 @@ pub mod event;
 pub mod flow;
 pub mod gate;
 pub mod hist;
+pub mod lag;
 pub mod means;
 pub mod meter;
 pub mod names;

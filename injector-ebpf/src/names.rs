@@ -53,9 +53,21 @@ pub const SEEN: &str = "INJ_SEEN";
 pub const AGGREGATES: &str = "INJ_AGGR";
 /// Hash of [`crate::flow::DepKey`] to [`crate::flow::DepValue`].
 pub const DEPS: &str = "INJ_DEPS";
+/// Hash from cgroup id to [`crate::flow::DepValue`]: what found no place in [`DEPS`].
+pub const DEPS_REST: &str = "INJ_DEPS_REST";
+/// Socket storage: [`crate::flow::FlowRtt`].
+pub const FLOW_RTT: &str = "INJ_FLOW_RTT";
+/// Array of two `u64`: how often the daemon has changed what it says of cgroups; and not 0 if all are observed.
+pub const GENERATION: &str = "INJ_GENERATION";
+/// Per-CPU array of [`crate::flow::Rest`].
+pub const REST: &str = "INJ_REST";
+/// Array of [`crate::flow::Flow`]: what was read.
+pub const READ: &str = "INJ_READ";
+/// Array of one `u64`: how many flows were read.
+pub const READ_AT: &str = "INJ_READ_AT";
 /// Array of one [`crate::flow::FlowStats`].
 pub const FLOW_STATS: &str = "INJ_FLOW_STATS";
-/// Array of one `u64`: how many flows may be made before the daemon looks again.
+/// Array of one `u64`: how many flows may be open.
 pub const FLOW_LIMIT: &str = "INJ_FLOW_LIMIT";
 /// Array of [`crate::call_means::CallShape`], one for each number of a call.
 pub const CALL_SHAPES: &str = "INJ_CALL_SHAPES";
@@ -144,6 +156,10 @@ pub const MEASURED: &str = "inj_measured";
 pub const MEASURED_NOTHING: &str = "inj_measured_0";
 /// How often these two do that in one run.
 pub const MEASURED_ROUNDS: u32 = 1000;
+/// `tcp_probe`, for each segment so many times: loaded by `cargo xtask bench` only.
+pub const MEASURED_TCP: &str = "inj_measured_tcp";
+/// How many samples that program takes in a run.
+pub const MEASURED_SAMPLES: u32 = 16;
 /// Counts what a watched cgroup sends.
 pub const OBSERVE_TX: &str = "inj_obs_tx";
 /// Counts what a watched cgroup receives.
@@ -154,7 +170,15 @@ pub const TCP_PROBE: &str = "inj_tcp_probe";
 pub const TCP_RETRANSMIT: &str = "inj_tcp_retr";
 /// Adds a flow that ends to its dependency.
 pub const TCP_STATE: &str = "inj_tcp_state";
-/// Writes all flows to a reader.
+/// Adds a socket of an observed cgroup that is closed to its dependency, if it is not TCP.
+pub const RELEASED: &str = "inj_released";
+/// Counts what goes out by an interface and is no flow's.
+pub const REST_TX: &str = "inj_rest_tx";
+/// The same on the way in.
+pub const REST_RX: &str = "inj_rest_rx";
+/// Writes all histograms of flows to a reader.
+pub const ITER_RTT: &str = "inj_iter_rtt";
+/// Writes all flows to [`READ`].
 pub const ITER_FLOWS: &str = "inj_iter_flows";
 
 /// Array of one [`crate::dep::DepLost`].
@@ -183,11 +207,28 @@ pub const DEP_DROP: &str = "inj_dep_drop";
 pub const DEP_ACCEPT: &str = "inj_dep_accept";
 /// The same before 6.10.
 pub const DEP_ACCEPT4: &str = "inj_dep_accept4";
+/// Program: gives room on a socket back to its own program.
+pub const ROOM: &str = "inj_room";
+/// The same for filters.
+pub const ROOM_FILTER: &str = "inj_room_filter";
 
 /// Counts processes of a target that end after a call of theirs was failed.
 pub const TASK_EXIT: &str = "inj_task_exit";
 /// Counts programs that begin again after that.
 pub const TASK_EXEC: &str = "inj_task_exec";
+
+/// Hash of [`crate::lag::LagKey`] to [`crate::lag::Lag`].
+pub const LAGS: &str = "INJ_LAGS";
+/// Hash of addresses of requests to [`crate::lag::InFlight`].
+pub const IN_FLIGHT: &str = "INJ_IN_FLIGHT";
+/// Hash of tasks to since when they wait.
+pub const WAITING: &str = "INJ_WAITING";
+/// Array of one [`crate::lag::LagLost`].
+pub const LAG_LOST: &str = "INJ_LAG_LOST";
+/// Requests to block devices, from the scheduler's queue to their end: what is attached to see them.
+pub const IO: [&str; 5] = ["inj_io_queue", "inj_io_issue", "inj_io_again", "inj_io_merge", "inj_io_done"];
+/// Tasks that wait for a CPU: what is attached to see them.
+pub const RUN_QUEUE: [&str; 3] = ["inj_cpu_wake", "inj_cpu_new", "inj_cpu_switch"];
 
 /// Tracepoints' and kernel structures' offsets, patched into the programs' read-only data by the loader.
 pub mod offsets {
@@ -265,6 +306,8 @@ pub mod offsets {
     pub const D_LEN: &str = "OFF_D_LEN";
     /// `socket.sk`
     pub const SOCKET_SK: &str = "OFF_SOCKET_SK";
+    /// `sock.sk_omem_alloc`
+    pub const SK_OMEM: &str = "OFF_SK_OMEM";
     /// `sock.sk_err`
     pub const SK_ERR: &str = "OFF_SK_ERR";
     /// `sock.__sk_common.skc_state`
@@ -289,6 +332,8 @@ pub mod offsets {
     pub const GSO_SEGS: &str = "OFF_GSO_SEGS";
     /// No offset: not 0 if `kfree_skb` also tells which socket was to receive (since 6.11).
     pub const DROP_HAS_SOCKET: &str = "DROP_HAS_SOCKET";
+    /// Not an offset either: so much may be charged to a socket before what we keep on it goes, in bytes.
+    pub const OPTMEM_ROOM: &str = "OPTMEM_ROOM";
     /// `pt_regs.orig_ax` (x86_64), `pt_regs.syscallno` (aarch64)
     pub const SYSCALL_NR: &str = "OFF_SYSCALL_NR";
     /// `task_struct.flags`
@@ -299,6 +344,32 @@ pub mod offsets {
     pub const TASK_SIGNAL: &str = "OFF_TASK_SIGNAL";
     /// `io_kiocb.opcode`
     pub const IO_OPCODE: &str = "OFF_IO_OPCODE";
+    /// `task_struct.cgroups`
+    pub const TASK_CGROUPS: &str = "OFF_TASK_CGROUPS";
+    /// `css_set.dfl_cgrp`
+    pub const CSS_SET_DFL: &str = "OFF_CSS_SET_DFL";
+    /// `task_struct.pid`
+    pub const TASK_PID: &str = "OFF_TASK_PID";
+    /// `task_struct.on_cpu`
+    pub const TASK_ON_CPU: &str = "OFF_TASK_ON_CPU";
+    /// `request.bio`
+    pub const RQ_BIO: &str = "OFF_RQ_BIO";
+    /// `request.cmd_flags`
+    pub const RQ_FLAGS: &str = "OFF_RQ_FLAGS";
+    /// `request.__data_len`
+    pub const RQ_LEN: &str = "OFF_RQ_LEN";
+    /// `bio.bi_blkg`
+    pub const BIO_BLKG: &str = "OFF_BIO_BLKG";
+    /// `blkcg_gq.blkcg`
+    pub const BLKG_BLKCG: &str = "OFF_BLKG_BLKCG";
+    /// `blkcg.css.cgroup`
+    pub const BLKCG_CGROUP: &str = "OFF_BLKCG_CGROUP";
+    /// `css_set.subsys`, at the io controller
+    pub const CSS_SET_IO: &str = "OFF_CSS_SET_IO";
+    /// `cgroup.root`
+    pub const CGROUP_ROOT: &str = "OFF_CGROUP_ROOT";
+    /// No offset: not 0 if this kernel has the io controller (CONFIG_BLK_CGROUP).
+    pub const HAS_IO_CGROUPS: &str = "HAS_IO_CGROUPS";
     /// `signal_struct.live`
     pub const SIGNAL_LIVE: &str = "OFF_SIGNAL_LIVE";
 }

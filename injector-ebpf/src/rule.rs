@@ -273,6 +273,8 @@ pub const CG_PORTS: u32 = 32;
 pub const CG_FLOWS: u32 = 8;
 /// One of its rules means certain DNS names.
 pub const CG_DNS: u32 = 16;
+/// It is observed how long its requests to disks take, and its tasks wait for a CPU.
+pub const CG_LAG: u32 = 64;
 
 /// What the gate let through, and why, when there was no rule to count it with.
 #[repr(C)]

@@ -29,7 +29,12 @@ pub const DEFAULT_METRICS: &str = "127.0.0.1:9842";
 /// More is not a configuration file.
 const LARGEST: u64 = 64 * 1024;
 
-const KEYS: &str = "its keys: socket, metrics, page, page_allow, limits, profiles, run_dir, state_dir, watch, lease, observe";
+/// What `most_flows` may be.
+const LEAST_FLOWS: u64 = 1_024;
+const MOST_FLOWS: u64 = 4_194_304;
+
+const KEYS: &str = "its keys: socket, metrics, page, page_allow, limits, profiles, run_dir, state_dir, watch, lease, \
+                    observe, most_flows, run_queue";
 
 /// What the node's owner set. Every key has a default; unknown keys are errors.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +62,10 @@ pub struct Config {
     pub lease: Span,
     /// Whose flows are observed.
     pub observe: Observe,
+    /// Most flows that are observed at once, 1,024 to 4,194,304; each costs some 500 bytes of kernel memory.
+    pub most_flows: u64,
+    /// Whether it is also observed how long their tasks wait for a CPU: a program at every switch of the scheduler.
+    pub run_queue: bool,
 }
 
 impl Default for Config {
@@ -73,6 +82,8 @@ impl Default for Config {
             watch: Vec::new(),
             lease: Span::from_secs(2),
             observe: Observe::Targets,
+            most_flows: 262_144,
+            run_queue: false,
         }
     }
 }
@@ -81,9 +92,13 @@ impl Default for Config {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Observe {
-    /// Those of the watched targets and of every fault's targets.
+    /// Nobody's: nothing is attached while there is no fault. With one, the round trips of TCP, by which it is judged.
+    Off,
+    /// Those of the watched targets, of every fault's targets, and for some seconds of those that somebody asks for.
     #[default]
     Targets,
+    /// Those of all cgroups, and at the interfaces of the daemon's namespace what no flow counts.
+    Host,
 }
 
 impl Config {
@@ -134,6 +149,10 @@ impl Config {
             return Err(Error::usage(format!("the lease is {}", self.lease))
                 .hint(format!("it is {least} to {most}: so long a fault acts when the daemon hangs")));
         }
+        if !(LEAST_FLOWS..=MOST_FLOWS).contains(&self.most_flows) {
+            return Err(Error::usage(format!("most_flows is {}", self.most_flows))
+                .hint(format!("it is {LEAST_FLOWS} to {MOST_FLOWS}: so many flows are observed at once")));
+        }
         page::validate(self.page.0, &self.page_allow)?;
         let paths = [
             ("socket", &self.socket),
@@ -164,9 +183,10 @@ mod tests {
     fn defaults_and_every_key() {
         assert_eq!(Config::parse("# nothing\n\n").unwrap(), Config::default());
         let text = "socket: /s\nmetrics: off\nlimits: /l\nprofiles: /p\nrun_dir: /r\nstate_dir: /v\nwatch: [unit:nginx]\n\
-                    lease: 500ms\nobserve: targets\n";
+                    lease: 500ms\nobserve: targets\nmost_flows: 1024\nrun_queue: true\n";
         let config = Config::parse(text).unwrap();
         assert_eq!(config.metrics, Listen(None));
+        assert!(config.run_queue && !Config::default().run_queue, "an opt-in");
         assert_eq!(config.watch, ["unit:nginx".parse::<TargetSpec>().unwrap()]);
         assert_eq!((config.socket.as_path(), config.lease), (Path::new("/s"), Span::from_millis(500)));
         assert_eq!(Config::parse("metrics: '[::1]:1'").unwrap().metrics.to_string(), "[::1]:1");
@@ -184,7 +204,14 @@ mod tests {
         assert!(wrong("profiles: mine").message.contains("profiles `mine` is not absolute"));
         assert!(wrong("metrics: 9842").message.contains("9842"), "{}", wrong("metrics: 9842"));
         assert!(wrong("metrics: localhost").message.contains("localhost"));
+        for (text, observe) in [("off", Observe::Off), ("targets", Observe::Targets), ("host", Observe::Host)]
+        {
+            assert_eq!(Config::parse(&format!("observe: {text}")).unwrap().observe, observe);
+        }
         assert!(wrong("observe: all").message.contains("all"));
+        for flows in ["most_flows: 1023", "most_flows: 4194305"] {
+            assert!(wrong(flows).message.contains("most_flows is"), "{}", wrong(flows));
+        }
         assert!(wrong("watch: [nginx]").message.contains("not a target"));
     }
 

@@ -23,7 +23,7 @@ use crate::{
 /// request's own time is shared by its rounds, and is in the empty program's as well.
 fn run(object: &mut Object, case: &Case, runs: u32) -> Result<f64> {
     let now = || Ok::<_, nix::Error>(Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?));
-    let program: &mut RawTracePoint = object.program(case.program)?.0.try_into()?;
+    let program: &mut RawTracePoint = object.program(case.program)?.try_into()?;
     let began = now()?;
     for _ in 0..runs {
         let answer = program.test_run(RawTracePointRunOptions::new())?.return_value;

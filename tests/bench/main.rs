@@ -6,9 +6,13 @@
 
 mod calls;
 mod cases;
+mod observe;
 mod place;
 mod runs;
+mod samples;
+mod sockets;
 mod traffic;
+mod waits;
 
 use anyhow::{Context as _, Result};
 use nix::{
@@ -20,6 +24,9 @@ use serde_json::json;
 use place::Place;
 
 fn main() -> Result<()> {
+    if sockets::run_if_asked()? {
+        return Ok(());
+    }
     // cargo itself adds `--bench`.
     let mut numbers = std::env::args().skip(1).filter(|word| !word.starts_with("--"));
     let mut number = |name: &str, default: u32| match numbers.next() {
@@ -29,12 +36,22 @@ fn main() -> Result<()> {
     let (repeat, rounds) = (number("REPEAT", 1_000_000)?.max(1), number("ROUNDS", 7)?.max(1));
     let cpu = pin().context("pinning to one CPU")?;
     let place = Place::enter()?;
+    if std::env::args().any(|word| word == "--observing") {
+        println!("{:#}", observe::measure(&place, repeat, rounds)?);
+        return Ok(());
+    }
     let programs = runs::measure(&place, repeat, rounds)?;
     let calls = calls::measure(&place, repeat, rounds)?;
     let traffic = traffic::measure(&place, rounds)?;
+    let waits = waits::measure(&place, rounds)?;
+    let observing = std::thread::scope(|scope| {
+        let measured = scope.spawn(|| observe::measure(&place, repeat, rounds));
+        measured.join().map_err(|_| anyhow::anyhow!("the thread that measures observing died"))
+    })??;
     let document = json!({
         "cpu": cpu, "repeat": repeat, "rounds": rounds, "packet_bytes": runs::PACKET,
-        "programs": programs, "calls": calls, "traffic": traffic,
+        "programs": programs, "calls": calls, "traffic": traffic, "waits": waits,
+        "observing": observing,
     });
     println!("{document}");
     Ok(())

@@ -157,7 +157,7 @@ fn run(object: &mut Object, case: &Case, packet: &[u8], repeat: u32) -> Result<f
     (options.data_in, options.repeat) = (Some(packet), repeat);
     let now = || Ok::<_, nix::Error>(Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?));
     let began = now()?;
-    let result = match object.program(case.program)?.0 {
+    let result = match object.program(case.program)? {
         Program::SchedClassifier(program) => program.test_run(options),
         program => <&mut CgroupSkb>::try_from(program)?.test_run(options),
     };

@@ -179,5 +179,5 @@ fn counted(object: &mut Object, place: &Place, ends: &Ends) -> Result<Value> {
 }
 
 fn infos(object: &mut Object, names: &[&str]) -> Result<Vec<ProgramInfo>> {
-    names.iter().map(|name| Ok(object.program(name)?.0.info()?)).collect()
+    names.iter().map(|name| Ok(object.program(name)?.info()?)).collect()
 }

@@ -19,12 +19,13 @@ pub const OVERRIDE: &str = "6.1-override";
 pub const NEWEST: &str = "7.2";
 
 /// Parts of the names of the tests that run on [`NEWEST`].
-pub const NEWEST_TESTS: [&str; 8] = [
+pub const NEWEST_TESTS: [&str; 9] = [
     "calls::",
     "fault_table::",
     "like_netem::",
     "observe::",
     "deps::",
+    "waits::",
     "smoke",
     "a_program_that_loops",
     "the_peer_of_a_connection",

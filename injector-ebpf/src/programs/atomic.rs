@@ -1,6 +1,6 @@
 //! Atomic addition: budgets and counters are never load-then-store.
 
-use core::intrinsics::{AtomicOrdering, atomic_cxchg, atomic_xadd};
+use core::intrinsics::{AtomicOrdering, atomic_cxchg, atomic_xadd, atomic_xchg};
 
 /// Writes `new` if `old` is there; returns what was there.
 ///
@@ -9,6 +9,15 @@ use core::intrinsics::{AtomicOrdering, atomic_cxchg, atomic_xadd};
 #[inline(always)]
 pub unsafe fn exchange(at: *mut u64, old: u64, new: u64) -> u64 {
     unsafe { atomic_cxchg::<u64, { AtomicOrdering::SeqCst }, { AtomicOrdering::SeqCst }>(at, old, new) }.0
+}
+
+/// Writes zero; returns what was there.
+///
+/// # Safety
+/// `at` points into a map value.
+#[inline(always)]
+pub unsafe fn take(at: *mut u64) -> u64 {
+    unsafe { atomic_xchg::<u64, { AtomicOrdering::SeqCst }>(at, 0) }
 }
 
 /// Adds one; returns what was there.

@@ -10,7 +10,7 @@ use injector_ebpf::{
 
 use super::{
     call_path::{inj_fits, inj_give_room, inj_take_room, inj_unreadable, inj_with_path},
-    call_which::{argument, keep, read},
+    call_which::{argument, inj_asks, keep, read},
     kernel::offset,
     maps::{INJ_CALL_SHAPES, INJ_PATH, INJ_WALK, NAMES_ROOM, PATH_ROOM},
 };
@@ -63,6 +63,16 @@ pub extern "C" fn inj_file(descriptor: u32) -> u64 {
         return 0;
     }
     read(read::<u64>(at!(table, OFF_FDS)) + 8 * u64::from(descriptor))
+}
+
+/// The `struct file` that the descriptor among a call's arguments refers to, by the call's shape; 0: none.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn inj_file_of(shape: u32, registers: u64) -> u64 {
+    match argument_of(shape, SHAPE_FD, registers) {
+        Some(descriptor) => inj_file(descriptor as u32),
+        None => 0,
+    }
 }
 
 /// [`inj_walk_step`]: this is the root; it can't be told.
@@ -147,31 +157,29 @@ pub extern "C" fn inj_file_path(file: u64, room: u32) -> u32 {
     u32::from(unsafe { bpf_probe_read_kernel_str(path.cast(), PATH_ROOM as u32, from.cast()) } > 0)
 }
 
+/// Those of these rules that mean what is of this type; those that ask for `mixed` mean what is on a disk.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn inj_type_is(meant: u32, kind: u32, mixed: u32) -> u32 {
+    keep(meant, |_, rule| {
+        (rule.call.asks & CALL_FD_TYPE == 0 || rule.call.fd_types & kind != 0)
+            && (rule.call.asks & mixed == 0 || DISK_TYPES & kind != 0)
+    })
+}
+
 /// Those of these rules that mean what the call's descriptor refers to.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn inj_descriptor(meant: u32, number: u64, registers: u64) -> u32 {
     let shape = INJ_CALL_SHAPES.get((number % CALLS as u64) as u32).copied().unwrap_or(0);
     let mixed = if shape & SHAPE_MIXED != 0 { CALL_FD_DISK } else { 0 };
-    let file = match argument_of(shape, SHAPE_FD, registers) {
-        Some(descriptor) => inj_file(descriptor as u32),
-        None => 0,
-    };
+    let file = inj_file_of(shape, registers);
     if file == 0 {
-        return keep(meant, |_, rule| rule.call.asks & (CALL_FD_PATH | CALL_FD_TYPE | mixed) == 0);
+        return inj_with_path(meant, 0, CALL_FD_PATH | CALL_FD_TYPE | mixed);
     }
     let mode = read::<u16>(at!(read::<u64>(at!(file, OFF_F_INODE)), OFF_I_MODE));
-    let kind = 1 << (mode >> 12);
-    let left = keep(meant, |_, rule| {
-        (rule.call.asks & CALL_FD_TYPE == 0 || rule.call.fd_types & kind != 0)
-            && (rule.call.asks & mixed == 0 || DISK_TYPES & kind != 0)
-    });
-    let mut asked = 0;
-    keep(left, |_, rule| {
-        asked |= rule.call.asks & CALL_FD_PATH;
-        true
-    });
-    if asked == 0 {
+    let left = inj_type_is(meant, 1 << (mode >> 12), mixed);
+    if inj_asks(left) & CALL_FD_PATH == 0 {
         return left;
     }
     let mut fits = 0;

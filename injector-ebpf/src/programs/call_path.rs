@@ -15,8 +15,10 @@ use super::{
     maps::{INJ_CALL_SHAPES, INJ_PATH, INJ_PATH_USED, INJ_RULES, PATH_ROOM, PATH_ROOMS},
 };
 
-/// So many steps a pattern may take: each letter of pattern and path is one, and each try of a `*` that was too short.
-const STEPS: usize = 1024;
+/// So many steps a pattern may take, in so many rounds of so many: each letter of pattern and path is one, and each try
+/// of a `*` that was too short.
+const ROUNDS: usize = 32;
+const STEPS: usize = 32;
 
 /// Takes one of this CPU's rooms for a path; `PATH_ROOMS` if there is none. A task that is preempted in a program keeps
 /// its room, so that there must be some for those that come meanwhile.
@@ -89,7 +91,7 @@ const FITS_NOT: u64 = 1 << 63;
 /// path (16 bits) it is, and the same for what is behind the last `*`, to try again with one letter more.
 ///
 /// A function of its own: what a global function returns is any number to the verifier, so that it need not follow
-/// every way that 1,024 steps can take.
+/// every way that all steps can take.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn inj_glob_step(index: u32, room: u32, state: u64) -> u64 {
@@ -119,13 +121,27 @@ pub extern "C" fn inj_glob_step(index: u32, room: u32, state: u64) -> u64 {
     again | more << 8 | again << 24 | more << 32
 }
 
+/// A round of steps, or what is left of it when it is known.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn inj_glob_round(index: u32, room: u32, state: u64) -> u64 {
+    let mut state = state;
+    for _ in 0..STEPS {
+        state = inj_glob_step(index, room, state);
+        if state & (FITS | FITS_NOT) != 0 {
+            break;
+        }
+    }
+    state
+}
+
 /// Does the path fit the rule's pattern? 1: yes, 0: no, 2: it would take too many steps to know.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn inj_glob(index: u32, room: u32) -> u32 {
     let mut state = 0;
-    for _ in 0..STEPS {
-        state = inj_glob_step(index, room, state);
+    for _ in 0..ROUNDS {
+        state = inj_glob_round(index, room, state);
         if state & (FITS | FITS_NOT) != 0 {
             return u32::from(state & FITS != 0);
         }
@@ -150,7 +166,7 @@ pub extern "C" fn inj_fits(meant: u32, bit: u32, room: u32) -> u32 {
     found
 }
 
-/// Of these rules those that ask for no path by `bit`, or for one of `fits`.
+/// Of these rules those that ask for nothing of `bit`, and those of `fits`.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn inj_with_path(meant: u32, fits: u32, bit: u32) -> u32 {

@@ -8,6 +8,7 @@ use injector_ebpf::{
 
 use super::{
     call_fd::{argument_of, inj_file},
+    call_path::inj_with_path,
     call_which::{keep, read},
     kernel::offset,
     maps::{INJ_CALL_SHAPES, INJ_PEERS},
@@ -59,7 +60,7 @@ fn peer_is(meant: u32, address: [u32; 4], port: u16) -> u32 {
 /// Those that ask for no peer.
 #[inline(always)]
 fn nobody(meant: u32) -> u32 {
-    keep(meant, |_, rule| rule.call.asks & CALL_PEER == 0)
+    inj_with_path(meant, 0, CALL_PEER)
 }
 
 /// Those of these rules that mean the address in user memory (`struct sockaddr`).

@@ -79,28 +79,53 @@ pub extern "C" fn inj_who(meant: u32) -> u32 {
     let task = unsafe { bpf_get_current_task() };
     let leader = read::<u64>(task + unsafe { offset!(OFF_GROUP_LEADER) } as u64);
     let process = read::<[u8; COMM]>(leader + unsafe { offset!(OFF_COMM) } as u64);
-    keep(meant, |_, rule| {
-        let means = &rule.call;
-        (means.asks & CALL_UID == 0 || means.uid == uid)
-            && (means.asks & CALL_COMM == 0 || same(&means.comm, &comm))
-            && (means.asks & CALL_PROCESS == 0 || same(&means.process, &process))
+    let (comm, process) = (words(&comm), words(&process));
+    let uid = u64::from(uid) << 32;
+    keep(meant, |index, _| {
+        inj_is_caller(uid | u64::from(index), comm[0], comm[1], process[0], process[1]) != 0
     })
+}
+
+/// Does the rule mean this user (upper half; the rule's slot is in the lower one), thread and process?
+///
+/// What a global function returns is any number to the verifier: it does not follow each way through one rule's questions
+/// through all rules that come behind it.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn inj_is_caller(uid_index: u64, comm: u64, more: u64, process: u64, rest: u64) -> u32 {
+    let Some(rule) = INJ_RULES.get(uid_index as u32) else { return 0 };
+    let means = &rule.call;
+    let same = |name: &[u8; COMM], one: u64, other: u64| {
+        let name = words(name);
+        (name[0] ^ one) | (name[1] ^ other) == 0
+    };
+    u32::from(
+        (means.asks & CALL_UID == 0 || means.uid == (uid_index >> 32) as u32)
+            && (means.asks & CALL_COMM == 0 || same(&means.comm, comm, more))
+            && (means.asks & CALL_PROCESS == 0 || same(&means.process, process, rest)),
+    )
 }
 
 /// Byte by byte would be 16 branches.
 #[inline(always)]
-fn same(one: &[u8; COMM], other: &[u8; COMM]) -> bool {
-    let word = |bytes: &[u8; COMM], k: usize| unsafe { bytes.as_ptr().cast::<u64>().add(k).read_unaligned() };
-    (word(one, 0) ^ word(other, 0)) | (word(one, 1) ^ word(other, 1)) == 0
+fn words(name: &[u8; COMM]) -> [u64; 2] {
+    let word = |k: usize| unsafe { name.as_ptr().cast::<u64>().add(k).read_unaligned() };
+    [word(0), word(1)]
 }
 
 /// Those for which this argument is as asked.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn inj_argument(meant: u32, argument: u32, value: u64) -> u32 {
-    keep(meant, |_, rule| {
-        rule.call.comparisons.iter().all(|one| one.argument != argument || one.holds(value))
-    })
+    keep(meant, |index, _| inj_compares(index, argument, value) != 0)
+}
+
+/// Is it as this rule asks? For the same reason as [`inj_is_caller`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn inj_compares(index: u32, argument: u32, value: u64) -> u32 {
+    let Some(rule) = INJ_RULES.get(index) else { return 0 };
+    u32::from(rule.call.comparisons.iter().all(|one| one.argument != argument || one.holds(value)))
 }
 
 /// An argument of a call, by the address of the user's registers.

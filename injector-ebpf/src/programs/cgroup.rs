@@ -19,6 +19,7 @@ use super::{
     decide::{Candidate, NONE, parse},
     flows,
     gate::{self, count},
+    packet::Packet,
 };
 
 #[cgroup_skb]
@@ -53,8 +54,9 @@ fn decide(skb: *mut __sk_buff, hook: u32) -> Option<()> {
     if entry.rules == 0 {
         return None;
     }
-    let packet = parse(skb)?;
-    let candidate = Candidate::new(skb, packet, entry, hook, 0, now)?;
+    let mut packet = Packet::NOTHING;
+    parse(skb, &mut packet)?;
+    let candidate = Candidate::new(skb, &packet, entry, hook, 0, now)?;
     if candidate.ask().lose == NONE {
         return None;
     }

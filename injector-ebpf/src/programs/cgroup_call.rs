@@ -11,7 +11,7 @@ use injector_ebpf::rule::HOOK_CGROUP_CALL;
 
 use super::{
     call::{inj_meant, settle, target},
-    call_which::inj_narrow,
+    call_which::inj_who,
     gate,
 };
 
@@ -61,7 +61,7 @@ fn errno(number: u64) -> Option<i32> {
     let entry = target()?;
     let mut meant = inj_meant(entry.rules, HOOK_CGROUP_CALL, number);
     if meant >> 16 != 0 {
-        meant = inj_narrow(meant, number, NO_REGISTERS, 0);
+        meant = inj_who(meant);
     }
     settle(entry, meant, number, NO_REGISTERS, now)
 }

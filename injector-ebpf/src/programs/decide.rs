@@ -44,8 +44,8 @@ const DEVICE: u32 = 16;
 const CHANGE: u32 = 32;
 
 /// A packet of a target, seen from the target's end.
-pub struct Candidate {
-    pub packet: Packet,
+pub struct Candidate<'a> {
+    pub packet: &'a Packet,
     pub outgoing: bool,
     pub now: u64,
     pub wire: u64,
@@ -86,9 +86,9 @@ fn unmeant(port: u16) -> PortRules {
 }
 
 #[inline(always)]
-pub fn parse(skb: *mut __sk_buff) -> Option<Packet> {
-    match Packet::parse(skb) {
-        Ok(packet) => Some(packet),
+pub fn parse(skb: *mut __sk_buff, packet: &mut Packet) -> Option<()> {
+    match packet.parse(skb) {
+        Ok(()) => Some(()),
         Err(Opaque::NotIp) => None,
         Err(Opaque::Unparsed) => {
             count!(unparsed);
@@ -97,13 +97,13 @@ pub fn parse(skb: *mut __sk_buff) -> Option<Packet> {
     }
 }
 
-impl Candidate {
+impl<'a> Candidate<'a> {
     /// None: no rule means the packet at `hook`. `receiver` is whose socket takes it, where the packet does not know that
     /// yet: at [`HOOK_INGRESS`].
     #[inline(always)]
     pub fn new(
         skb: *mut __sk_buff,
-        packet: Packet,
+        packet: &'a Packet,
         entry: CgroupEntry,
         hook: u32,
         receiver: u32,
@@ -117,7 +117,7 @@ impl Candidate {
         };
         let (by_peer, by_port) = (entry.flags & CG_PEERS != 0, entry.flags & CG_PORTS != 0);
         // Not only for the rules: whom the program asked for may be protected.
-        let asked = if outgoing { Asked::of(skb, &packet) } else { Asked::SAME };
+        let asked = if outgoing { Asked::of(skb, packet) } else { Asked::SAME };
         let asked_port = if asked.elsewhere() { asked.port() } else { peer_port };
         // What one look at all the rules rules out is not asked one by one: here by address and port on the wire, and by
         // those that the program asked for.
@@ -142,16 +142,21 @@ impl Candidate {
         let dns = packet.protocol == UDP && (peer_port == DNS_PORT || asked_port == DNS_PORT);
         let queried =
             if dns && entry.flags & CG_DNS != 0 { dns::inj_asked_for(skb, packet.transport) } else { 0 };
-        let what = packet.kind() << 16 | packet.segments;
         let here = u64::from(local_port) | u64::from(unsafe { (*skb).ifindex }) << 32;
         let ports = |port: u16| here | u64::from(port) << 16;
         let masks = |named: PeerRules, other: u16| {
             u64::from(named.meant) << 32 | u64::from(other) << 16 | u64::from(queried & 0xffff)
         };
         let hooked = hook << 16;
-        let mut rules = inj_match(wire_rules | hooked, what, ports(peer_port), masks(wire_named, asked_port));
+        let mut rules =
+            inj_match(wire_rules | hooked, packet.what, ports(peer_port), masks(wire_named, asked_port));
         if asked_rules != 0 {
-            rules |= inj_match(asked_rules | hooked, what, ports(asked_port), masks(asked_named, peer_port));
+            rules |= inj_match(
+                asked_rules | hooked,
+                packet.what,
+                ports(asked_port),
+                masks(asked_named, peer_port),
+            );
         }
         if rules == 0 {
             return None;
@@ -173,7 +178,7 @@ impl Candidate {
             wire: wire(skb),
             bytes: u64::from(unsafe { (*skb).len }),
             rules,
-            flow: if entry.flags & CG_FLOWS != 0 { draw::flow(&packet) } else { 0 },
+            flow: if entry.flags & CG_FLOWS != 0 { draw::flow(packet) } else { 0 },
             protected,
             protected_port,
             packet,

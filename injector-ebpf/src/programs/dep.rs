@@ -10,7 +10,6 @@ use injector_ebpf::{
     dep::{ABSURD_NS, CountKey, DepLost, Span, TimeKey},
     flow::DepKey,
     hist::bucket,
-    rule::CG_WATCH,
 };
 
 use super::{
@@ -41,31 +40,11 @@ pub fn now() -> u64 {
     unsafe { bpf_ktime_get_ns() }
 }
 
-/// Is what happens in this cgroup observed?
-#[inline(always)]
-pub fn watched(cgroup: u64) -> bool {
-    gate::cgroup(cgroup).is_some_and(|entry| entry.flags & CG_WATCH != 0)
-}
-
-/// The dependency of a socket: as for flows, the service is on the side with the lower port. Without a local port yet
-/// the socket is a client's.
-#[inline(always)]
-pub fn key(cgroup: u64, remote: [u32; 4], remote_port: u16, local_port: u16, protocol: u32) -> DepKey {
-    let local = local_port != 0 && local_port < remote_port;
-    DepKey {
-        cgroup,
-        remote: if local { [0; 4] } else { remote },
-        port: if local { local_port } else { remote_port },
-        local: u16::from(local),
-        protocol,
-    }
-}
-
 /// The dependency of a `struct sock` whose cgroup is watched.
 #[inline(always)]
 pub fn of_socket(sk: *const c_void, local_port: u16, protocol: u32) -> Option<DepKey> {
     let cgroup = socket_cgroup(sk);
-    if !watched(cgroup) {
+    if !gate::watched(cgroup) {
         return None;
     }
     let mut remote = [0, 0, 0xffff_u32.to_be(), 0];
@@ -75,10 +54,7 @@ pub fn of_socket(sk: *const c_void, local_port: u16, protocol: u32) -> Option<De
         remote = field!(sk, OFF_DADDR6, [u32; 4]);
     }
     let remote_port = u16::from_be(field!(sk, OFF_DPORT, u16));
-    if remote_port == 0 {
-        remote = [0; 4];
-    }
-    Some(key(cgroup, remote, remote_port, local_port, protocol))
+    Some(DepKey::between(cgroup, remote, remote_port, local_port, protocol))
 }
 
 /// What of a socket is under way, if that was ever asked for.

@@ -11,7 +11,8 @@ use injector_ebpf::{
 };
 
 use super::{
-    dep::{self, TCP},
+    dep::{self, TCP, missed},
+    gate,
     kernel::{field, socket_cgroup},
 };
 
@@ -50,7 +51,7 @@ fn state(sk: *const c_void, old: i32, new: i32) -> Option<()> {
 
 #[inline(always)]
 fn begins(sk: *const c_void, side: u32) -> Option<()> {
-    if tcp(sk).is_null() || !dep::watched(socket_cgroup(sk)) {
+    if tcp(sk).is_null() || !gate::watched(socket_cgroup(sk)) {
         return None;
     }
     let span = unsafe { dep::new_span(sk.cast_mut()) }?;
@@ -63,20 +64,31 @@ fn begins(sk: *const c_void, side: u32) -> Option<()> {
 
 #[inline(always)]
 fn ends(sk: *const c_void, new: i32) -> Option<()> {
-    let span = unsafe { dep::span(sk.cast_mut()) }?;
     let tp = tcp(sk);
     if tp.is_null() {
         return None;
     }
     let dep = dependency(sk, tp)?;
     if new == ESTABLISHED {
-        dep::sample(dep, HANDSHAKE, unsafe { (*span).began }, dep::now());
-        unsafe { (*span).began = 0 };
-        return Some(());
+        return established(sk, dep);
     }
     let errno = field!(sk, OFF_SK_ERR, i32);
     let sent = field!(tp, OFF_SEGS_OUT, u32) != 0;
     dep::count(dep, CONNECT, if errno == 0 && !sent { NOT_SENT } else { errno as u32 }, 1);
+    Some(())
+}
+
+/// The kernel does not run a program of a tracepoint within itself: then the begin was missed. Or it was before the cgroup
+/// was watched.
+#[inline(always)]
+fn established(sk: *const c_void, dep: DepKey) -> Option<()> {
+    let span = unsafe { dep::span(sk.cast_mut()) };
+    let began = span.map_or(0, |span| unsafe { core::mem::take(&mut (*span).began) });
+    if began == 0 {
+        missed!(begins);
+        return None;
+    }
+    dep::sample(dep, HANDSHAKE, began, dep::now());
     Some(())
 }
 

@@ -17,6 +17,7 @@ use injector_ebpf::{
 use super::{
     dep::{self, TCP},
     dep_wire::{load, of, transport},
+    gate,
 };
 
 const AF_INET: u32 = 2;
@@ -67,7 +68,7 @@ fn client(sk: *mut bpf_sock) -> Option<*mut Span> {
     let span = match unsafe { dep::span(sk.cast()) } {
         Some(span) => span,
         None => {
-            if !dep::watched(unsafe { bpf_sk_cgroup_id(sk.cast()) }) {
+            if !gate::watched(unsafe { bpf_sk_cgroup_id(sk.cast()) }) {
                 return None;
             }
             let span = unsafe { dep::new_span(sk.cast()) }?;
@@ -132,5 +133,5 @@ fn dependency(sk: *mut bpf_sock) -> Option<DepKey> {
     let v6 = [of!(sk, dst_ip6[0]), of!(sk, dst_ip6[1]), of!(sk, dst_ip6[2]), of!(sk, dst_ip6[3])];
     let remote = if of!(sk, family) == AF_INET { [0, 0, 0xffff_u32.to_be(), v4] } else { v6 };
     let cgroup = unsafe { bpf_sk_cgroup_id(sk.cast()) };
-    Some(dep::key(cgroup, remote, u16::from_be(of!(sk, dst_port)), of!(sk, src_port) as u16, TCP))
+    Some(DepKey::between(cgroup, remote, u16::from_be(of!(sk, dst_port)), of!(sk, src_port) as u16, TCP))
 }

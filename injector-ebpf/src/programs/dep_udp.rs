@@ -14,6 +14,7 @@ use injector_ebpf::{
 use super::{
     dep::{self, UDP, missed},
     dep_wire::{load, of, transport},
+    gate,
     maps::INJ_DEP_QUERY,
 };
 
@@ -42,7 +43,7 @@ fn peer(skb: *mut __sk_buff, sk: *mut bpf_sock, out: bool) -> Option<Peer> {
         return None;
     }
     let cgroup = unsafe { bpf_sk_cgroup_id(sk.cast()) };
-    if !dep::watched(cgroup) {
+    if !gate::watched(cgroup) {
         return None;
     }
     let mut remote = [0, 0, 0xffff_u32.to_be(), 0];

@@ -64,22 +64,11 @@ pub extern "C" fn inj_asked_for(skb: *mut __sk_buff, transport: u32) -> u32 {
     if read != 0 {
         return 0;
     }
-    let byte = |at: u32| unsafe { core::ptr::read_volatile(name.cast::<u8>().add((at & 0xff) as usize)) };
-    // Where the name ends: at an empty label.
-    let mut end = 0;
-    for _ in 0..LABELS {
-        let label = u32::from(byte(end));
-        if label == 0 || label > 63 {
-            break;
-        }
-        // What is a length must not be taken for a letter: 13 would be a hyphen.
-        let marked = label as u8 | NAME_LENGTH;
-        unsafe { core::ptr::write_volatile(name.cast::<u8>().add((end & 0xff) as usize), marked) };
-        end += label + 1;
-    }
-    if byte(end) != 0 || end >= length {
+    let end = inj_name_end(length);
+    if end == OPEN {
         return 0;
     }
+    let byte = |at: u32| unsafe { core::ptr::read_volatile(name.cast::<u8>().add((at & 0xff) as usize)) };
     // Backwards, with the bit that makes letters lower case. What follows behind the name's begin is the scratch's
     // last byte, which no name reaches.
     for k in 0..NAME_ROOM as u32 {
@@ -89,6 +78,31 @@ pub extern "C" fn inj_asked_for(skb: *mut __sk_buff, transport: u32) -> u32 {
     unsafe { (*key).prefix_len = NAME_ROOM as u32 * 8 };
     let Some(rules) = INJ_NAMES.get(unsafe { &*key }) else { return 0 };
     if rules.length > end { rules.exact } else { rules.below }
+}
+
+/// [`inj_name_end`]: the name has no end.
+const OPEN: u32 = u32::MAX;
+
+/// Where the name in the scratch, of at most `length` bytes, ends: at an empty label. Marks the lengths of its labels.
+///
+/// A global function as well: the name is copied the same way for all ends, and not once for each number of labels.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn inj_name_end(length: u32) -> u32 {
+    let Some(name) = INJ_NAME.get_ptr_mut(0) else { return OPEN };
+    let at = |at: u32| unsafe { name.cast::<u8>().add((at & 0xff) as usize) };
+    let mut end = 0;
+    for _ in 0..LABELS {
+        let label = u32::from(unsafe { core::ptr::read_volatile(at(end)) });
+        if label == 0 || label > 63 {
+            break;
+        }
+        // What is a length must not be taken for a letter: 13 would be a hyphen.
+        let marked = label as u8 | NAME_LENGTH;
+        unsafe { core::ptr::write_volatile(at(end), marked) };
+        end += label + 1;
+    }
+    if unsafe { core::ptr::read_volatile(at(end)) } != 0 || end >= length { OPEN } else { end }
 }
 
 #[classifier]

@@ -54,16 +54,17 @@ fn egress(ctx: &TcContext) -> Option<i32> {
     if entry.rules == 0 {
         return None;
     }
-    let packet = match Packet::parse(skb) {
-        Ok(packet) => packet,
+    let mut packet = Packet::NOTHING;
+    match packet.parse(skb) {
+        Ok(()) => {}
         Err(Opaque::NotIp) => return None,
         Err(Opaque::Unparsed) => return follow(skb, entry.rules),
-    };
+    }
     if packet.fragmented {
         // What became of an earlier packet with its number is nothing to its fragments.
         fragments::inj_lead(skb, 0);
     }
-    let candidate = Candidate::new(skb, packet, entry, HOOK_EGRESS, 0, now)?;
+    let candidate = Candidate::new(skb, &packet, entry, HOOK_EGRESS, 0, now)?;
     unsafe { (*skb).tc_index = u32::from(TAG_EGRESS | TAG_NO_DEVICE) };
     let chosen = candidate.ask();
     if candidate.packet.fragmented && (chosen.lose != NONE || chosen.device != NONE) {

@@ -8,14 +8,14 @@ use injector_ebpf::{
         BYTES, BYTES_RATE, METERS_PER_RULE, NODE_BYTES, NODE_BYTES_RATE, NODE_CALLS, NODE_CALLS_RATE,
         NODE_PACKETS, NODE_PACKETS_RATE, UNITS, UNITS_RATE,
     },
-    rule::{CgroupEntry, GateStats, MAX_RULES, RULE_SHADOW, Rule, RuleStats},
+    rule::{CG_WATCH, CgroupEntry, GateStats, MAX_RULES, RULE_SHADOW, Rule, RuleStats},
 };
 
 use super::{
     atomic, draw,
     maps::{
-        INJ_CGROUPS, INJ_DEADLINES, INJ_ENDS, INJ_GATE_STATS, INJ_HALT, INJ_INTERFACES, INJ_LEASE, INJ_RULES,
-        INJ_STATS, INJ_USERS,
+        INJ_CGROUPS, INJ_DEADLINES, INJ_ENDS, INJ_GATE_STATS, INJ_GENERATION, INJ_HALT, INJ_INTERFACES,
+        INJ_LEASE, INJ_RULES, INJ_STATS, INJ_USERS,
     },
     meter::inj_charge,
 };
@@ -56,6 +56,30 @@ pub fn open() -> Option<u64> {
 pub fn leased() -> bool {
     match INJ_LEASE.get(0) {
         Some(lease) => lease.until >= unsafe { bpf_jiffies64() },
+        None => false,
+    }
+}
+
+/// How often what is said of cgroups has changed: whoever keeps a copy of it looks again then.
+#[inline(always)]
+pub fn generation() -> u32 {
+    match INJ_GENERATION.get(0) {
+        Some(generation) => *generation as u32,
+        None => 0,
+    }
+}
+
+/// Is this cgroup observed? By its entry, or because all are.
+#[inline(always)]
+pub fn watched(id: u64) -> bool {
+    cgroup(id).is_some_and(|entry| entry.flags & CG_WATCH != 0) || all_watched()
+}
+
+/// Are all cgroups observed?
+#[inline(always)]
+pub fn all_watched() -> bool {
+    match INJ_GENERATION.get(1) {
+        Some(all) => *all != 0,
         None => false,
     }
 }

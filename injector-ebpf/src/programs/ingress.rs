@@ -17,7 +17,9 @@ use super::{
     decide::{Candidate, NONE, parse},
     gate,
     maps::INJ_PROGS,
-    owner, work,
+    owner,
+    packet::Packet,
+    work,
 };
 
 const TC_ACT_SHOT: i32 = 2;
@@ -58,14 +60,15 @@ fn ingress(ctx: &TcContext) -> Option<i32> {
         return None;
     }
     let now = gate::open()?;
-    let packet = parse(skb)?;
+    let mut packet = Packet::NOTHING;
+    parse(skb, &mut packet)?;
     let (cgroup, uid) = owner::receiver(skb, &packet);
     let entry = gate::cgroup(cgroup)?;
     if entry.rules == 0 {
         return None;
     }
-    let candidate = Candidate::new(skb, packet, entry, HOOK_INGRESS, uid, now)?;
-    if !owner::is_local(skb, &candidate.packet) {
+    let candidate = Candidate::new(skb, &packet, entry, HOOK_INGRESS, uid, now)?;
+    if !owner::is_local(skb, &packet) {
         return None;
     }
     unsafe { (*skb).tc_index = u32::from(TAG_INGRESS | TAG_NO_DEVICE) };

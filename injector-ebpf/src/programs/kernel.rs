@@ -54,6 +54,7 @@ offsets!(
     OFF_D_LEN,
     OFF_SOCKET_SK,
     OFF_SK_ERR,
+    OFF_SK_OMEM,
     OFF_SK_STATE,
     OFF_SK_NUM,
     OFF_SK_PROTOCOL,
@@ -65,6 +66,20 @@ offsets!(
     OFF_SKB_END,
     OFF_GSO_SEGS,
     DROP_HAS_SOCKET,
+    OPTMEM_ROOM,
+    OFF_TASK_CGROUPS,
+    OFF_CSS_SET_DFL,
+    OFF_TASK_PID,
+    OFF_TASK_ON_CPU,
+    OFF_RQ_BIO,
+    OFF_RQ_FLAGS,
+    OFF_RQ_LEN,
+    OFF_BIO_BLKG,
+    OFF_BLKG_BLKCG,
+    OFF_BLKCG_CGROUP,
+    OFF_CSS_SET_IO,
+    OFF_CGROUP_ROOT,
+    HAS_IO_CGROUPS,
 );
 
 /// The value of an offset, as a constant of the verifier's. Unsafe to use: a raw read.

@@ -12,8 +12,11 @@ use injector_ebpf::{
     call_means::CallShape,
     dep::{CountKey, DepLost, MOST_COUNTS, MOST_QUERIES, MOST_TIMES, Query, QueryKey, Span, TimeKey, Times},
     event::EVENT_ROOM,
-    flow::{AGGREGATES, Aggregate, DepKey, DepValue, End, Flow, FlowStats, Seen},
+    flow::{
+        AGGREGATES, Aggregate, DepKey, DepValue, End, Flow, FlowRtt, FlowStats, MOST_DEPS, RESTS, Rest, Seen,
+    },
     gate::{Halt, Lease},
+    lag::{InFlight, Lag, LagKey, LagLost, MOST_IN_FLIGHT, MOST_LAGS, MOST_WAITING},
     meter::{METERS, Meter, MeterUse},
     reaction::{Failed, Gone, Name as Ended, OnDescriptor, Thread},
     rule::{
@@ -79,8 +82,18 @@ pub static INJ_CG_AGGR: PerCpuHashMap<u64, Aggregate> =
 /// A cgroup's first value: the stack has 512 bytes. Never written, so always zero.
 #[map]
 pub static INJ_ZERO_AGGR: Array<Aggregate> = Array::with_max_entries(1, 0);
+/// What ended, by dependency.
 #[map]
-pub static INJ_DEPS: HashMap<DepKey, DepValue> = HashMap::with_max_entries(1024, 0);
+pub static INJ_DEPS: HashMap<DepKey, DepValue> = HashMap::with_max_entries(MOST_DEPS, BPF_F_NO_PREALLOC);
+/// What of a cgroup found no place there: so nothing is lost to the sums.
+#[map]
+pub static INJ_DEPS_REST: HashMap<u64, DepValue> = HashMap::with_max_entries(4096, BPF_F_NO_PREALLOC);
+/// How often the daemon has changed what it says of cgroups; and not 0 if all are observed.
+#[map]
+pub static INJ_GENERATION: Array<u64> = Array::with_max_entries(2, 0);
+/// Packets at interfaces that no flow counts.
+#[map]
+pub static INJ_REST: PerCpuArray<Rest> = PerCpuArray::with_max_entries(RESTS as u32, 0);
 #[map]
 pub static INJ_FLOW_STATS: Array<FlowStats> = Array::with_max_entries(1, 0);
 #[map]
@@ -156,12 +169,26 @@ pub static INJ_DEP_QUERY: HashMap<QueryKey, Query> =
 #[map]
 pub static INJ_DEP_LOST: Array<DepLost> = Array::with_max_entries(1, 0);
 
+/// How long the requests and tasks of each cgroup waited. The daemon makes the places.
+#[map]
+pub static INJ_LAGS: HashMap<LagKey, Lag> = HashMap::with_max_entries(MOST_LAGS, BPF_F_NO_PREALLOC);
+/// Requests to block devices that are on their way.
+#[map]
+pub static INJ_IN_FLIGHT: HashMap<u64, InFlight> = HashMap::with_max_entries(MOST_IN_FLIGHT, 0);
+/// Since when a task waits for a CPU, in nanoseconds. Its places are made beforehand: see `lag_cpu.rs`.
+#[map]
+pub static INJ_WAITING: HashMap<u32, u64> = HashMap::with_max_entries(MOST_WAITING, 0);
+#[map]
+pub static INJ_LAG_LOST: Array<LagLost> = Array::with_max_entries(1, 0);
+
 #[btf_map]
 pub static INJ_DEP_SPANS: SkStorage<Span> = SkStorage::new();
 #[btf_map]
 pub static INJ_FLOWS: SkStorage<Flow> = SkStorage::new();
 #[btf_map]
 pub static INJ_SEEN: SkStorage<Seen> = SkStorage::new();
+#[btf_map]
+pub static INJ_FLOW_RTT: SkStorage<FlowRtt> = SkStorage::new();
 
 /// A name, as the trie is asked for it.
 pub type NameKey = Key<Name>;

@@ -1,32 +1,51 @@
 //! Packets and bytes of the watched cgroups, counted in the socket: no hash, no eviction.
 
+use core::ffi::c_void;
+
 use aya_ebpf::{
     bindings::{__sk_buff, bpf_sock},
-    helpers::generated::{bpf_get_socket_cookie, bpf_jiffies64, bpf_sk_cgroup_id, bpf_sk_fullsock},
+    helpers::generated::{
+        bpf_get_socket_cookie, bpf_jiffies64, bpf_sk_cgroup_id, bpf_sk_fullsock, bpf_sk_storage_get,
+    },
     macros::cgroup_skb,
     programs::SkBuffContext,
 };
-use injector_ebpf::{flow::Flow, rule::CG_WATCH};
+use injector_ebpf::{
+    flow::{FLOW_ENDED, Flow},
+    rule::CG_WATCH,
+};
 
-use super::{atomic, flows, gate, packet::wire};
+use super::{
+    atomic, flows, fold, gate,
+    maps::{INJ_FLOWS, raw},
+};
 
 const AF_INET: u32 = 2;
 const AF_INET6: u32 = 10;
+/// No socket of a program has this protocol: it is the kernel's own, in test runs.
+const NO_PROTOCOL: u32 = 0;
 const TCP: u32 = 6;
 const UDP: u32 = 17;
 const TCP_CLOSE: u32 = 7;
 const TCP_LISTEN: u32 = 10;
+/// `__sk_buff.pkt_type`: for this host, and not for many.
+pub const PACKET_HOST: u32 = 0;
 
 #[cgroup_skb]
 pub fn inj_obs_tx(ctx: SkBuffContext) -> i32 {
     let skb = ctx.skb.skb;
-    if let Some(flow) = flow(skb) {
-        let (wire, bytes) = (wire(skb), u64::from(unsafe { (*skb).len }));
-        unsafe {
-            atomic::add(&raw mut (*flow).tx_packets, 1);
-            atomic::add(&raw mut (*flow).tx_segments, wire);
-            atomic::add(&raw mut (*flow).tx_bytes, bytes);
+    let flow = flow(skb);
+    if flow.is_null() {
+        return 1;
+    }
+    unsafe {
+        atomic::add(&raw mut (*flow).tx_packets, 1);
+        atomic::add(&raw mut (*flow).tx_bytes, u64::from((*skb).len));
+        let segments = (*skb).gso_segs;
+        if segments > 1 {
+            atomic::add(&raw mut (*flow).tx_more, u64::from(segments - 1));
         }
+        ended_meanwhile(flow);
     }
     1
 }
@@ -34,13 +53,22 @@ pub fn inj_obs_tx(ctx: SkBuffContext) -> i32 {
 #[cgroup_skb]
 pub fn inj_obs_rx(ctx: SkBuffContext) -> i32 {
     let skb = ctx.skb.skb;
-    if let Some(flow) = flow(skb) {
-        let (wire, bytes) = (wire(skb), u64::from(unsafe { (*skb).len }));
-        unsafe {
-            atomic::add(&raw mut (*flow).rx_packets, 1);
-            atomic::add(&raw mut (*flow).rx_segments, wire);
-            atomic::add(&raw mut (*flow).rx_bytes, bytes);
+    // Each member of a group gets a copy: no flow counts what came in once.
+    if unsafe { (*skb).pkt_type } != PACKET_HOST {
+        return 1;
+    }
+    let flow = flow(skb);
+    if flow.is_null() {
+        return 1;
+    }
+    unsafe {
+        atomic::add(&raw mut (*flow).rx_packets, 1);
+        atomic::add(&raw mut (*flow).rx_bytes, u64::from((*skb).len));
+        let segments = (*skb).gso_segs;
+        if segments > 1 {
+            atomic::add(&raw mut (*flow).rx_more, u64::from(segments - 1));
         }
+        ended_meanwhile(flow);
     }
     1
 }
@@ -53,36 +81,103 @@ macro_rules! read {
     };
 }
 
+/// What was counted in a flow that has ended goes on to its dependency.
 #[inline(always)]
-fn flow(skb: *mut __sk_buff) -> Option<*mut Flow> {
+unsafe fn ended_meanwhile(flow: *mut Flow) {
+    // Read anew: it may have ended since it was looked up.
+    if unsafe { core::ptr::read_volatile(&raw const (*flow).cookie) } == 0 {
+        fold::late(flow);
+    }
+}
+
+/// The packet's flow, or null. What a packet of a known flow costs is here; everything else is in [`look`].
+#[inline(always)]
+fn flow(skb: *mut __sk_buff) -> *mut Flow {
     let sk = unsafe { (*skb).__bindgen_anon_2.sk };
     if sk.is_null() {
-        return None;
+        return core::ptr::null_mut();
+    }
+    let flow: *mut Flow =
+        unsafe { bpf_sk_storage_get(raw(&INJ_FLOWS), sk.cast(), core::ptr::null_mut(), 0) }.cast();
+    if !flow.is_null() {
+        unsafe {
+            if (*flow).generation == gate::generation() && (*flow).cookie != 0 {
+                (*flow).last = bpf_jiffies64();
+                return flow;
+            }
+        }
+    }
+    look(skb)
+}
+
+/// The flow of a full socket that may have one, made if need be, or null. It may have ended, or have no name yet.
+///
+/// # Safety
+/// `sk` is a full socket as the program's type hands it out. `cgroup` is asked for its cgroup's id.
+#[inline(always)]
+pub unsafe fn flow_of(sk: *mut bpf_sock, cgroup: impl FnOnce() -> u64) -> *mut Flow {
+    let none = core::ptr::null_mut();
+    // A listener has no peer; what a closed connection still sends belongs to what it was.
+    match unsafe { (read!(sk, protocol), read!(sk, state)) } {
+        (TCP, TCP_LISTEN) => return none,
+        (TCP, TCP_CLOSE) => {
+            return unsafe { bpf_sk_storage_get(raw(&INJ_FLOWS), sk.cast::<c_void>(), none.cast(), 0) }
+                .cast();
+        }
+        (TCP | UDP | NO_PROTOCOL, _) => {}
+        _ => return none,
+    }
+    let id = cgroup();
+    let entry = gate::cgroup(id).unwrap_or_default();
+    if entry.flags & CG_WATCH == 0 && !gate::all_watched() {
+        return none;
+    }
+    let flow = unsafe { flows::get_or_create(sk.cast()) };
+    if !flow.is_null() {
+        unsafe {
+            (*flow).cgroup = id;
+            (*flow).rules = entry.rules;
+            (*flow).generation = gate::generation();
+        }
+    }
+    flow
+}
+
+/// The flow of a packet whose socket has none, or one that was looked up before the cgroups changed, or one that has
+/// ended.
+#[inline(never)]
+fn look(skb: *mut __sk_buff) -> *mut Flow {
+    let none = core::ptr::null_mut();
+    let sk = unsafe { (*skb).__bindgen_anon_2.sk };
+    if sk.is_null() {
+        return none;
     }
     let sk = unsafe { bpf_sk_fullsock(sk) };
     if sk.is_null() {
-        return None;
+        return none;
     }
-    // A listener has no peer; a closed connection was added to its dependency and must not be counted again.
-    match unsafe { (read!(sk, protocol), read!(sk, state)) } {
-        (TCP, TCP_LISTEN | TCP_CLOSE) => return None,
-        (TCP | UDP, _) => {}
-        _ => return None,
+    let Some(stats) = flows::stats() else { return none };
+    let flow = unsafe { flow_of(sk, || bpf_sk_cgroup_id(sk.cast())) };
+    if flow.is_null() {
+        return none;
     }
-    let id = unsafe { bpf_sk_cgroup_id(sk.cast()) };
-    if gate::cgroup(id)?.flags & CG_WATCH == 0 {
-        return None;
-    }
-    let flow = unsafe { flows::get_or_create(sk.cast()) }?;
     unsafe {
-        if (*flow).cookie == 0 {
-            (*flow).cookie = bpf_get_socket_cookie(skb.cast());
-            (*flow).cgroup = id;
+        let closed = read!(sk, protocol) == TCP && read!(sk, state) == TCP_CLOSE;
+        if (*flow).cookie == 0 && !closed && !released(flow) {
             name(flow, sk);
+            (*flow).flags = 0;
+            (*flow).cookie = bpf_get_socket_cookie(skb.cast());
+            atomic::add(&raw mut (*stats).created, 1);
         }
         (*flow).last = bpf_jiffies64();
     }
-    Some(flow)
+    flow
+}
+
+/// Only a TCP socket may be connected anew; any other that has ended was closed for good.
+#[inline(always)]
+unsafe fn released(flow: *mut Flow) -> bool {
+    unsafe { (*flow).flags & FLOW_ENDED != 0 && u32::from((*flow).protocol) != TCP }
 }
 
 /// Writes addresses and ports; an unconnected UDP socket has no remote ones.
@@ -90,7 +185,7 @@ fn flow(skb: *mut __sk_buff) -> Option<*mut Flow> {
 unsafe fn name(flow: *mut Flow, sk: *mut bpf_sock) {
     let mapped = 0xffff_u32.to_be();
     unsafe {
-        (*flow).protocol = read!(sk, protocol);
+        (*flow).protocol = read!(sk, protocol) as u16;
         (*flow).local_port = read!(sk, src_port) as u16;
         (*flow).remote_port = u16::from_be(read!(sk, dst_port));
         // All words first, the choice after: two branches of loads would be merged into one with a variable

@@ -24,7 +24,9 @@ pub const FLAG_RST: u8 = 0x04;
 pub const FLAG_ACK: u8 = 0x10;
 
 /// Addresses as four big-endian words, IPv4 mapped; ports in host order.
-#[derive(Clone, Copy)]
+///
+/// Aligned, so that it is cleared eight bytes at a time.
+#[repr(C, align(8))]
 pub struct Packet {
     pub src: [u32; 4],
     pub dst: [u32; 4],
@@ -38,8 +40,8 @@ pub struct Packet {
     pub fragmented: bool,
     /// From the network header to the transport's.
     pub transport: u32,
-    /// `SEGMENT_` bits.
-    pub segments: u32,
+    /// Its `PROTO_` bit, above its `SEGMENT_` bits.
+    pub what: u32,
 }
 
 /// Why a packet has no [`Packet`].
@@ -48,6 +50,36 @@ pub enum Opaque {
     NotIp,
     /// Its ports cannot be known (a later fragment, an unknown header).
     Unparsed,
+}
+
+/// [`inj_parse`]: the packet was read.
+const READ: u32 = 0;
+const NOT_IP: u32 = 1;
+const UNPARSED: u32 = 2;
+
+/// Reads the packet's headers into `packet`.
+///
+/// A global function: the verifier looks at it once, by itself. Behind it all that was read is any number, and not one case for
+/// each protocol, segment and header, each of which would be followed through all that comes later.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn inj_parse(skb: *mut __sk_buff, packet: *mut Packet) -> u32 {
+    let Some(packet) = (unsafe { packet.as_mut() }) else { return UNPARSED };
+    match packet.read(skb) {
+        Ok(()) => READ,
+        Err(Opaque::NotIp) => NOT_IP,
+        Err(Opaque::Unparsed) => UNPARSED,
+    }
+}
+
+/// Words of a TCP header up to its flags.
+const TCP_WORDS: usize = 4;
+
+/// Reads the first words from the network header on. False: the packet has not so many, and nothing was read.
+#[inline(always)]
+fn fill(skb: *mut __sk_buff, words: &mut [u32], count: usize) -> bool {
+    let (to, from) = (words.as_mut_ptr().cast(), BPF_HDR_START_NET as u32);
+    unsafe { bpf_skb_load_bytes_relative(skb.cast(), 0, to, (count * size_of::<u32>()) as u32, from) == 0 }
 }
 
 /// Reads from the network header on.
@@ -67,8 +99,32 @@ pub fn load<T: Copy>(skb: *mut __sk_buff, offset: u32) -> Option<T> {
 }
 
 impl Packet {
+    /// Not read yet.
+    pub const NOTHING: Self = Self {
+        src: [0; 4],
+        dst: [0; 4],
+        src_port: 0,
+        dst_port: 0,
+        protocol: 0,
+        neighbour: false,
+        ipv6: false,
+        fragmented: false,
+        transport: 0,
+        what: 0,
+    };
+
+    /// Reads a packet's headers into [`Packet::NOTHING`].
     #[inline(always)]
-    pub fn parse(skb: *mut __sk_buff) -> Result<Self, Opaque> {
+    pub fn parse(&mut self, skb: *mut __sk_buff) -> Result<(), Opaque> {
+        match inj_parse(skb, self) {
+            READ => Ok(()),
+            NOT_IP => Err(Opaque::NotIp),
+            _ => Err(Opaque::Unparsed),
+        }
+    }
+
+    #[inline(always)]
+    fn read(&mut self, skb: *mut __sk_buff) -> Result<(), Opaque> {
         let ipv6 = match unsafe { (*skb).protocol } {
             ETH_P_IP => false,
             ETH_P_IPV6 => true,
@@ -80,86 +136,80 @@ impl Packet {
             },
             _ => return Err(Opaque::NotIp),
         };
-        let packet = if ipv6 { Self::ipv6(skb) } else { Self::ipv4(skb) };
-        packet.ok_or(Opaque::Unparsed)
+        let read = if ipv6 { self.ipv6(skb) } else { self.ipv4(skb) };
+        read.ok_or(Opaque::Unparsed)
     }
 
     #[inline(always)]
-    fn ipv4(skb: *mut __sk_buff) -> Option<Self> {
-        // With the word behind a header without options: every packet of a transport has it, and it holds the
-        // ports, so that most packets need one load.
-        let head: [u32; 6] = load(skb, 0)?;
+    fn ipv4(&mut self, skb: *mut __sk_buff) -> Option<()> {
+        // With the words behind a header without options, as far as TCP's flags, so that most packets need one load. Every
+        // packet of a transport has the first of them, which holds the ports.
+        let mut head = [0_u32; 5 + TCP_WORDS];
+        let whole = fill(skb, &mut head, 5 + TCP_WORDS);
+        if !whole && !fill(skb, &mut head, 6) {
+            return None;
+        }
         let ihl = (u32::from_be(head[0]) >> 24) & 0xf;
         if u32::from_be(head[1]) & 0x1fff != 0 {
             return None;
         }
         let mapped = 0xffff_u32.to_be();
-        let mut packet = Self {
-            src: [0, 0, mapped, head[3]],
-            dst: [0, 0, mapped, head[4]],
-            src_port: 0,
-            dst_port: 0,
-            protocol: (u32::from_be(head[2]) >> 16) as u8,
-            neighbour: false,
-            ipv6: false,
-            fragmented: u32::from_be(head[1]) & 0x2000 != 0,
-            transport: ihl * 4,
-            segments: 0,
-        };
-        if matches!(packet.protocol, TCP | UDP) {
-            let ports = if ihl == 5 { head[5] } else { load(skb, packet.transport)? };
-            packet.ports(ports);
+        self.src = [0, 0, mapped, head[3]];
+        self.dst = [0, 0, mapped, head[4]];
+        self.fragmented = u32::from_be(head[1]) & 0x2000 != 0;
+        let protocol = (u32::from_be(head[2]) >> 16) as u8;
+        let transport = ihl * 4;
+        if matches!(protocol, TCP | UDP) {
+            self.ports(if ihl == 5 { head[5] } else { load(skb, transport)? });
         }
-        let behind = (u32::from_be(head[0]) & 0xffff).wrapping_sub(packet.transport);
-        packet.segments(skb, behind)
+        let behind = (u32::from_be(head[0]) & 0xffff).wrapping_sub(transport);
+        let flags = if whole && ihl == 5 { Some(head[8]) } else { None };
+        self.segments(skb, protocol, transport, behind, flags)
     }
 
     #[inline(always)]
-    fn ipv6(skb: *mut __sk_buff) -> Option<Self> {
-        let head: [u32; 10] = load(skb, 0)?;
-        let mut packet = Self {
-            src: [head[2], head[3], head[4], head[5]],
-            dst: [head[6], head[7], head[8], head[9]],
-            src_port: 0,
-            dst_port: 0,
-            protocol: (u32::from_be(head[1]) >> 8) as u8,
-            neighbour: false,
-            ipv6: true,
-            fragmented: false,
-            transport: 40,
-            segments: 0,
-        };
+    fn ipv6(&mut self, skb: *mut __sk_buff) -> Option<()> {
+        let mut head = [0_u32; 10 + TCP_WORDS];
+        let whole = fill(skb, &mut head, 10 + TCP_WORDS);
+        if !whole && !fill(skb, &mut head, 10) {
+            return None;
+        }
+        self.src = [head[2], head[3], head[4], head[5]];
+        self.dst = [head[6], head[7], head[8], head[9]];
+        self.ipv6 = true;
+        let (mut protocol, mut transport) = ((u32::from_be(head[1]) >> 8) as u8, 40);
         // Hop-by-hop, routing and destination options, and the fragment header of a first fragment.
         for _ in 0..EXTENSIONS {
-            if !matches!(packet.protocol, 0 | 43 | 44 | 60) {
+            if !matches!(protocol, 0 | 43 | 44 | 60) {
                 break;
             }
-            let next: [u8; 4] = load(skb, packet.transport)?;
-            if packet.protocol == 44 {
+            let next: [u8; 4] = load(skb, transport)?;
+            if protocol == 44 {
                 if u16::from_be_bytes([next[2], next[3]]) & 0xfff8 != 0 {
                     return None;
                 }
-                packet.fragmented = true;
-                packet.transport += 8;
+                self.fragmented = true;
+                transport += 8;
             } else {
-                packet.transport += (next[1] as u32 + 1) * 8;
+                transport += (next[1] as u32 + 1) * 8;
             }
-            packet.protocol = next[0];
+            protocol = next[0];
         }
-        if packet.protocol == ICMPV6 {
-            let kind: u8 = load(skb, packet.transport)?;
-            packet.neighbour = matches!(kind, 133..=137);
-            return Some(packet);
+        if protocol == ICMPV6 {
+            let kind: u8 = load(skb, transport)?;
+            self.neighbour = matches!(kind, 133..=137);
+            self.is(protocol, transport, 0);
+            return Some(());
         }
-        if matches!(packet.protocol, 0 | 43 | 44 | 60) {
+        if matches!(protocol, 0 | 43 | 44 | 60) {
             return None;
         }
-        if matches!(packet.protocol, TCP | UDP) {
-            let ports = load(skb, packet.transport)?;
-            packet.ports(ports);
+        let near = whole && transport == 40;
+        if matches!(protocol, TCP | UDP) {
+            self.ports(if near { head[10] } else { load(skb, transport)? });
         }
-        let behind = (u32::from_be(head[1]) >> 16) + 40 - packet.transport;
-        packet.segments(skb, behind)
+        let behind = (u32::from_be(head[1]) >> 16) + 40 - transport;
+        self.segments(skb, protocol, transport, behind, if near { Some(head[13]) } else { None })
     }
 
     #[inline(always)]
@@ -169,38 +219,52 @@ impl Packet {
         self.dst_port = ports as u16;
     }
 
-    /// Which part of a conversation it is; `behind`: bytes from the transport header on, by the IP header.
+    /// Which part of a conversation it is; `behind`: bytes from the transport header on, by the IP header; `flags`: the word
+    /// of a TCP header that holds them, if it was read.
     #[inline(always)]
-    fn segments(mut self, skb: *mut __sk_buff, behind: u32) -> Option<Self> {
-        match self.protocol {
+    fn segments(
+        &mut self,
+        skb: *mut __sk_buff,
+        protocol: u8,
+        transport: u32,
+        behind: u32,
+        flags: Option<u32>,
+    ) -> Option<()> {
+        let mut segments = 0;
+        match protocol {
             TCP => {
-                let word: [u8; 2] = load(skb, self.transport + 12)?;
-                self.segments = if word[1] & FLAG_SYN == 0 {
+                let word = match flags {
+                    Some(word) => word,
+                    None => u32::from(load::<u16>(skb, transport + 12)?),
+                };
+                let [length, flags, ..] = word.to_ne_bytes();
+                segments = if flags & FLAG_SYN == 0 {
                     SEGMENT_LATER
-                } else if word[1] & FLAG_ACK == 0 {
+                } else if flags & FLAG_ACK == 0 {
                     SEGMENT_SYN | SEGMENT_FIRST
                 } else {
                     SEGMENT_SYN
                 };
-                if behind > (word[0] as u32 >> 4) * 4 {
-                    self.segments |= SEGMENT_DATA;
+                if behind > (u32::from(length) >> 4) * 4 {
+                    segments |= SEGMENT_DATA;
                 }
             }
-            UDP if behind > 8 => self.segments = SEGMENT_DATA,
+            UDP if behind > 8 => segments = SEGMENT_DATA,
             _ => {}
         }
-        Some(self)
+        self.is(protocol, transport, segments);
+        Some(())
     }
 
-    /// Its `PROTO_` bit.
     #[inline(always)]
-    pub fn kind(&self) -> u32 {
-        match self.protocol {
+    fn is(&mut self, protocol: u8, transport: u32, segments: u32) {
+        let kind = match protocol {
             TCP => PROTO_TCP,
             UDP => PROTO_UDP,
             ICMP | ICMPV6 => PROTO_ICMP,
             _ => PROTO_OTHER,
-        }
+        };
+        (self.protocol, self.transport, self.what) = (protocol, transport, kind << 16 | segments);
     }
 
     /// Packets that no rule may touch, whoever sends them.

@@ -3,25 +3,22 @@
 use core::ffi::c_void;
 
 use aya_ebpf::{
-    helpers::generated::{bpf_seq_write, bpf_skc_to_tcp_sock},
-    macros::btf_tracepoint,
-    programs::BtfTracePointContext,
+    helpers::generated::bpf_skc_to_tcp_sock, macros::btf_tracepoint, programs::BtfTracePointContext,
 };
 use injector_ebpf::{
-    flow::{Aggregate, DepKey, End, Flow, Seen},
-    hist::{BUCKETS, bucket},
-    rule::{CG_WATCH, CgroupEntry, MAX_RULES},
+    flow::{Aggregate, End, Flow, Tcp},
+    hist::bucket,
+    names::MEASURED_SAMPLES,
+    rule::MAX_RULES,
 };
 
 use super::{
     atomic,
     flows::{self, lost},
-    gate,
+    fold, gate,
     kernel::{field, socket_cgroup},
-    maps::{INJ_AGGR, INJ_CG_AGGR, INJ_DEPS, INJ_ENDS, INJ_ZERO_AGGR, INJ_ZERO_DEP},
+    maps::{INJ_AGGR, INJ_CG_AGGR, INJ_ENDS, INJ_ZERO_AGGR},
 };
-
-const TCP_CLOSE: i32 = 7;
 
 /// The sums of one cgroup, whether a rule means it or not: what was normal before a fault, and its share of the
 /// node's traffic.
@@ -55,28 +52,68 @@ fn talks_to_target(sk: *const c_void) -> bool {
     unsafe { INJ_ENDS.get(&end) }.is_some()
 }
 
-/// Does something to the aggregates that a socket of this cgroup belongs to: its cgroup's, and those of the rules
-/// that mean it, else the control group's.
-#[inline(always)]
-fn aggregates(sk: *const c_void, cgroup: u64, entry: CgroupEntry, mut add: impl FnMut(*mut Aggregate)) {
-    if let Some(sum) = of_cgroup(cgroup) {
-        add(sum);
-    }
-    if entry.rules == 0 {
-        if !talks_to_target(sk)
-            && let Some(control) = INJ_AGGR.get_ptr_mut(0)
-        {
-            add(control);
+/// What is added to sums: segments, retransmitted skbs, and a sample by its bucket ([`NO_SAMPLE`]: none).
+#[derive(Clone, Copy)]
+struct More {
+    segments: u32,
+    retransmits: u32,
+    bucket: u32,
+}
+
+/// No bucket of any histogram.
+const NO_SAMPLE: u32 = u32::MAX;
+
+impl More {
+    #[inline(always)]
+    unsafe fn to(self, sum: *mut Aggregate) {
+        unsafe {
+            (*sum).segments += u64::from(self.segments);
+            (*sum).retransmits += u64::from(self.retransmits);
+            if let Some(count) = (*sum).rtt.get_mut(place(self.bucket)) {
+                *count += 1;
+                (*sum).samples += 1;
+            }
         }
-        return;
     }
+}
+
+/// A bucket, read back through memory, so that the compiler forgets what it knows of the value and keeps the bounds check
+/// that the verifier wants to see.
+#[inline(always)]
+fn place(bucket: u32) -> usize {
+    let bucket = u64::from(bucket);
+    unsafe { core::ptr::read_volatile(&raw const bucket) as usize }
+}
+
+/// Adds to the aggregates that a socket of this cgroup belongs to: its cgroup's, and those of the rules that mean it, else
+/// the control group's.
+#[inline(always)]
+fn add(sk: *const c_void, cgroup: u64, rules: u32, more: More) {
+    if let Some(sum) = of_cgroup(cgroup) {
+        unsafe { more.to(sum) };
+    }
+    if rules != 0 {
+        inj_add_to_targets(rules, more.segments, more.retransmits, more.bucket);
+    } else if !talks_to_target(sk)
+        && let Some(control) = INJ_AGGR.get_ptr_mut(0)
+    {
+        unsafe { more.to(control) };
+    }
+}
+
+/// A function of its own: without a fault it is not run, and its sixteen rounds need not lie in every packet's way.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn inj_add_to_targets(rules: u32, segments: u32, retransmits: u32, bucket: u32) -> u32 {
+    let more = More { segments, retransmits, bucket };
     for slot in 0..MAX_RULES as u32 {
-        if entry.rules & (1 << slot) != 0
+        if rules & (1 << slot) != 0
             && let Some(target) = INJ_AGGR.get_ptr_mut(1 + slot)
         {
-            add(target);
+            unsafe { more.to(target) };
         }
     }
+    0
 }
 
 /// No sample. Not an `Option`: the compiler leaves its other half unset, and the verifier refuses to copy that.
@@ -90,7 +127,7 @@ const NONE: i64 = -1;
 /// until it is too small to), so a changed `mdev` tells the two apart; leaving those samples out would make
 /// every tail look worse than it is.
 #[inline(always)]
-fn sample(old: &Seen, new: &Seen, first: bool) -> i64 {
+fn sample(old: &Tcp, new: &Tcp, first: bool) -> i64 {
     if first {
         return if new.srtt != 0 && new.srtt == new.mdev << 2 { i64::from(new.srtt >> 3) } else { NONE };
     }
@@ -106,172 +143,133 @@ fn sample(old: &Seen, new: &Seen, first: bool) -> i64 {
     m
 }
 
-/// The bucket of a sample. Read back through memory, so that the compiler forgets what it knows of the value
-/// and keeps the bounds check that the verifier wants to see.
-#[inline(always)]
-fn index(us: u32) -> usize {
-    let index = bucket(us) as u64;
-    unsafe { core::ptr::read_volatile(&raw const index) as usize }
-}
-
 /// Runs for every packet that an established socket receives, before it is processed.
 #[btf_tracepoint(function = "tcp_probe")]
 pub fn inj_tcp_probe(ctx: BtfTracePointContext) -> i32 {
-    let _ = tcp_probe(ctx.arg::<*const c_void>(0));
+    let _ = tcp_probe::<false>(ctx.arg::<*const c_void>(0));
     0
 }
 
+/// A segment again and again: what a sample costs when all that it needs is near, as in a test run of other programs.
+#[btf_tracepoint(function = "tcp_probe")]
+pub fn inj_measured_tcp(ctx: BtfTracePointContext) -> i32 {
+    let sk = ctx.arg::<*const c_void>(0);
+    for _ in 0..MEASURED_SAMPLES {
+        let _ = tcp_probe::<true>(sk);
+    }
+    0
+}
+
+/// `AGAIN`: takes a segment that was seen before for a new one with a sample.
 #[inline(always)]
-fn tcp_probe(sk: *const c_void) -> Option<()> {
+fn tcp_probe<const AGAIN: bool>(sk: *const c_void) -> Option<()> {
     let tp: *const c_void = unsafe { bpf_skc_to_tcp_sock(sk.cast_mut().cast()) }.cast();
     if tp.is_null() {
         return None;
     }
-    let seen = unsafe { flows::seen(sk.cast_mut()) }?;
-    let now = Seen {
+    let now = Tcp {
         srtt: field!(tp, OFF_SRTT, u32),
         segs_out: field!(tp, OFF_SEGS_OUT, u32),
         mdev: field!(tp, OFF_MDEV, u32),
         snd_una: field!(tp, OFF_SND_UNA, u32),
     };
-    let old = unsafe { *seen };
+    let mut flow = unsafe { flows::get(sk.cast_mut()) }.unwrap_or(core::ptr::null_mut());
+    let (seen, cgroup, rules) = if flow.is_null() {
+        let seen = unsafe { flows::seen(sk.cast_mut()) }?;
+        unsafe {
+            let generation = gate::generation();
+            if (*seen).tcp.segs_out == 0 || (*seen).generation != generation {
+                (*seen).cgroup = socket_cgroup(sk);
+                (*seen).rules = gate::cgroup((*seen).cgroup).unwrap_or_default().rules;
+                (*seen).generation = generation;
+            }
+            (&raw mut (*seen).tcp, (*seen).cgroup, (*seen).rules)
+        }
+    } else {
+        let tcp = unsafe { &raw mut (*flow).tcp };
+        unsafe {
+            if (*tcp).segs_out == 0
+                && let Some(before) = flows::seen_before(sk.cast_mut())
+            {
+                *tcp = (*before).tcp;
+            }
+            // The hooks of its cgroup come first, and have looked again if anything was said of cgroups since.
+            if (*flow).cookie != 0 && (*flow).generation == gate::generation() {
+                (tcp, (*flow).cgroup, (*flow).rules)
+            } else {
+                // It has ended, or is observed no more.
+                flow = core::ptr::null_mut();
+                let cgroup = socket_cgroup(sk);
+                (tcp, cgroup, gate::cgroup(cgroup).unwrap_or_default().rules)
+            }
+        }
+    };
+    let mut old = unsafe { *seen };
+    if AGAIN {
+        old.mdev = now.mdev.wrapping_add(1);
+    }
+    unsafe { *seen = now };
     let first = old.segs_out == 0;
     let raw = sample(&old, &now, first);
+    let bucket = if raw == NONE { NO_SAMPLE } else { bucket(raw as u32) as u32 };
     let segments = if first { 0 } else { now.segs_out.wrapping_sub(old.segs_out) };
-    unsafe { *seen = now };
-    let cgroup = socket_cgroup(sk);
-    let entry = gate::cgroup(cgroup).unwrap_or_default();
-    aggregates(sk, cgroup, entry, |sum| unsafe {
-        (*sum).segments += u64::from(segments);
-        if raw != NONE {
-            (*sum).samples += 1;
-            if let Some(b) = (*sum).rtt.get_mut(index(raw as u32)) {
-                *b += 1;
-            }
+    add(sk, cgroup, rules, More { segments, retransmits: 0, bucket });
+    if !flow.is_null() {
+        if bucket != NO_SAMPLE {
+            add_sample(sk, flow, bucket);
         }
-    });
-    if entry.flags & CG_WATCH == 0 {
-        return None;
-    }
-    let flow = unsafe { flows::get(sk.cast_mut()) }?;
-    let (used, limit) = (field!(sk, OFF_WMEM, i32), field!(sk, OFF_SNDBUF, i32));
-    unsafe {
-        if raw != NONE {
-            (*flow).rtt_samples += 1;
-            if let Some(b) = (*flow).rtt.get_mut(index(raw as u32)) {
-                *b += 1;
-            }
-        }
-        (*flow).sndbuf_used = used.max(0) as u32;
-        (*flow).sndbuf_limit = limit.max(0) as u32;
-        if limit > 0 {
-            let fill = (used.max(0) as u64 * 1000 / limit as u64) as u32;
-            if fill > (*flow).sndbuf_peak {
-                (*flow).sndbuf_peak = fill;
-            }
-        }
+        unsafe { send_buffer(sk, flow) };
     }
     Some(())
+}
+
+/// Notes how full the socket's send buffer is.
+#[inline(always)]
+unsafe fn send_buffer(sk: *const c_void, flow: *mut Flow) {
+    let (used, limit) = (field!(sk, OFF_WMEM, i32).max(0) as u64, field!(sk, OFF_SNDBUF, i32).max(0) as u64);
+    unsafe {
+        (*flow).sndbuf_used = used as u32;
+        (*flow).sndbuf_limit = limit as u32;
+        // A division is dear, and to be fuller than ever is rare.
+        if limit > 0 && used * 1000 >= (u64::from((*flow).sndbuf_peak) + 1) * limit {
+            (*flow).sndbuf_peak = (used * 1000 / limit).min(u64::from(u16::MAX)) as u16;
+        }
+    }
+}
+
+/// A sample goes into the flow's histogram, or where it has none to its dependency at once: so the tails of a
+/// dependency are complete.
+#[inline(always)]
+fn add_sample(sk: *const c_void, flow: *mut Flow, bucket: u32) {
+    let rtt = unsafe { flows::histogram(sk.cast_mut(), flow) };
+    if !rtt.is_null() {
+        unsafe {
+            (*flow).rtt_samples += 1;
+            if let Some(b) = (*rtt).rtt.get_mut(place(bucket)) {
+                *b += 1;
+            }
+        }
+        return;
+    }
+    let dep = fold::dependency(flow, false);
+    if !dep.is_null() {
+        unsafe {
+            atomic::add(&raw mut (*dep).rtt_samples, 1);
+            if let Some(b) = (*dep).rtt.get_mut(place(bucket)) {
+                atomic::add32(b, 1);
+            }
+        }
+    }
 }
 
 #[btf_tracepoint(function = "tcp_retransmit_skb")]
 pub fn inj_tcp_retr(ctx: BtfTracePointContext) -> i32 {
     let sk = ctx.arg::<*const c_void>(0);
     let cgroup = socket_cgroup(sk);
-    let entry = gate::cgroup(cgroup).unwrap_or_default();
-    aggregates(sk, cgroup, entry, |sum| unsafe { (*sum).retransmits += 1 });
-    if entry.flags & CG_WATCH != 0
-        && let Some(flow) = unsafe { flows::get(sk.cast_mut()) }
-    {
+    let rules = gate::cgroup(cgroup).unwrap_or_default().rules;
+    add(sk, cgroup, rules, More { segments: 0, retransmits: 1, bucket: NO_SAMPLE });
+    if let Some(flow) = unsafe { flows::get(sk.cast_mut()) } {
         unsafe { atomic::add(&raw mut (*flow).retransmits, 1) };
-    }
-    0
-}
-
-/// A flow that ends is added to its dependency first: its own state goes with the socket.
-#[btf_tracepoint(function = "inet_sock_set_state")]
-pub fn inj_tcp_state(ctx: BtfTracePointContext) -> i32 {
-    if ctx.arg::<i32>(2) == TCP_CLOSE
-        && let Some(flow) = unsafe { flows::get(ctx.arg::<*const c_void>(0).cast_mut()) }
-    {
-        let _ = fold(flow);
-    }
-    0
-}
-
-#[inline(always)]
-fn fold(flow: *mut Flow) -> Option<()> {
-    if unsafe { (*flow).cookie } == 0 {
-        return None;
-    }
-    // The service is on the side with the lower port; its clients' ports say nothing.
-    let local = unsafe { (*flow).local_port < (*flow).remote_port };
-    let key = DepKey {
-        cgroup: unsafe { (*flow).cgroup },
-        remote: if local { [0; 4] } else { unsafe { (*flow).remote } },
-        port: if local { unsafe { (*flow).local_port } } else { unsafe { (*flow).remote_port } },
-        local: u16::from(local),
-        protocol: unsafe { (*flow).protocol },
-    };
-    let dep = match INJ_DEPS.get_ptr_mut(&key) {
-        Some(dep) => dep,
-        None => {
-            // Somebody else may have been first: then this fails, and the look-up finds theirs.
-            let _ = INJ_DEPS.insert(&key, INJ_ZERO_DEP.get(0)?, u64::from(aya_ebpf::bindings::BPF_NOEXIST));
-            match INJ_DEPS.get_ptr_mut(&key) {
-                Some(dep) => dep,
-                None => {
-                    lost!(deps_full);
-                    return None;
-                }
-            }
-        }
-    };
-    unsafe {
-        atomic::add(&raw mut (*dep).flows, 1);
-        atomic::add(&raw mut (*dep).tx_segments, (*flow).tx_segments);
-        atomic::add(&raw mut (*dep).tx_bytes, (*flow).tx_bytes);
-        atomic::add(&raw mut (*dep).rx_segments, (*flow).rx_segments);
-        atomic::add(&raw mut (*dep).rx_bytes, (*flow).rx_bytes);
-        atomic::add(&raw mut (*dep).retransmits, (*flow).retransmits);
-        atomic::add(&raw mut (*dep).injected_drops, (*flow).injected_drops);
-        atomic::add(&raw mut (*dep).injected_delays, (*flow).injected_delays);
-        atomic::add(&raw mut (*dep).rtt_samples, (*flow).rtt_samples);
-        for i in 0..BUCKETS {
-            let n = (*flow).rtt[i];
-            if n != 0 {
-                atomic::add32(&raw mut (*dep).rtt[i], n);
-            }
-        }
-        // Marks it as added: the reader leaves it out, and the observer gives a closed socket no new name.
-        (*flow).cookie = 0;
-    }
-    lost!(folded);
-    Some(())
-}
-
-/// `struct bpf_iter__bpf_sk_storage_map`.
-#[repr(C)]
-struct IterContext {
-    meta: *const *mut c_void,
-    map: *const c_void,
-    sk: *const c_void,
-    value: *const Flow,
-}
-
-/// Hands every flow to the reader of the iterator, whole.
-#[unsafe(no_mangle)]
-#[unsafe(link_section = "iter/bpf_sk_storage_map")]
-pub extern "C" fn inj_iter_flows(ctx: *mut c_void) -> i32 {
-    let ctx = ctx.cast::<IterContext>();
-    let value = unsafe { core::ptr::read_volatile(&raw const (*ctx).value) };
-    if value.is_null() {
-        return 0;
-    }
-    unsafe {
-        let meta = core::ptr::read_volatile(&raw const (*ctx).meta);
-        let seq = core::ptr::read_volatile(meta);
-        let _ = bpf_seq_write(seq.cast(), value.cast(), size_of::<Flow>() as u32);
     }
     0
 }

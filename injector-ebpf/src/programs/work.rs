@@ -32,7 +32,7 @@ pub use decide::act as of;
 
 /// Jumps to the program that does what rule `slot` asks for. If there is none, the packet passes.
 #[inline(always)]
-pub fn hand_over(ctx: &TcContext, slot: u32, candidate: &Candidate) {
+pub fn hand_over(ctx: &TcContext, slot: u32, candidate: &Candidate<'_>) {
     let skb = ctx.skb.skb;
     unsafe {
         (*skb).cb[CB_SLOT] = slot;

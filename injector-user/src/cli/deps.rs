@@ -5,7 +5,7 @@ use clap::Args;
 use super::{
     context::{Context, block_on},
     deps_which::Which,
-    differences::{head, watch},
+    differences::{head, watch, window},
     out::{self, Outcome},
     table::Table,
     text::{count, micros},
@@ -16,6 +16,7 @@ use crate::{
         types::{DependencyDoc, DepsDoc, Doc, LatencyDoc},
     },
     error::Error,
+    observe::Recently,
     spec::TargetSpec,
 };
 
@@ -28,8 +29,8 @@ pub(super) struct Deps {
     targets: Vec<String>,
     #[command(flatten)]
     which: Which,
-    /// Once a second until Ctrl-C; with --json a snapshot, then what has changed since the line before. A slow
-    /// reader gets fewer lines, each complete, and how many it `missed`.
+    /// Once a second until Ctrl-C, with the latencies of the last 10 s; with --json a snapshot, then what has changed since
+    /// the line before. A slow reader gets fewer lines, each complete, and how many it `missed`.
     #[arg(long)]
     watch: bool,
 }
@@ -48,15 +49,29 @@ pub(super) fn run(args: &Deps, context: &Context) -> Outcome {
         deps
     };
     if args.watch {
-        return watch(client, format!("/v1/deps/watch{query}"), chosen, context.json, print);
+        // In JSON both are there.
+        let shown = |deps: DepsDoc| chosen(if context.json { deps } else { deps.recently() });
+        return watch(client, format!("/v1/deps/watch{query}"), shown, context.json, print_window);
     }
     let mut deps: Doc<DepsDoc> = block_on(client.get(&format!("/v1/deps{query}")))??;
     deps.body = chosen(deps.body);
-    if context.json { out::document(&deps) } else { print(&deps.body, 0) }
+    if context.json { out::document(&deps) } else { print(&deps.body) }
 }
 
-fn print(deps: &DepsDoc, missed: u64) -> Outcome {
+/// Of its window, if it has one.
+fn print_window(deps: &DepsDoc, missed: u64) -> Outcome {
     out::say(&head(&deps.at, &deps.watched, missed))?;
+    out::say(&window(deps.window))?;
+    tables(deps)
+}
+
+/// Since observing began.
+fn print(deps: &DepsDoc) -> Outcome {
+    out::say(&head(&deps.at, &deps.watched, 0))?;
+    tables(deps)
+}
+
+fn tables(deps: &DepsDoc) -> Outcome {
     for table in [latencies(&deps.dependencies), wrong(&deps.dependencies)] {
         if !table.is_empty() {
             table.lines().iter().try_for_each(|line| out::say(line))?;
@@ -118,6 +133,9 @@ fn wrong(all: &[DependencyDoc]) -> Table {
         }
         for drop in &d.kinds.drops {
             row(d, format!("dropped: {}", drop.name), drop.count);
+        }
+        for freed in &d.kinds.freed {
+            row(d, format!("freed: {}", freed.name), freed.count);
         }
     }
     table

@@ -61,6 +61,9 @@ impl Which {
         if let Some(Host::Name(name)) = peer.as_ref().map(|peer| &peer.host) {
             return Err(Error::usage(format!("`{name}` is a name")).hint("write its address, or :PORT"));
         }
+        if self.top == Some(0) {
+            return Err(Error::usage("--top: `0` is not a number of rows").hint("write 1 or more"));
+        }
         let top = self.top.unwrap_or(usize::MAX);
         Ok(Filter { cgroup: self.cgroup.clone(), peer, by: self.sort, top })
     }
@@ -147,6 +150,13 @@ mod tests {
         let mut docs = all();
         which.filter().unwrap().apply(&mut docs);
         docs.into_iter().map(|d| d.service).collect()
+    }
+
+    #[test]
+    fn no_rows_at_all_are_not_asked_for() {
+        let which = Which { cgroup: None, peer: None, sort: By::Bytes, top: Some(0) };
+        let error = which.filter().map(|_| ()).unwrap_err();
+        assert!(error.message.contains("--top") && error.hint.is_some(), "{error}");
     }
 
     #[test]

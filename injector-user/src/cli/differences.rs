@@ -15,7 +15,7 @@ use super::{
 use crate::{
     api::{
         self, Client,
-        types::{DepsDoc, Doc, FlowsDoc},
+        types::{DepsDoc, Doc, FlowsDoc, LatelyDoc},
     },
     error::Error,
     observe,
@@ -55,6 +55,16 @@ pub(super) fn head(at: &str, watched: &[String], missed: u64) -> String {
     let watched = if watched.is_empty() { "nothing".to_owned() } else { watched.join(", ") };
     let missed = if missed > 0 { format!("  missed: {}", count(missed)) } else { String::new() };
     format!("{}  watched: {watched}{missed}", when::clock(at))
+}
+
+/// The line that says of when the latencies below it are.
+pub(super) fn window(window: Option<LatelyDoc>) -> String {
+    let Some(window) = window else { return "latency since observing began".to_owned() };
+    let lacking = match window.without_room {
+        0 => String::new(),
+        n => format!(", but for {} histograms without room", count(n)),
+    };
+    format!("latency of the last {}{lacking}", observe::figures::span_ms(window.ms))
 }
 
 /// The daemon's last look, and its number: the first is 1.

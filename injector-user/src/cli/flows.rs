@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::{
     context::{Context, block_on},
-    differences::{head, watch},
+    differences::{head, watch, window},
     out::{self, Outcome},
     table::Table,
     text::{bytes, count, micros},
@@ -19,6 +19,7 @@ use crate::{
         types::{Doc, FlowsDoc},
     },
     error::Error,
+    observe::Recently,
     spec::TargetSpec,
 };
 
@@ -29,8 +30,8 @@ pub(super) struct Flows {
     /// [default: all that is watched].
     #[arg(long = "target", value_name = "TARGET")]
     targets: Vec<String>,
-    /// Once a second until Ctrl-C; with --json a snapshot, then what has changed since the line before. A slow
-    /// reader gets fewer lines, each complete, and how many it `missed`.
+    /// Once a second until Ctrl-C, with the latencies of the last 10 s; with --json a snapshot, then what has changed since
+    /// the line before. A slow reader gets fewer lines, each complete, and how many it `missed`.
     #[arg(long)]
     watch: bool,
     #[command(flatten)]
@@ -48,15 +49,29 @@ pub(super) fn run(args: &Flows, context: &Context) -> Outcome {
     let client = context.client()?;
     if args.watch {
         let path = format!("/v1/flows/watch{query}");
-        return watch(client, path, |flows| chosen.of(flows), context.json, print);
+        // In JSON both are there.
+        let shown = |flows: FlowsDoc| chosen.of(if context.json { flows } else { flows.recently() });
+        return watch(client, path, shown, context.json, print_window);
     }
     let mut flows: Doc<FlowsDoc> = block_on(client.get(&format!("/v1/flows{query}")))??;
     flows.body = chosen.of(flows.body);
-    if context.json { out::document(&flows) } else { print(&flows.body, 0) }
+    if context.json { out::document(&flows) } else { print(&flows.body) }
 }
 
-fn print(flows: &FlowsDoc, missed: u64) -> Outcome {
+/// Of its window, if it has one.
+fn print_window(flows: &FlowsDoc, missed: u64) -> Outcome {
     out::say(&head(&flows.at, &flows.watched, missed))?;
+    out::say(&window(flows.window))?;
+    tables(flows)
+}
+
+/// Since observing began.
+fn print(flows: &FlowsDoc) -> Outcome {
+    out::say(&head(&flows.at, &flows.watched, 0))?;
+    tables(flows)
+}
+
+fn tables(flows: &FlowsDoc) -> Outcome {
     for table in [open(flows), services(flows), listeners(flows)].iter().filter(|table| !table.is_empty()) {
         table.lines().iter().try_for_each(|line| out::say(line))?;
         out::say("")?;

@@ -47,6 +47,7 @@ mod report;
 mod reset;
 mod run;
 mod saturation;
+mod saturation_waits;
 mod status;
 mod stop;
 mod table;

@@ -5,6 +5,7 @@ use clap::Args;
 use super::{
     context::{Context, block_on},
     out::{self, Outcome},
+    saturation_waits::waits,
     table::Table,
     text::{bytes, count, span_ms},
     when,
@@ -72,7 +73,8 @@ fn lines(full: &SaturationDoc, all: bool) -> Vec<String> {
     let over = full.interval_ms.map_or("no rates yet".to_owned(), |ms| format!("over {}", span_ms(ms)));
     let mut lines = vec![format!("{}  {over}, read in {}", when::clock(&full.at), span_us(full.took_us))];
     lines.extend(hot_lines(&full.hot));
-    for table in [gauges(&full.places, all), pressures(&full.places), counters(&full.places, all)] {
+    let places = &full.places;
+    for table in [gauges(places, all), pressures(places), waits(places, all), counters(places, all)] {
         if !table.is_empty() {
             lines.push(String::new());
             lines.extend(table.lines());
@@ -83,6 +85,9 @@ fn lines(full: &SaturationDoc, all: bool) -> Vec<String> {
         lines.extend(since(fault));
     }
     lines.extend(full.left_out.iter().map(|what| format!("left out: {what}")));
+    if full.lost.all() > 0 {
+        lines.push(format!("not complete: {} waits were lost (--json says which)", count(full.lost.all())));
+    }
     let missing =
         full.places.iter().flat_map(|place| place.missing.iter().map(move |missing| (place, missing)));
     let missing: Vec<String> = missing

@@ -34,6 +34,7 @@ fn full() -> SaturationDoc {
             overflows,
             peaks,
         }],
+        lost: Default::default(),
         left_out: Vec::new(),
     }
 }

@@ -4,7 +4,13 @@ use super::{
     table::Table,
     text::{count, micros},
 };
-use crate::api::types::{AmplificationDoc, ChangeDoc, FaultDoc, GroupDoc, PaceDoc, WindowDoc, WindowsDoc};
+use crate::{
+    api::types::{
+        AmplificationDoc, ChangeDoc, FailuresChangeDoc, FailuresDoc, FaultDoc, GroupDoc, PaceDoc, WindowDoc,
+        WindowsDoc,
+    },
+    observe::shares,
+};
 
 /// The windows and what changed in them; nothing of a document that has none.
 pub(super) fn lines(fault: &FaultDoc) -> Vec<String> {
@@ -16,6 +22,11 @@ pub(super) fn lines(fault: &FaultDoc) -> Vec<String> {
         lines.push("  -: too few samples (p50 needs 1, p90 20, p99 200, p99.9 2,000)".to_owned());
     }
     for (group, doc) in groups(windows) {
+        for (name, window) in named(doc) {
+            lines.extend(
+                window.failures.map(|failures| format!("  {group}, failed {name}: {}", failed(&failures))),
+            );
+        }
         lines.push(match &doc.during_change {
             Some(change) => format!("  {group}, during against before: {}", changed(change)),
             None => format!("  {group}: nothing was seen before the fault to compare with"),
@@ -55,14 +66,44 @@ pub(super) fn table(windows: &WindowsDoc, indent: &str) -> Table {
         "SEGMENTS/s",
     ]);
     for (group, doc) in groups(windows) {
-        let (before, after) = (doc.before.as_ref(), doc.after.as_ref());
-        for (name, window) in [("before", before), ("during", Some(&doc.during)), ("after", after)] {
-            if let Some(window) = window {
-                table.row(row(format!("{indent}{group}"), name, window));
-            }
+        for (name, window) in named(doc) {
+            table.row(row(format!("{indent}{group}"), name, window));
         }
     }
     table
+}
+
+/// The windows that there are.
+fn named(group: &GroupDoc) -> impl Iterator<Item = (&'static str, &WindowDoc)> {
+    let all =
+        [("before", group.before.as_ref()), ("during", Some(&group.during)), ("after", group.after.as_ref())];
+    all.into_iter().filter_map(|(name, window)| Some((name, window?)))
+}
+
+/// `3 of 120 connects (2.50 %), 2 resets on 40 connections (5.00 %), 0 of 0 DNS queries`.
+fn failed(failures: &FailuresDoc) -> String {
+    let [connects, resets, queries] = shares(failures)
+        .map(|share| share.map_or_else(String::new, |share| format!(" ({:.2} %)", share * 100.0)));
+    format!(
+        "{} of {} connects{connects}, {} resets on {} connections{resets}, {} of {} DNS queries{queries}",
+        count(failures.failed_connects),
+        count(failures.connects),
+        count(failures.resets),
+        count(failures.connections),
+        count(failures.failed_queries),
+        count(failures.queries)
+    )
+}
+
+/// `, failed connects +1.50 points, ...`; nothing of what was not there in both windows.
+fn failed_more(change: &FailuresChangeDoc) -> String {
+    let parts = [
+        ("failed connects", change.failed_connects_points),
+        ("resets on connections", change.resets_points),
+        ("failed DNS queries", change.failed_queries_points),
+    ];
+    let said = parts.into_iter().filter_map(|(what, more)| Some(format!(", {what} {:+.2} points", more?)));
+    said.collect()
 }
 
 fn row(group: String, name: &str, window: &WindowDoc) -> [String; 10] {
@@ -94,11 +135,12 @@ pub(super) fn changed(change: &ChangeDoc) -> String {
     let segments =
         change.segments_ratio.map_or_else(|| "not known".to_owned(), |ratio| format!("x{ratio:.2}"));
     format!(
-        "p50 {}, p90 {}, p99 {}, p99.9 {}, resent {resent}, segments/s {segments}",
+        "p50 {}, p90 {}, p99 {}, p99.9 {}, resent {resent}, segments/s {segments}{}",
         more(change.rtt_p50_us),
         more(change.rtt_p90_us),
         more(change.rtt_p99_us),
-        more(change.rtt_p999_us)
+        more(change.rtt_p999_us),
+        change.failures.as_ref().map_or_else(String::new, failed_more)
     )
 }
 
@@ -155,8 +197,13 @@ pub(super) fn judged(fault: &FaultDoc) -> Option<String> {
     let resent = |window: &WindowDoc| {
         window.resent_percent.map_or_else(|| "-".to_owned(), |percent| format!("{percent:.2} %"))
     };
+    let failures = match (judged.before.failures, judged.now.failures) {
+        (Some(before), Some(now)) => format!("failed: {} (before {})", failed(&now), failed(&before)),
+        (None, _) => "failures are not judged: the target was not watched before the fault".to_owned(),
+        (_, None) => "failures are not judged: the target was not watched after the fault".to_owned(),
+    };
     Some(format!(
-        "judged by the last {} round trips: p90 {} (before {}), resent {} of {} segments (before {})",
+        "judged by the last {} round trips: p90 {} (before {}), resent {} of {} segments (before {}); {failures}",
         count(judged.now.signals.samples),
         tail(&judged.now),
         tail(&judged.before),

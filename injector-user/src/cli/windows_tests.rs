@@ -14,7 +14,9 @@ fn the_windows_say_what_changed_and_what_has_too_few_samples() {
             "  control  before     60.0        0        -        -        -       -       -           -",
             "  control  during     30.0        9   1.0 ms        -        -       -       -           -",
             "  -: too few samples (p50 needs 1, p90 20, p99 200, p99.9 2,000)",
-            "  target, during against before: p50 +80.0 ms, p90 +88.8 ms, p99 +97.0 ms, p99.9 too few samples, resent +4.30 points, segments/s x0.50",
+            "  target, failed before: 3 of 120 connects (2.50 %), 0 resets on 40 connections (0.00 %), 0 of 9 DNS queries (0.00 %)",
+            "  target, failed during: 50 of 200 connects (25.00 %), 9 resets on 45 connections (20.00 %), 0 of 0 DNS queries",
+            "  target, during against before: p50 +80.0 ms, p90 +88.8 ms, p99 +97.0 ms, p99.9 too few samples, resent +4.30 points, segments/s x0.50, failed connects +22.50 points, resets on connections +20.00 points",
             "  control: nothing was seen before the fault to compare with",
         ]
     );
@@ -48,6 +50,8 @@ fn a_recovery_says_what_it_was_judged_by() {
     let windows = fault.windows.clone().unwrap();
     fault.recovery_judged =
         Some(JudgedDoc { before: windows.target.before.unwrap(), now: windows.target.during });
-    let said = "judged by the last 250 round trips: p90 90.0 ms (before 1.2 ms), resent 4.40 % of 750 segments (before 0.10 %)";
+    let said = "judged by the last 250 round trips: p90 90.0 ms (before 1.2 ms), resent 4.40 % of 750 segments (before 0.10 %); failed: 50 of 200 connects (25.00 %), 9 resets on 45 connections (20.00 %), 0 of 0 DNS queries (before 3 of 120 connects (2.50 %), 0 resets on 40 connections (0.00 %), 0 of 9 DNS queries (0.00 %))";
     assert_eq!(judged(&fault).unwrap(), said);
+    fault.recovery_judged.as_mut().unwrap().before.failures = None;
+    assert!(judged(&fault).unwrap().ends_with("the target was not watched before the fault"));
 }

@@ -2,18 +2,28 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use anyhow::{Context as _, Result};
-use aya::programs::{CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, cgroup_skb::CgroupSkbLink};
+use anyhow::{Context as _, Result, bail};
+use aya::programs::{
+    CgroupAttachMode, CgroupSkbAttachType, Program, cgroup_skb::CgroupSkbLink, cgroup_sock::CgroupSockLink,
+};
 
 use super::{attach::topmost, object::Object};
 use crate::target::open_cgroup;
 
-/// The links of one program.
+/// A link goes with its descriptor.
+#[derive(Debug)]
+#[expect(dead_code, reason = "held for their descriptors")]
+enum Link {
+    Skb(CgroupSkbLink),
+    Sock(CgroupSockLink),
+}
+
+/// The links of one program, which is about packets on their way to this side or, with any side, about sockets.
 #[derive(Debug)]
 pub struct CgroupLinks {
     program: &'static str,
     side: CgroupSkbAttachType,
-    links: BTreeMap<String, CgroupSkbLink>,
+    links: BTreeMap<String, Link>,
 }
 
 impl CgroupLinks {
@@ -35,12 +45,21 @@ impl CgroupLinks {
             }
             let Ok(cgroup) = open_cgroup(root, path) else { continue };
             object.load_program(self.program)?;
-            let program: &mut CgroupSkb = object.program(self.program)?.0.try_into()?;
+            let context = || format!("attaching {} to cgroup {path}", self.program);
             // The default mode: AllowMultiple is refused for links, which are always several.
-            let id = program
-                .attach(cgroup, self.side, CgroupAttachMode::default())
-                .with_context(|| format!("attaching {} to cgroup {path}", self.program))?;
-            self.links.insert(path.clone(), program.take_link(id)?);
+            let mode = CgroupAttachMode::default();
+            let link = match object.program(self.program)? {
+                Program::CgroupSkb(program) => {
+                    let id = program.attach(cgroup, self.side, mode).with_context(context)?;
+                    Link::Skb(program.take_link(id)?)
+                }
+                Program::CgroupSock(program) => {
+                    let id = program.attach(cgroup, mode).with_context(context)?;
+                    Link::Sock(program.take_link(id)?)
+                }
+                _ => bail!("program {} is not for cgroups", self.program),
+            };
+            self.links.insert(path.clone(), link);
         }
         self.links.retain(|path, _| wanted.contains(path));
         Ok(())

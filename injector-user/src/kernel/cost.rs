@@ -56,7 +56,7 @@ impl Cost {
 fn sums(object: &mut Object) -> Result<(u64, u64)> {
     let mut sum = (0, 0);
     for name in PROGRAMS {
-        let (program, _) = object.program(name)?;
+        let program = object.program(name)?;
         if program.fd().is_ok() {
             let info = program.info()?;
             sum = (

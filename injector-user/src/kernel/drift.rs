@@ -106,7 +106,7 @@ impl Look<'_> {
         let Ok(directory) = File::open(self.cgroup_root.join(top.trim_start_matches('/'))) else {
             return Ok(true);
         };
-        let ours = self.object.program(program)?.0.info()?.id();
+        let ours = self.object.program(program)?.info()?.id();
         let fd = u32::try_from(directory.as_raw_fd())?;
         Ok(query::programs(fd, attached)?.contains(&ours))
     }

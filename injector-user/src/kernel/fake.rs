@@ -20,8 +20,8 @@ use super::{
 };
 use crate::{
     limits::{Budget, Protection},
-    observe::{RawKinds, Snapshot},
-    plan::{Addresses, Capabilities, Side, Site, Step, Watching},
+    observe::{RawKinds, RawLags, Snapshot},
+    plan::{Addresses, Capabilities, Lags, Side, Site, Step, Watching},
 };
 
 /// What a test sees and sets.
@@ -37,6 +37,12 @@ pub struct State {
     pub delays: Delays,
     /// The cgroups that were made known.
     pub cgroups: BTreeMap<u64, CgroupEntry>,
+    /// The cgroups whose flows are observed.
+    pub observed: Vec<String>,
+    /// Whether those of all cgroups are.
+    pub all_observed: bool,
+    /// Whether round trips are.
+    pub probed: bool,
     /// What [`Kernel::stats`] answers.
     pub stats: RuleStats,
     /// What [`Kernel::held`] answers.
@@ -67,6 +73,10 @@ pub struct State {
     pub flows: Vec<Flow>,
     /// See above.
     pub deps: Vec<(DepKey, DepValue)>,
+    /// See above.
+    pub kinds: RawKinds,
+    /// What [`Kernel::lags`] answers.
+    pub lags: RawLags,
     /// What [`Kernel::own`] answers.
     pub own: Own,
     /// What is applied; a test may take something away.
@@ -111,6 +121,7 @@ impl Default for Fake {
                 watching: Watching::none("not here"),
                 sockets: Ok(()),
                 cgroup: Ok(()),
+                lags: Lags::none("not here"),
                 missing_calls: BTreeSet::new(),
                 missing_hooks: BTreeSet::new(),
                 missing_security: BTreeSet::new(),
@@ -121,6 +132,9 @@ impl Default for Fake {
                 addresses: BTreeMap::new(),
                 delays: Delays::ZERO,
                 cgroups: BTreeMap::new(),
+                observed: Vec::new(),
+                all_observed: false,
+                probed: false,
                 stats: RuleStats::ZERO,
                 held: Held::default(),
                 missed: None,
@@ -135,8 +149,10 @@ impl Default for Fake {
                 traffic: BTreeMap::new(),
                 watched: Vec::new(),
                 flows: Vec::new(),
+                lags: RawLags::default(),
                 own: Own::default(),
                 deps: Vec::new(),
+                kinds: RawKinds::default(),
                 steps: Vec::new(),
                 failing: BTreeSet::new(),
                 protection: Protection::default(),
@@ -276,8 +292,14 @@ impl Kernel for Fake {
         Ok(())
     }
 
-    fn observe(&mut self, _roots: &[String]) -> Result<()> {
+    fn observe(&mut self, roots: &[String], all: bool) -> Result<()> {
+        self.with(|state| (state.observed, state.all_observed) = (roots.to_vec(), all));
         self.may("observe")
+    }
+
+    fn probe(&mut self, on: bool) -> Result<()> {
+        self.with(|state| state.probed = on);
+        Ok(())
     }
 
     fn protect(&mut self, protection: &Protection) -> Result<()> {
@@ -333,6 +355,10 @@ impl Kernel for Fake {
         Ok(if measure { (10, 500) } else { (0, 0) })
     }
 
+    fn losses(&mut self) -> Result<(FlowStats, GateStats)> {
+        Ok((FlowStats::default(), GateStats::default()))
+    }
+
     fn own(&mut self) -> Result<Own> {
         self.may("own")?;
         Ok(self.with(|state| state.own.clone()))
@@ -346,17 +372,25 @@ impl Kernel for Fake {
         self.may("snapshot")?;
         let (watched, flows, deps) =
             self.with(|state| (state.watched.clone(), state.flows.clone(), state.deps.clone()));
+        let kinds = self.with(|state| state.kinds.clone());
         Ok(Snapshot {
             at: std::time::SystemTime::now(),
             watched,
             flows,
+            histograms: std::collections::HashMap::new(),
+            rest: Vec::new(),
             deps,
             listeners: Vec::new(),
             aggregates: Vec::new(),
             stats: FlowStats::default(),
             gate: GateStats::default(),
-            kinds: RawKinds::default(),
+            kinds,
         })
+    }
+
+    fn lags(&mut self) -> Result<RawLags> {
+        self.may("lags")?;
+        Ok(self.with(|state| state.lags.clone()))
     }
 
     fn sockets(&mut self, _pids: &[u32]) -> Result<Vec<SockInfo>> {

@@ -6,7 +6,7 @@ use injector_ebpf::names::offsets;
 use super::btf::Btf;
 
 /// The programs' variable, and the structure and the field in it whose offset it has.
-const FIELDS: [(&str, &str, &str); 53] = [
+const FIELDS: [(&str, &str, &str); 54] = [
     (offsets::SK_CGROUP, "sock", "sk_cgrp_data.cgroup"),
     (offsets::CGROUP_KN, "cgroup", "kn"),
     (offsets::KN_ID, "kernfs_node", "id"),
@@ -45,6 +45,7 @@ const FIELDS: [(&str, &str, &str); 53] = [
     (offsets::D_LEN, "dentry", "d_name.len"),
     (offsets::SOCKET_SK, "socket", "sk"),
     (offsets::SK_ERR, "sock", "sk_err"),
+    (offsets::SK_OMEM, "sock", "sk_omem_alloc"),
     (offsets::SK_STATE, "sock", "__sk_common.skc_state"),
     (offsets::SK_NUM, "sock", "__sk_common.skc_num"),
     (offsets::SK_PROTOCOL, "sock", "sk_protocol"),

@@ -1,18 +1,30 @@
 //! Reads all flows: they live in sockets, and only an iterator over the socket storage reaches them all.
 //!
-//! By raw bpf(2): `Iter::attach` of aya 0.14 cannot say which map to walk.
+//! The programs are an object of their own (`injector-ebpf/src/read`): the room into which the kernel writes the flows is
+//! a map in our memory, as large as it must be. By raw bpf(2): `Iter::attach` of aya 0.14 cannot say which map to walk.
 
 use std::{
+    collections::HashMap,
     fs::File,
     io::{ErrorKind, Read as _},
+    num::NonZeroUsize,
     os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use aya::programs::Program;
-use injector_ebpf::{flow::Flow, names};
+use aya::{
+    Ebpf, EbpfLoader,
+    maps::{Array, Map},
+    programs::Program,
+};
+use injector_ebpf::{
+    flow::{Flow, FlowRtt},
+    names,
+};
 
-use super::object::Object;
+use super::{mapped::Mapped, object::Object, types};
+
+static READER: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/reader.o"));
 
 // enum bpf_cmd and enum bpf_attach_type, linux/bpf.h
 const BPF_LINK_CREATE: libc::c_int = 28;
@@ -20,6 +32,12 @@ const BPF_ITER_CREATE: libc::c_int = 33;
 const BPF_TRACE_ITER: u32 = 28;
 /// More than the kernel's own buffer (8 pages), so that one read empties it.
 const CHUNK: usize = 64 * 1024;
+/// The room for flows at first: 640 KiB.
+const FIRST_ROOM: u32 = 4096;
+/// So many flows are in our memory at once: 640 KiB, whole pages of any size.
+const WINDOW: usize = 4096;
+/// Grown beyond this it is no host but a mistake: 1.3 GB.
+const MOST_ROOM: u32 = 1 << 23;
 
 /// `union bpf_attr`, the part for BPF_LINK_CREATE of an iterator.
 #[repr(C)]
@@ -40,73 +58,199 @@ struct IterCreate {
     flags: u32,
 }
 
-/// The iterator over the flows of this object. Its link holds program and map; dropping it detaches.
+/// The iterators over the flows of an object. Their links hold programs and maps; dropping them detaches.
 #[derive(Debug)]
 pub struct FlowReader {
-    link: OwnedFd,
+    flows: OwnedFd,
+    rtt: OwnedFd,
+    room: u32,
+    expected: u32,
+    walk: Walk,
+}
+
+/// The programs with room for so many flows.
+struct Walk {
+    ebpf: Ebpf,
+    flows: OwnedFd,
+    rtt: OwnedFd,
+    room: usize,
+}
+
+impl std::fmt::Debug for Walk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Walk").finish_non_exhaustive()
+    }
+}
+
+impl Walk {
+    fn new(room: u32, flows: BorrowedFd<'_>, rtt: BorrowedFd<'_>) -> Result<Self> {
+        ensure!(!READER.is_empty(), "this binary was built without the kernel programs (cargo xtask setup)");
+        let mut loader = EbpfLoader::new();
+        loader.map_max_entries(names::READ, room);
+        let mut ebpf = loader.load(READER).context("the kernel refused the room for flows")?;
+        let btf = types::of_kernel()?;
+        let mut link = |name: &str, map| {
+            let program = ebpf.program_mut(name).with_context(|| format!("there is no program {name}"))?;
+            let Program::Iter(program) = program else { bail!("program {name} is no iterator") };
+            program.load("bpf_sk_storage_map", &btf).with_context(|| format!("loading {name}"))?;
+            attach(program.fd()?.as_fd(), map).with_context(|| format!("tie {name} to its map"))
+        };
+        let (flows, rtt) = (link(names::ITER_FLOWS, flows)?, link(names::ITER_RTT, rtt)?);
+        Ok(Self { ebpf, flows, rtt, room: room as usize })
+    }
+
+    /// The flows from `first` on that are mapped at once.
+    fn window(&self, first: usize) -> Result<Mapped> {
+        let Some(Map::Array(data)) = self.ebpf.map(names::READ) else {
+            bail!("there is no map {}", names::READ)
+        };
+        let bytes = WINDOW.min(self.room - first) * size_of::<Flow>();
+        let length = NonZeroUsize::new(bytes).context("no room for flows")?;
+        Mapped::new(data.fd().as_fd(), first * size_of::<Flow>(), length)
+            .context("mapping the room for flows")
+    }
+
+    fn at(&mut self) -> Result<Array<&mut aya::maps::MapData, u64>> {
+        let map = self.ebpf.map_mut(names::READ_AT).with_context(|| format!("no map {}", names::READ_AT))?;
+        Ok(Array::try_from(map)?)
+    }
+
+    /// Goes through all flows once. How many there are, or `None` if they are more than there is room for.
+    fn go(&mut self) -> Result<Option<usize>> {
+        self.at()?.set(0, 0, 0)?;
+        let mut file = iterator(self.flows.as_fd())?;
+        let mut nothing = [0; 64];
+        loop {
+            match file.read(&mut nothing) {
+                Ok(0) => break,
+                Ok(_) => bail!("the iterator over flows wrote something itself"),
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                // A million sockets were passed, or there is no room.
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                    if self.at()?.get(&0, 0)? as usize >= self.room {
+                        return Ok(None);
+                    }
+                }
+                Err(e) => return Err(e).context("read the flows"),
+            }
+        }
+        Ok(Some(self.at()?.get(&0, 0)? as usize))
+    }
 }
 
 impl FlowReader {
-    /// Loads the iterator and ties it to the map of flows.
+    /// Loads the iterators and ties them to the maps of flows.
     ///
     /// # Errors
     /// The kernel refused program or link (`bpf_sk_storage_map` iterators exist since 5.9).
     pub fn new(object: &mut Object) -> Result<Self> {
-        object.load_program(names::ITER_FLOWS)?;
-        let map = object.map_fd(names::FLOWS)?;
-        let (program, _) = object.program(names::ITER_FLOWS)?;
-        let Program::Iter(program) = program else { bail!("program {} is no iterator", names::ITER_FLOWS) };
-        let link = attach(program.fd()?.as_fd(), map.as_fd()).context("tie the iterator to the flows")?;
-        Ok(Self { link })
+        let (flows, rtt) = (object.map_fd(names::FLOWS)?, object.map_fd(names::FLOW_RTT)?);
+        let walk = Walk::new(FIRST_ROOM, flows.as_fd(), rtt.as_fd())?;
+        Ok(Self { flows, rtt, room: FIRST_ROOM, expected: 0, walk })
     }
 
-    /// All flows that are open now, as the kernel keeps them. Those already added to a dependency are left out.
+    /// So many flows there will be: if there is no room for them, it is made at once and not by doubling it again and
+    /// again, which takes a while each time.
+    pub fn expect(&mut self, flows: u64) {
+        let flows = u32::try_from(flows).unwrap_or(MOST_ROOM).min(MOST_ROOM);
+        self.expected = flows.next_power_of_two();
+    }
+
+    /// Hands out all flows that are open now, some at a time, as the kernel keeps them. Those already added to a
+    /// dependency are left out. Little of it is in our memory at once.
     ///
     /// Counters move while they are read: a flow is not a consistent cut through its own fields.
     ///
     /// # Errors
-    /// The kernel refused the iterator or a read.
-    pub fn read(&self) -> Result<Vec<Flow>> {
-        let asked = IterCreate { link_fd: raw(self.link.as_fd()), flags: 0 };
-        let mut file = File::from(bpf(BPF_ITER_CREATE, &asked).context("start an iterator over the flows")?);
+    /// The kernel refused the iterator or a read, or the room for so many flows.
+    pub fn read(&mut self, mut each: impl FnMut(&[Flow])) -> Result<()> {
+        let found = loop {
+            if let Some(found) = self.walk.go()? {
+                break found;
+            }
+            ensure!(self.room < MOST_ROOM, "more than {MOST_ROOM} flows");
+            self.room = (self.room * 2).max(self.expected);
+            self.walk = Walk::new(self.room, self.flows.as_fd(), self.rtt.as_fd())?;
+        };
+        for first in (0..found).step_by(WINDOW) {
+            each(self.walk.window(first)?.values(found - first));
+        }
+        Ok(())
+    }
+
+    /// The same in memory of our own.
+    ///
+    /// # Errors
+    /// As for [`FlowReader::read`].
+    pub fn all(&mut self) -> Result<Vec<Flow>> {
+        let mut flows = Vec::new();
+        self.read(|some| flows.extend_from_slice(some))?;
+        Ok(flows)
+    }
+
+    /// Its programs, loaded.
+    #[cfg(test)]
+    pub fn programs(&self) -> impl Iterator<Item = (&str, &Program)> {
+        self.walk.ebpf.programs()
+    }
+
+    /// Kernel memory of the room for what is read, in bytes.
+    pub const fn room(&self) -> u64 {
+        self.room as u64 * size_of::<Flow>() as u64
+    }
+
+    /// The RTT histograms of open flows, by the flow's cookie.
+    ///
+    /// # Errors
+    /// As for [`FlowReader::read`].
+    pub fn histograms(&self) -> Result<HashMap<u64, FlowRtt>> {
+        let mut file = iterator(self.walk.rtt.as_fd())?;
         let (mut decoder, mut chunk) = (Decoder::default(), vec![0; CHUNK]);
         loop {
             match file.read(&mut chunk) {
                 Ok(0) => return decoder.finish(),
                 Ok(n) => decoder.push(&chunk[..n]),
-                // EAGAIN: a million sockets were passed without one of ours; the next read goes on there.
                 Err(e) if matches!(e.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
-                Err(e) => return Err(e).context("read the flows"),
+                Err(e) => return Err(e).context("read the histograms of flows"),
             }
         }
     }
 }
 
-/// Cuts what the iterator writes into flows.
+/// Cuts what the iterator writes into histograms.
 #[derive(Default)]
 struct Decoder {
     rest: Vec<u8>,
-    flows: Vec<Flow>,
+    found: HashMap<u64, FlowRtt>,
 }
 
 impl Decoder {
     fn push(&mut self, bytes: &[u8]) {
         self.rest.extend_from_slice(bytes);
-        let mut values = self.rest.chunks_exact(size_of::<Flow>());
+        let mut values = self.rest.chunks_exact(size_of::<FlowRtt>());
         for value in &mut values {
-            // SAFETY: as many bytes as a `Flow` has, and it is plain data: every bit pattern is valid.
-            let flow = unsafe { value.as_ptr().cast::<Flow>().read_unaligned() };
-            if flow.cookie != 0 {
-                self.flows.push(flow);
+            // SAFETY: as many bytes as a `FlowRtt` has, and it is plain data: every bit pattern is valid.
+            let rtt = unsafe { value.as_ptr().cast::<FlowRtt>().read_unaligned() };
+            if rtt.cookie != 0 {
+                self.found.insert(rtt.cookie, rtt);
             }
         }
         self.rest = values.remainder().to_vec();
     }
 
-    fn finish(self) -> Result<Vec<Flow>> {
-        ensure!(self.rest.is_empty(), "the iterator ended within a flow: {} bytes left", self.rest.len());
-        Ok(self.flows)
+    fn finish(self) -> Result<HashMap<u64, FlowRtt>> {
+        ensure!(
+            self.rest.is_empty(),
+            "the iterator ended within a histogram: {} bytes left",
+            self.rest.len()
+        );
+        Ok(self.found)
     }
+}
+
+fn iterator(link: BorrowedFd<'_>) -> Result<File> {
+    let asked = IterCreate { link_fd: raw(link), flags: 0 };
+    Ok(File::from(bpf(BPF_ITER_CREATE, &asked).context("start an iterator over the flows")?))
 }
 
 fn attach(program: BorrowedFd<'_>, map: BorrowedFd<'_>) -> Result<OwnedFd> {

@@ -12,6 +12,8 @@ mod fields;
 mod functions;
 pub mod gates;
 pub mod iter;
+mod lag_fields;
+mod mapped;
 mod meters;
 mod modify_return;
 pub mod net;
@@ -24,19 +26,20 @@ pub mod real;
 mod rings;
 mod shapes;
 mod storage;
+pub mod types;
 mod watched;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Result;
 use injector_ebpf::{
-    flow::Aggregate,
-    rule::{CgroupEntry, Delays, Rule, RuleStats},
+    flow::{Aggregate, FlowStats},
+    rule::{CgroupEntry, Delays, GateStats, Rule, RuleStats},
 };
 
 use crate::{
     limits::{Budget, Protection},
-    observe::Snapshot,
+    observe::{RawLags, Snapshot},
     plan::{Addresses, Capabilities, Side, Site, Step},
 };
 pub use events::Ring;
@@ -166,11 +169,18 @@ pub trait Kernel: Send {
     /// The kernel refused.
     fn set_cgroups(&mut self, entries: &BTreeMap<u64, CgroupEntry>) -> Result<()>;
 
-    /// cgroups whose flows are observed: topmost ones, by path.
+    /// cgroups whose flows are observed: topmost ones, by path. `all`: every cgroup's, and at the interfaces of our
+    /// namespace what no flow counts.
     ///
     /// # Errors
     /// The kernel refused.
-    fn observe(&mut self, roots: &[String]) -> Result<()>;
+    fn observe(&mut self, roots: &[String], all: bool) -> Result<()>;
+
+    /// Whether round trips and retransmits of TCP are observed.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn probe(&mut self, on: bool) -> Result<()>;
 
     /// What no rule may touch.
     ///
@@ -242,6 +252,12 @@ pub trait Kernel: Send {
     /// The kernel refused.
     fn cost(&mut self, measure: bool) -> Result<(u64, u64)>;
 
+    /// What observation and the gate lost since the daemon started.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn losses(&mut self) -> Result<(FlowStats, GateStats)>;
+
     /// What we hold in the kernel, with its memory and its programs' runs.
     ///
     /// # Errors
@@ -259,6 +275,12 @@ pub trait Kernel: Send {
     /// # Errors
     /// The kernel refused.
     fn snapshot(&mut self, pids: &[u32]) -> Result<Snapshot>;
+
+    /// How long the requests and tasks of the cgroups with `CG_LAG` waited.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    fn lags(&mut self) -> Result<RawLags>;
 
     /// Sockets in the namespaces of these processes.
     ///

@@ -116,8 +116,9 @@ impl ModifyReturn {
         match bpf(bpf_cmd::BPF_PROG_LOAD, &attr) {
             Ok(program) => Ok(program),
             Err(_) => {
-                let text = String::from_utf8_lossy(&log);
-                let text = text.trim_end_matches('\0').trim();
+                // Most of the room was not written to, and is no memory yet.
+                let end = log.iter().position(|byte| *byte == 0).unwrap_or(log.len());
+                let text = String::from_utf8_lossy(&log[..end]);
                 // The last line is a count.
                 let why = text.lines().rev().find(|line| !line.starts_with("processed ")).unwrap_or_default();
                 bail!("{refused}: {why}")

@@ -8,6 +8,7 @@ mod tests_verifier;
 use std::{
     collections::{BTreeSet, HashSet},
     os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
+    sync::OnceLock,
     time::Duration,
 };
 
@@ -28,8 +29,8 @@ use injector_ebpf::{
 use syscalls::Sysno;
 
 use super::{
-    btf::Btf, fields, hook_function, modify_return::ModifyReturn, probes::Probes, rings, security_function,
-    shapes, syscall_function,
+    btf::Btf, fields, hook_function, lag_fields::lag_offsets, modify_return::ModifyReturn, probes::Probes,
+    rings, security_function, shapes, storage, syscall_function, types,
 };
 use crate::plan::lsm_hooks;
 
@@ -42,8 +43,8 @@ const TYPED: [&str; 6] =
 /// The programs in this kernel. Dropping it detaches and unloads everything: nothing is ever pinned.
 pub struct Object {
     ebpf: Ebpf,
-    /// The kernel's types, for programs that attach by them.
-    btf: aya::Btf,
+    /// The programs that aya does not know.
+    typed: OnceLock<ModifyReturn>,
     /// System calls that this kernel has not.
     missing: BTreeSet<&'static str>,
     /// LSM hooks that this kernel has not.
@@ -54,6 +55,8 @@ pub struct Object {
     compat: HashSet<String>,
     /// It has io_uring.
     has_rings: bool,
+    /// Why it cannot be told how long requests and tasks wait.
+    no_lags: Option<String>,
     /// What differs between kernels in what is observed.
     probes: Probes,
     /// Ticks of `jiffies64` in a second.
@@ -97,6 +100,9 @@ impl Object {
         let mut offsets = fields::offsets_in(&kernel)?;
         offsets.push((offsets::IO_OPCODE, rings.unwrap_or_default()));
         offsets.push((offsets::DROP_HAS_SOCKET, u32::from(own.drop_has_socket)));
+        offsets.push((offsets::OPTMEM_ROOM, storage::room()));
+        let lags = lag_offsets(&kernel);
+        offsets.extend(lags.iter().flatten());
         for (global, offset) in &offsets {
             loader.override_global(global, offset, true);
         }
@@ -107,12 +113,13 @@ impl Object {
         let log = EbpfLogger::init(&mut ebpf).context("the programs' log")?;
         let mut object = Self {
             ebpf,
-            btf: aya::Btf::from_sys_fs()?,
+            typed: OnceLock::new(),
             missing: missing(&kernel),
             missing_hooks: lsm_hooks().filter(|hook| !kernel.has_hook(&hook_function(hook))).collect(),
             missing_security: lsm_hooks().filter(|hook| !kernel.has_hook(&security_function(hook))).collect(),
             compat: kernel.compat(),
             has_rings,
+            no_lags: lags.err().map(|error| format!("{error:#}")),
             probes: own,
             hz: ticks_per_second()?,
             log,
@@ -234,11 +241,19 @@ impl Object {
         })
     }
 
-    /// The programs that aya does not know, with this object's maps.
+    /// The programs that aya does not know, with this object's maps; made when they are first needed.
     ///
     /// # Errors
     /// They use a map of a type that is used by no other program.
-    pub fn modify_return(&self) -> Result<ModifyReturn> {
+    pub fn modify_return(&self) -> Result<&ModifyReturn> {
+        if let Some(typed) = self.typed.get() {
+            return Ok(typed);
+        }
+        let made = self.make_modify_return()?;
+        Ok(self.typed.get_or_init(|| made))
+    }
+
+    fn make_modify_return(&self) -> Result<ModifyReturn> {
         ModifyReturn::new(OBJECT, &TYPED, |name| {
             let data = match self.ebpf.map(name)? {
                 Map::Array(data)
@@ -258,6 +273,17 @@ impl Object {
     /// What differs between kernels in what is observed.
     pub fn probes(&self) -> &Probes {
         &self.probes
+    }
+
+    /// Loads programs that tell how long requests or tasks wait.
+    ///
+    /// # Errors
+    /// This kernel lacks what they look at, or refuses one.
+    pub fn load_lags(&mut self, programs: &[&str]) -> Result<()> {
+        match &self.no_lags {
+            Some(why) => bail!("{why}"),
+            None => programs.iter().try_for_each(|name| self.load_program(name)),
+        }
     }
 
     /// System calls of this architecture that this kernel has not: newer ones.
@@ -290,7 +316,7 @@ impl Object {
     /// # Errors
     /// This kernel has no such function.
     pub fn function(&self, name: &str) -> Result<u32> {
-        Ok(self.btf.id_by_type_name_kind(name, BtfKind::Func)?)
+        Ok(types::of_kernel()?.id_by_type_name_kind(name, BtfKind::Func)?)
     }
 
     fn map(&mut self, name: &str) -> Result<&mut Map> {

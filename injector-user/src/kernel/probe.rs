@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     api::types::{DoctorDoc, ProbeDoc},
-    plan::{self, Capabilities, Netem, Shape, Side, Watching},
+    plan::{self, Capabilities, Lags, Netem, Shape, Side, Watching},
 };
 
 /// Calls on which the rungs at the entry are tried, since every architecture has them: one that programs make all the
@@ -41,6 +41,7 @@ pub fn capabilities() -> Capabilities {
                 modify_return: Err(why.clone()),
                 security: Err(why.clone()),
                 watching: Watching::none(&why),
+                lags: Lags::none(&why),
                 sockets: Err(why.clone()),
                 cgroup: Err(why),
                 missing_calls: Default::default(),
@@ -61,6 +62,10 @@ pub fn capabilities() -> Capabilities {
         modify_return: text(modify_return(&mut object, &TRIED.map(syscall_function))),
         security: text(modify_return(&mut object, &[security_function("file_open")])),
         watching: watched::watching(&mut object),
+        lags: Lags {
+            io: text(object.load_lags(&names::IO)),
+            run_queue: text(object.load_lags(&names::RUN_QUEUE)),
+        },
         sockets: text(storage::storage(&mut object)),
         cgroup: text(
             names::CONNECT.iter().chain([&names::SOCKET]).try_for_each(|name| object.load_program(name)),
@@ -122,6 +127,18 @@ pub fn document(found: &Capabilities) -> DoctorDoc {
             entry("count calls of 32-bit programs", "fentry", &found.watching.compat),
             entry("count what io_uring is asked for", "tracepoint", &found.watching.rings),
             entry("count descriptors that are closed", "fentry", &found.watching.closes),
+            probe(
+                "saturation: block IO latency",
+                "tracepoints block_rq_*",
+                &found.lags.io,
+                "the programs were loaded; devices without requests (dm, md, zram) show those of the devices below them",
+            ),
+            probe(
+                "saturation: run-queue latency",
+                "tracepoints sched_*",
+                &found.lags.run_queue,
+                "the programs were loaded; `run_queue: true` in the configuration attaches them",
+            ),
             probe("observe flows", "socket storage", &found.sockets, "a socket of our own got some"),
         ],
         syscalls: plan::syscalls(found),
@@ -193,7 +210,7 @@ fn lsm(object: &mut Object) -> Result<()> {
     let mut probe = object.array::<u64>(names::PROBE)?;
     probe.set(0, 0, 0)?;
     probe.set(1, u64::from(std::process::id()), 0)?;
-    let program: &mut Lsm = object.program(names::PROBE_LSM)?.0.try_into()?;
+    let program: &mut Lsm = object.program(names::PROBE_LSM)?.try_into()?;
     let id = program.attach().context("attaching to the hook file_open")?;
     std::fs::File::open("/proc/self/stat")?;
     program.detach(id)?;
@@ -204,7 +221,7 @@ fn lsm(object: &mut Object) -> Result<()> {
 
 fn kprobe(object: &mut Object) -> Result<()> {
     object.load_program(names::PROBE_OVERRIDE)?;
-    let program: &mut KProbe = object.program(names::PROBE_OVERRIDE)?.0.try_into()?;
+    let program: &mut KProbe = object.program(names::PROBE_OVERRIDE)?.try_into()?;
     for function in TRIED.map(syscall_function) {
         let id = program.attach(&function, 0).with_context(|| format!("kprobe on {function}"))?;
         program.detach(id)?;

@@ -15,12 +15,29 @@ use super::object::Object;
 pub fn storage(object: &mut Object) -> Result<()> {
     let socket = UnixDatagram::unbound().context("a socket to try it on")?;
     let given = object.socket_storage::<Seen>(names::SEEN)?.insert(&socket, Seen::default(), 0);
-    given.with_context(|| format!("the kernel gives sockets no storage{}", why(has_cx16())))
+    given.with_context(|| format!("the kernel gives sockets no storage{}", why(has_cx16(), &release())))
 }
 
-/// Since 7.1 the kernel takes it from an allocator that needs the instruction.
-fn why(cx16: bool) -> &'static str {
-    if cx16 {
+/// More than a socket's own program asks for, but where it is about to use all that there is.
+const ROOM: u32 = 8 * 1024;
+
+/// So many bytes may be charged to a socket before what we keep on it goes: half of what the kernel allows, which is
+/// `optmem_max` of this network namespace, at most 8 KiB.
+pub(super) fn room() -> u32 {
+    let text = std::fs::read_to_string("/proc/sys/net/core/optmem_max").unwrap_or_default();
+    text.trim().parse().map_or(ROOM, |most: u32| ROOM.min(most / 2))
+}
+
+fn release() -> String {
+    nix::sys::utsname::uname().map(|uname| uname.release().to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Since 7.1 the kernel takes it from an allocator that needs the instruction; before, it refuses for other reasons.
+fn why(cx16: bool, release: &str) -> &'static str {
+    let mut parts = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
+    let version = parts.next().zip(parts.next());
+    let older = matches!(version, Some((Ok(major), Ok(minor))) if (major, minor) < (7, 1));
+    if cx16 || older {
         ""
     } else {
         ": since 7.1 it needs a processor with cmpxchg16b for that, and this one, or the virtual machine's model of it, has \
@@ -85,7 +102,12 @@ mod tests {
 
     #[test]
     fn the_processor_is_named_only_where_it_lacks_the_instruction() {
-        assert_eq!(why(true), "");
-        assert!(why(false).contains("cx16"));
+        assert_eq!(why(true, "7.2.0"), "");
+        for release in ["7.1", "7.2-rc3", "7.10.1-amd64", "8.0.0", "odd"] {
+            assert!(why(false, release).contains("cx16"), "{release}");
+        }
+        for release in ["6.1.0-30-amd64", "6.18.1", "7.0.4"] {
+            assert_eq!(why(false, release), "", "{release}");
+        }
     }
 }

@@ -42,7 +42,7 @@ fn entry(object: &Object, program: &str, function: &str) -> Result<()> {
 fn rings(object: &mut Object) -> Result<()> {
     ensure!(object.has_rings(), "this kernel has no io_uring");
     object.load_program(names::URING)?;
-    let program: &mut BtfTracePoint = object.program(names::URING)?.0.try_into()?;
+    let program: &mut BtfTracePoint = object.program(names::URING)?.try_into()?;
     let link = program.attach().context("the tracepoint of io_uring's requests")?;
     Ok(program.detach(link)?)
 }

@@ -4,11 +4,7 @@ use std::{cmp::Reverse, collections::HashMap, time::Duration};
 
 use injector_ebpf::flow::DepKey;
 
-use super::{
-    Snapshot,
-    address::{endpoint, protocol},
-    dependencies::dependency_of,
-};
+use super::{Snapshot, address::protocol, dependencies::service};
 use crate::api::types::{AmplificationDoc, PaceDoc};
 
 /// Dependencies that are listed; the rest is added up.
@@ -49,7 +45,7 @@ pub type AskedOf = HashMap<DepKey, Asked>;
 pub fn asked_of(snapshot: &Snapshot, keep: impl Fn(u64) -> bool) -> AskedOf {
     let mut all = AskedOf::new();
     for flow in snapshot.flows.iter().filter(|flow| keep(flow.cgroup)) {
-        all.entry(dependency_of(flow)).or_default().add(1, flow.tx_segments, flow.tx_bytes);
+        all.entry(DepKey::of(flow)).or_default().add(1, flow.tx_segments(), flow.tx_bytes);
     }
     for (key, value) in snapshot.deps.iter().filter(|(key, _)| keep(key.cgroup)) {
         all.entry(*key).or_default().add(value.flows, value.tx_segments, value.tx_bytes);
@@ -114,10 +110,7 @@ pub fn amplification(
         .map(|key| AmplificationDoc {
             cgroup: name(key.cgroup),
             side: if key.local != 0 { "in" } else { "out" }.to_owned(),
-            service: match key.local {
-                0 => endpoint(key.remote, key.port),
-                _ => format!("*:{}", key.port),
-            },
+            service: service(key),
             protocol: protocol(key.protocol),
             ..row(was(key), is(key))
         })

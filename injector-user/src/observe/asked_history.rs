@@ -8,7 +8,9 @@ use std::{
 use super::{
     Snapshot,
     amplification::{AskedOf, Asking, asked_of},
+    failures::{Tried, TriedBy, tried_by},
 };
+use crate::api::types::FailuresDoc;
 
 /// Two looks are kept; the older one is half a minute to a minute old, as in [`super::History`].
 const GENERATION: Duration = Duration::from_secs(30);
@@ -21,6 +23,7 @@ struct Look {
     at: Instant,
     watched: HashSet<u64>,
     asked: AskedOf,
+    tried: TriedBy,
 }
 
 /// See the module.
@@ -49,7 +52,8 @@ impl AskedHistory {
     /// Takes a look.
     pub fn look(&mut self, now: Instant, snapshot: &Snapshot) {
         let watched: HashSet<u64> = snapshot.watched.iter().copied().collect();
-        let look = Look { at: now, asked: asked_of(snapshot, |id| watched.contains(&id)), watched };
+        let asked = asked_of(snapshot, |id| watched.contains(&id));
+        let look = Look { at: now, asked, tried: tried_by(snapshot), watched };
         let young = self.young.replace(look);
         // One that is early because others are watched does not make the window shorter.
         if young
@@ -63,11 +67,29 @@ impl AskedHistory {
     /// What these cgroups asked since the oldest look at which all of them were watched; `None`: there is none, or it is
     /// less than 5 s old.
     pub fn window(&self, now: Instant, snapshot: &Snapshot, ids: &[u64]) -> Option<Asking> {
+        let look = self.begin(now, ids)?;
+        let to = asked_of(snapshot, |id| ids.contains(&id));
+        Some(Asking::between(&look.asked, &to, now.duration_since(look.at)))
+    }
+
+    /// What failed of what they tried in the same window.
+    pub fn failures(&self, now: Instant, snapshot: &Snapshot, ids: &[u64]) -> Option<FailuresDoc> {
+        let look = self.begin(now, ids)?;
+        Some(Tried::of(&tried_by(snapshot), ids).since(&Tried::of(&look.tried, ids)))
+    }
+
+    /// All looks are so much older.
+    #[cfg(test)]
+    pub fn age(&mut self, by: Duration) {
+        for look in [&mut self.old, &mut self.young].into_iter().flatten() {
+            look.at = look.at.checked_sub(by).unwrap_or(look.at);
+        }
+    }
+
+    fn begin(&self, now: Instant, ids: &[u64]) -> Option<&Look> {
         let knows = |look: &&Look| ids.iter().all(|id| look.watched.contains(id));
         let look = [&self.old, &self.young].into_iter().flatten().find(knows)?;
-        let span = now.duration_since(look.at);
-        let to = asked_of(snapshot, |id| ids.contains(&id));
-        (span >= LEAST && !ids.is_empty()).then(|| Asking::between(&look.asked, &to, span))
+        (now.duration_since(look.at) >= LEAST && !ids.is_empty()).then_some(look)
     }
 }
 

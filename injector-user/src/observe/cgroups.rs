@@ -1,9 +1,9 @@
 //! Round trips of each cgroup: the histograms of its flows, open and ended, added up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use injector_ebpf::{
-    flow::{DepKey, DepValue, Flow},
+    flow::{DepKey, DepValue, Flow, FlowRtt},
     hist::BUCKETS,
 };
 
@@ -13,6 +13,7 @@ use crate::api::types::CgroupRttDoc;
 /// All cgroups that have flows, by name.
 pub fn cgroups<'a>(
     flows: impl Iterator<Item = &'a Flow>,
+    histograms: &HashMap<u64, FlowRtt>,
     ended: impl Iterator<Item = &'a (DepKey, DepValue)>,
     mut name: impl FnMut(u64) -> String,
 ) -> Vec<CgroupRttDoc> {
@@ -22,7 +23,12 @@ pub fn cgroups<'a>(
             *sum = sum.saturating_add(u64::from(*n));
         }
     };
-    flows.for_each(|flow| add(flow.cgroup, &flow.rtt));
+    // Samples of a flow without a histogram of its own are among the ended ones already.
+    for flow in flows {
+        if let Some(own) = histograms.get(&flow.cookie) {
+            add(flow.cgroup, &own.rtt);
+        }
+    }
     ended.for_each(|(key, value)| add(key.cgroup, &value.rtt));
     let doc = |(id, rtt): (u64, [u64; BUCKETS])| {
         let q = quantiles(&rtt);
@@ -32,6 +38,7 @@ pub fn cgroups<'a>(
             rtt_p50_us: q.p50,
             rtt_p90_us: q.p90,
             rtt_p99_us: q.p99,
+            recent: None,
         }
     };
     let mut docs: Vec<_> = sums.into_iter().map(doc).collect();
@@ -42,15 +49,17 @@ pub fn cgroups<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::samples::{ended, flow};
+    use crate::observe::samples::{ended, flow, histogram};
 
     #[test]
     fn open_and_ended_flows_of_a_cgroup_are_one_histogram() {
-        let mut slow = flow(7, 41_000, 5, 80, 1_000);
-        slow.rtt = [0; BUCKETS];
-        slow.rtt[injector_ebpf::hist::bucket(50_000)] = 300;
+        let slow = flow(7, 41_000, 5, 80, 1_000);
         let flows = [flow(7, 40_000, 4, 80, 400), slow, flow(8, 1_000, 4, 80, 3)];
-        let docs = cgroups(flows.iter(), [ended(7, 4, 80, 300)].iter(), |id| format!("/{id}"));
+        let mut histograms: HashMap<_, _> = flows.iter().map(|flow| (flow.cookie, histogram(flow))).collect();
+        let mut rtt = [0; BUCKETS];
+        rtt[injector_ebpf::hist::bucket(50_000)] = 300;
+        histograms.insert(slow.cookie, FlowRtt { cookie: slow.cookie, rtt });
+        let docs = cgroups(flows.iter(), &histograms, [ended(7, 4, 80, 300)].iter(), |id| format!("/{id}"));
         assert_eq!(docs.iter().map(|doc| doc.cgroup.as_str()).collect::<Vec<_>>(), ["/7", "/8"]);
         // 700 of 100 us and 300 of 50 ms: no quantile of a part is the whole's.
         assert_eq!(docs[0].rtt_samples, 1_000);

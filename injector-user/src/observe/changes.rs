@@ -12,6 +12,7 @@ pub fn changes(before: &FlowsDoc, now: &FlowsDoc, missed: u64) -> FlowsChangesDo
     FlowsChangesDoc {
         at: now.at.clone(),
         missed,
+        window: now.window,
         watched: (before.watched != now.watched).then(|| now.watched.clone()),
         flows: rows(&before.flows, &now.flows),
         cgroups: rows(&before.cgroups, &now.cgroups),
@@ -27,6 +28,7 @@ pub fn deps_changes(before: &DepsDoc, now: &DepsDoc, missed: u64) -> DepsChanges
     DepsChangesDoc {
         at: now.at.clone(),
         missed,
+        window: now.window,
         watched: (before.watched != now.watched).then(|| now.watched.clone()),
         dependencies: rows(&before.dependencies, &now.dependencies),
         kinds_lost: (before.kinds_lost != now.kinds_lost).then(|| now.kinds_lost.clone()),

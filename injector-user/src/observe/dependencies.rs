@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use injector_ebpf::{
-    flow::{DepKey, DepValue, Flow},
+    flow::{DepKey, DepValue, Flow, FlowRtt},
     hist::BUCKETS,
 };
 
@@ -14,17 +14,15 @@ use super::{
 };
 use crate::api::types::DependencyDoc;
 
-/// The dependency that a flow belongs to: the rule by which the kernel adds ended flows (`fold` in tcp.rs).
-///
-/// The service is on the side with the lower port; its clients' ports say nothing.
-pub fn dependency_of(flow: &Flow) -> DepKey {
-    let local = flow.local_port < flow.remote_port;
-    DepKey {
-        cgroup: flow.cgroup,
-        remote: if local { [0; 4] } else { flow.remote },
-        port: if local { flow.local_port } else { flow.remote_port },
-        local: u16::from(local),
-        protocol: flow.protocol,
+/// What of a cgroup found no place in the kernel's table, in place of a service.
+const OTHER: &str = "other";
+
+/// The service that a dependency is, in words.
+pub fn service(key: &DepKey) -> String {
+    match (key.local, key.protocol) {
+        (0, 0) => OTHER.to_owned(),
+        (0, _) => endpoint(key.remote, key.port),
+        (_, _) => format!("*:{}", key.port),
     }
 }
 
@@ -40,25 +38,31 @@ struct Sum {
 impl Sum {
     const ZERO: Self = Self { open: 0, ended: 0, counts: [0; 7], rtt: [0; BUCKETS] };
 
-    fn add(&mut self, counts: [u64; 7], rtt: &[u32; BUCKETS]) {
+    fn add(&mut self, counts: [u64; 7], rtt: Option<&[u32; BUCKETS]>) {
         for (sum, n) in self.counts.iter_mut().zip(counts) {
             *sum = sum.saturating_add(n);
         }
+        let Some(rtt) = rtt else { return };
         for (sum, n) in self.rtt.iter_mut().zip(rtt) {
             *sum = sum.saturating_add(u64::from(*n));
         }
     }
 
-    fn add_open(&mut self, f: &Flow) {
+    /// Without a histogram its samples are among the ended ones already.
+    fn add_open(&mut self, f: &Flow, rtt: Option<&FlowRtt>) {
         self.open += 1;
-        let [tx, rx] = [[f.tx_segments, f.tx_bytes], [f.rx_segments, f.rx_bytes]];
-        self.add([tx[0], tx[1], rx[0], rx[1], f.retransmits, f.injected_drops, f.injected_delays], &f.rtt);
+        let [tx, rx] = [[f.tx_segments(), f.tx_bytes], [f.rx_segments(), f.rx_bytes]];
+        let rest = [f.retransmits, f.injected_drops, f.injected_delays];
+        self.add([tx[0], tx[1], rx[0], rx[1], rest[0], rest[1], rest[2]], rtt.map(|own| &own.rtt));
     }
 
     fn add_ended(&mut self, d: &DepValue) {
         self.ended = self.ended.saturating_add(d.flows);
         let [tx, rx] = [[d.tx_segments, d.tx_bytes], [d.rx_segments, d.rx_bytes]];
-        self.add([tx[0], tx[1], rx[0], rx[1], d.retransmits, d.injected_drops, d.injected_delays], &d.rtt);
+        self.add(
+            [tx[0], tx[1], rx[0], rx[1], d.retransmits, d.injected_drops, d.injected_delays],
+            Some(&d.rtt),
+        );
     }
 
     fn doc(&self, key: &DepKey, kinds: &Kinds<'_>, cgroup: String) -> DependencyDoc {
@@ -69,7 +73,7 @@ impl Sum {
         DependencyDoc {
             cgroup,
             side: if local { "in" } else { "out" }.to_owned(),
-            service: if local { format!("*:{}", key.port) } else { endpoint(key.remote, key.port) },
+            service: service(key),
             protocol: protocol(key.protocol),
             open: self.open,
             ended: self.ended,
@@ -92,13 +96,15 @@ impl Sum {
 /// All dependencies, the ones with the most bytes first.
 pub fn dependencies<'a>(
     flows: impl Iterator<Item = &'a Flow>,
+    histograms: &HashMap<u64, FlowRtt>,
     ended: impl Iterator<Item = &'a (DepKey, DepValue)>,
     kinds: &Kinds<'_>,
     mut name: impl FnMut(u64) -> String,
 ) -> Vec<DependencyDoc> {
     let mut sums: HashMap<DepKey, Sum> = HashMap::new();
     for flow in flows {
-        sums.entry(dependency_of(flow)).or_insert(Sum::ZERO).add_open(flow);
+        let rtt = histograms.get(&flow.cookie);
+        sums.entry(DepKey::of(flow)).or_insert(Sum::ZERO).add_open(flow, rtt);
     }
     for (key, value) in ended {
         sums.entry(*key).or_insert(Sum::ZERO).add_ended(value);

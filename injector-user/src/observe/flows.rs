@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use injector_ebpf::flow::Flow;
+use injector_ebpf::flow::{Flow, FlowRtt, REST_IN, REST_NO_FLOW, REST_NO_SOCKET, REST_NOT_OBSERVED, Rest};
 
 use super::{
     Snapshot,
@@ -14,9 +14,12 @@ use super::{
     quantile::quantiles,
 };
 use crate::{
-    api::types::{FlowDoc, FlowsDoc, ListenerDoc},
+    api::types::{FlowDoc, FlowsDoc, ListenerDoc, RestDoc},
     kernel::net::Listener,
 };
+
+/// Most flows that are shown one by one: those with the most bytes. Sums are over all.
+const MOST_SHOWN: usize = 4096;
 
 /// What is shown of `snapshot`: of the cgroups that `keep` accepts, named by `name_of` (id to path; a cgroup
 /// that is gone is shown by its id). Open flows and dependencies with the most bytes come first.
@@ -29,9 +32,18 @@ pub fn flows_doc(
     let mut name =
         |id: u64| known.entry(id).or_insert_with(|| name_of(id).unwrap_or_else(|| id.to_string())).clone();
     let open = || snapshot.flows.iter().filter(|flow| keep(flow.cgroup));
+    let histograms = &snapshot.histograms;
     let kinds = Kinds::new(&snapshot.kinds, &keep);
     let ended = || snapshot.deps.iter().filter(|(key, _)| keep(key.cgroup));
-    let mut flows: Vec<_> = open().map(|flow| flow_doc(flow, name(flow.cgroup))).collect();
+    let mut shown: Vec<&Flow> = open().collect();
+    let open_flows = shown.len() as u64;
+    if shown.len() > MOST_SHOWN {
+        let bytes = |flow: &&Flow| std::cmp::Reverse(flow.tx_bytes.saturating_add(flow.rx_bytes));
+        shown.select_nth_unstable_by_key(MOST_SHOWN, bytes);
+        shown.truncate(MOST_SHOWN);
+    }
+    let doc = |flow: &&Flow| flow_doc(flow, histograms.get(&flow.cookie), name(flow.cgroup));
+    let mut flows: Vec<_> = shown.iter().map(doc).collect();
     flows.sort_by(|a, b| {
         let bytes = |f: &FlowDoc| f.tx_bytes.saturating_add(f.rx_bytes);
         bytes(b)
@@ -45,24 +57,27 @@ pub fn flows_doc(
         at: humantime::format_rfc3339_millis(snapshot.at).to_string(),
         watched: snapshot.watched.iter().filter(|id| keep(**id)).map(|id| name(*id)).collect(),
         flows,
-        cgroups: cgroups(open(), ended(), &mut name),
-        dependencies: dependencies(open(), ended(), &kinds, &mut name),
+        open_flows,
+        cgroups: cgroups(open(), histograms, ended(), &mut name),
+        dependencies: dependencies(open(), histograms, ended(), &kinds, &mut name),
+        rest: rest_docs(&snapshot.rest),
+        window: None,
         listeners,
         lost: lost_doc(&snapshot.stats, &snapshot.gate),
         kinds_lost: kinds_lost(&snapshot.kinds),
     }
 }
 
-fn flow_doc(flow: &Flow, cgroup: String) -> FlowDoc {
-    let q = quantiles(&flow.rtt);
+fn flow_doc(flow: &Flow, rtt: Option<&FlowRtt>, cgroup: String) -> FlowDoc {
+    let q = rtt.map(|own| quantiles(&own.rtt)).unwrap_or_default();
     FlowDoc {
         cgroup,
-        protocol: protocol(flow.protocol),
+        protocol: protocol(flow.protocol.into()),
         local: endpoint(flow.local, flow.local_port),
         remote: endpoint(flow.remote, flow.remote_port),
-        tx_segments: flow.tx_segments,
+        tx_segments: flow.tx_segments(),
         tx_bytes: flow.tx_bytes,
-        rx_segments: flow.rx_segments,
+        rx_segments: flow.rx_segments(),
         rx_bytes: flow.rx_bytes,
         retransmits: flow.retransmits,
         injected_drops: flow.injected_drops,
@@ -74,7 +89,23 @@ fn flow_doc(flow: &Flow, cgroup: String) -> FlowDoc {
         sndbuf_used: flow.sndbuf_used.into(),
         sndbuf_limit: flow.sndbuf_limit.into(),
         sndbuf_peak_percent: f64::from(flow.sndbuf_peak) / 10.0,
+        recent: None,
     }
+}
+
+fn rest_docs(rest: &[Rest]) -> Vec<RestDoc> {
+    const WHY: [(u32, &str); 3] =
+        [(REST_NO_SOCKET, "no socket"), (REST_NO_FLOW, "no flow"), (REST_NOT_OBSERVED, "not observed")];
+    let mut docs = Vec::new();
+    for (side, first) in [("out", 0), ("in", REST_IN)] {
+        for (reason, why) in WHY {
+            if let Some(counted) = rest.get((first + reason) as usize).filter(|rest| rest.packets > 0) {
+                let (packets, bytes) = (counted.packets, counted.bytes);
+                docs.push(RestDoc { side: side.to_owned(), why: why.to_owned(), packets, bytes });
+            }
+        }
+    }
+    docs
 }
 
 /// A listener whose cgroup is known and shown.

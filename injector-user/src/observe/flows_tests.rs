@@ -58,9 +58,9 @@ fn dependencies_are_open_and_ended_flows_by_the_kernels_own_rule() {
 #[test]
 fn the_key_is_that_of_the_kernel() {
     let key = DepKey { cgroup: 7, remote: v4(5), port: 5432, local: 0, protocol: 6 };
-    assert_eq!(super::super::dependency_of(&flow(7, 40_000, 5, 5432, 1)), key);
+    assert_eq!(DepKey::of(&flow(7, 40_000, 5, 5432, 1)), key);
     let key = DepKey { remote: [0; 4], port: 80, local: 1, ..key };
-    assert_eq!(super::super::dependency_of(&flow(7, 80, 5, 5432, 1)), key);
+    assert_eq!(DepKey::of(&flow(7, 80, 5, 5432, 1)), key);
 }
 
 #[test]
@@ -69,7 +69,39 @@ fn an_unconnected_udp_socket_talks_to_nobody_in_particular() {
     (udp.protocol, udp.remote) = (17, [0, 0, 0xffff_u32.to_be(), 0]);
     let doc = flows_doc(&snapshot(vec![udp], vec![]), named, |_| true);
     assert_eq!((&*doc.flows[0].protocol, &*doc.flows[0].remote), ("udp", "*"));
+    // It serves whoever asks; one on a port that the kernel chose asks whoever it likes.
+    assert_eq!((&*doc.dependencies[0].side, &*doc.dependencies[0].service), ("in", "*:53"));
+    udp.local_port = 40_000;
+    let doc = flows_doc(&snapshot(vec![udp], vec![]), named, |_| true);
     assert_eq!((&*doc.dependencies[0].side, &*doc.dependencies[0].service), ("out", "*"));
+}
+
+#[test]
+fn a_flow_without_a_histogram_has_its_samples_in_its_dependency() {
+    let (with, without) = (flow(7, 40_000, 5, 5432, 30), flow(7, 40_001, 5, 5432, 0));
+    let mut all = snapshot(vec![with, without], vec![ended(7, 5, 5432, 200)]);
+    all.histograms.remove(&without.cookie);
+    let doc = flows_doc(&all, named, |_| true);
+    assert_eq!((doc.dependencies[0].rtt_samples, doc.dependencies[0].open), (230, 2));
+    let shown = doc.flows.iter().find(|flow| flow.local.ends_with(":40001")).unwrap();
+    assert_eq!((shown.rtt_samples, shown.rtt_p50_us), (0, None));
+}
+
+#[test]
+fn of_many_flows_the_largest_are_shown_and_all_are_in_the_sums() {
+    let flows: Vec<_> = (0..MOST_SHOWN as u32 + 10).map(|n| flow(7, 40_000, 5, 5432, n)).collect();
+    let all: u64 = flows.iter().map(|flow| flow.tx_bytes).sum();
+    let doc = flows_doc(&snapshot(flows, vec![]), named, |_| true);
+    assert_eq!((doc.flows.len(), doc.open_flows), (MOST_SHOWN, MOST_SHOWN as u64 + 10));
+    assert_eq!(doc.flows.last().unwrap().tx_bytes, 1_000, "the ten smallest are left out");
+    assert_eq!(doc.dependencies[0].tx_bytes, all);
+}
+
+#[test]
+fn what_found_no_place_is_shown_as_other() {
+    let (key, value) = ended(7, 5, 5432, 9);
+    let doc = flows_doc(&snapshot(vec![], vec![(DepKey::other(key.cgroup), value)]), named, |_| true);
+    assert_eq!((&*doc.dependencies[0].service, doc.dependencies[0].tx_segments), ("other", 9));
 }
 
 #[test]

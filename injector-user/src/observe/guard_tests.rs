@@ -42,7 +42,7 @@ fn as_before_is_ok() {
 fn three_slow_seconds_in_a_row_abort() {
     let mut node = Node::armed(10, calm(1_000));
     // 20 ms is in the bucket from 18.4 to 20.5 ms, whose middle is shown.
-    let why = "RTT p99 is 19.5 ms, it was 1.0 ms before the fault";
+    let why = "RTT p99 is 19.4 ms, it was 1.0 ms before the fault";
     assert_eq!(node.second(calm(20_000)), Verdict::Hurt(why.into()));
     assert_eq!(node.second(calm(20_000)), Verdict::Hurt(why.into()));
     let abort = Verdict::Abort(format!("the control group was hurt 3 s in a row: {why}"));

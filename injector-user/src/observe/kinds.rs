@@ -10,7 +10,11 @@ use injector_ebpf::{
     flow::DepKey,
 };
 
-use super::quantile::quantiles;
+use super::{
+    freed::is_no_error,
+    lags::{LagsLost, lags_lost},
+    quantile::quantiles,
+};
 use crate::{
     api::types::{CountDoc, KindsDoc, KindsLostDoc, LatencyDoc},
     spec::Errno,
@@ -33,6 +37,8 @@ pub struct RawKinds {
     pub reasons: BTreeMap<u32, String>,
     /// What this kernel does not tell, and why.
     pub missing: Vec<String>,
+    /// What was lost of the waiting for disks and CPUs.
+    pub lags: LagsLost,
 }
 
 /// The same by dependency.
@@ -77,7 +83,10 @@ impl<'a> Kinds<'a> {
         }
         for ((what, detail), count) in counts {
             let (list, name) = match *what {
-                DROPPED => (&mut doc.drops, self.reason(*detail)),
+                DROPPED => {
+                    let reason = self.reason(*detail);
+                    (if is_no_error(&reason) { &mut doc.freed } else { &mut doc.drops }, reason)
+                }
                 what => match error(what, *detail) {
                     Some(name) => (&mut doc.errors, name),
                     None => continue,
@@ -96,7 +105,8 @@ impl<'a> Kinds<'a> {
 /// Packets that were lost because of a rule.
 pub const INJECTED: &str = "injected";
 
-fn name(kind: u32) -> &'static str {
+/// What a kind of latency is called.
+pub(super) fn name(kind: u32) -> &'static str {
     match kind {
         HANDSHAKE => "handshake",
         FIRST_BYTE => "first_byte",
@@ -132,7 +142,7 @@ fn error(what: u32, detail: u32) -> Option<String> {
 }
 
 /// `None`: nothing of the kind has happened.
-fn latency<C: Copy + Into<u64>>(kind: &str, buckets: &[C], overlaps: u64) -> Option<LatencyDoc> {
+pub(super) fn latency<C: Copy + Into<u64>>(kind: &str, buckets: &[C], overlaps: u64) -> Option<LatencyDoc> {
     let q = quantiles(buckets);
     let exchanges = q.samples.saturating_add(overlaps);
     if exchanges == 0 {
@@ -149,6 +159,7 @@ fn latency<C: Copy + Into<u64>>(kind: &str, buckets: &[C], overlaps: u64) -> Opt
         p90_us: unless(q.p90),
         p99_us: unless(q.p99),
         p999_us: unless(q.p999),
+        recent: None,
     })
 }
 
@@ -161,8 +172,10 @@ pub fn kinds_lost(raw: &RawKinds) -> KindsLostDoc {
         queries: lost.queries_full,
         sockets: lost.no_memory,
         clock_went_backwards: lost.clock,
+        handshakes: lost.begins,
         drops_unattributed: lost.unattributed,
         drops_injected: lost.injected,
+        lags: lags_lost(&raw.lags),
         not_measured: raw.missing.clone(),
     }
 }

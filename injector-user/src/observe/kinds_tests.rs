@@ -80,7 +80,8 @@ fn what_goes_wrong_is_named_as_the_kernel_names_it() {
             ("dns unanswered", 11)
         ]
     );
-    assert_eq!(names(&doc.drops), [("NOT_SPECIFIED", 7), ("70000", 8)]);
+    assert_eq!(names(&doc.drops), [("70000", 8)]);
+    assert_eq!(names(&doc.freed), [("NOT_SPECIFIED", 7)], "beside the drops, and nowhere else");
 }
 
 #[test]
@@ -91,4 +92,13 @@ fn ours_are_told_apart_and_others_are_left_out() {
     assert_eq!(kinds.keys().count(), 1);
     assert_eq!(Kinds::new(&raw, |id| id == 8).keys().count(), 0);
     assert_eq!(kinds.doc(&dep(8), &[0_u64; BUCKETS], 0), KindsDoc::default());
+}
+
+#[test]
+fn what_was_of_no_use_any_more_is_no_error() {
+    let no_error = ["QUEUE_PURGE", "TCP_OLD_DATA", "TCP_OFOMERGE", "NOT_SPECIFIED"];
+    let error =
+        ["SOCKET_RCVBUFF", "NETFILTER_DROP", "QDISC_DROP", "TCP_CLOSE", "TCP_RESET", "NOMEM", "2", ""];
+    assert!(no_error.into_iter().all(is_no_error));
+    assert!(!error.into_iter().any(is_no_error));
 }

@@ -9,7 +9,7 @@ pub fn lost_doc(stats: &FlowStats, gate: &GateStats) -> LostDoc {
     LostDoc {
         flows_refused: stats.refused,
         flows_no_memory: stats.no_memory,
-        dependencies_full: stats.deps_full,
+        dependencies_full: stats.deps_full.saturating_add(stats.lost),
         bad_samples: stats.bad_samples,
         samples_no_memory: stats.unseen,
         cgroups_full: stats.cgroups_full,
@@ -34,6 +34,7 @@ mod tests {
             folded: 9,
             cgroups_full: 7,
             unseen: 8,
+            ..FlowStats::default()
         };
         let gate = GateStats { halted: 9, lapsed: 9, unattributed: 5, unparsed: 6 };
         let lost = lost_doc(&stats, &gate);

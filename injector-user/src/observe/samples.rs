@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use injector_ebpf::{
-    flow::{Aggregate, DepKey, DepValue, Flow, FlowStats},
-    hist::bucket,
+    flow::{Aggregate, DepKey, DepValue, Flow, FlowRtt, FlowStats},
+    hist::{BUCKETS, bucket},
     rule::GateStats,
 };
 
@@ -28,11 +28,17 @@ pub fn flow(cgroup: u64, local_port: u16, peer: u8, remote_port: u16, n: u32) ->
     let mut flow: Flow = unsafe { std::mem::zeroed() };
     (flow.cgroup, flow.cookie, flow.protocol) = (cgroup, u64::from(local_port), 6);
     (flow.local, flow.local_port, flow.remote, flow.remote_port) = (v4(1), local_port, v4(peer), remote_port);
-    (flow.tx_segments, flow.tx_bytes) = (n.into(), u64::from(n) * 100);
-    (flow.rx_segments, flow.rx_bytes) = (n.into(), u64::from(n) * 100);
+    (flow.tx_packets, flow.tx_bytes) = (n.into(), u64::from(n) * 100);
+    (flow.rx_packets, flow.rx_bytes) = (n.into(), u64::from(n) * 100);
     flow.rtt_samples = n.into();
-    flow.rtt[bucket(100)] = n;
     flow
+}
+
+/// The histogram of such a flow.
+pub fn histogram(flow: &Flow) -> FlowRtt {
+    let mut rtt = [0; BUCKETS];
+    rtt[bucket(100)] = flow.rtt_samples as u32;
+    FlowRtt { cookie: flow.cookie, rtt }
 }
 
 /// A dependency of ended flows, `n` segments out, one RTT sample of 100 us each.
@@ -46,10 +52,13 @@ pub fn ended(cgroup: u64, peer: u8, port: u16, n: u32) -> (DepKey, DepValue) {
 
 /// A snapshot of these flows and ended ones at 1970-01-01T00:00:00Z.
 pub fn snapshot(flows: Vec<Flow>, deps: Vec<(DepKey, DepValue)>) -> Snapshot {
+    let histograms = flows.iter().map(|flow| (flow.cookie, histogram(flow))).collect();
     Snapshot {
         at: SystemTime::UNIX_EPOCH,
         watched: Vec::new(),
         flows,
+        histograms,
+        rest: Vec::new(),
         deps,
         listeners: Vec::new(),
         aggregates: Vec::new(),

@@ -59,7 +59,7 @@ mod tests {
         let after = sum([&before, &aggregate(2_000, 250, 900, 3)]);
         let seen = signals_between(&before, &after);
         assert_eq!((seen.samples, seen.segments, seen.retransmits), (250, 900, 3));
-        assert_eq!((seen.rtt_p50_us, seen.rtt_p99_us), (Some(1_983), Some(1_983)));
+        assert_eq!((seen.rtt_p50_us, seen.rtt_p99_us), (Some(1981), Some(1981)));
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! Everything that the kernel programs saw, as they wrote it: what is shown is derived from this.
 
-use std::{collections::BTreeMap, time::SystemTime};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::SystemTime,
+};
 
 use anyhow::Result;
 use injector_ebpf::{
-    flow::{AGGREGATES, Aggregate, DepKey, DepValue, Flow, FlowStats},
+    flow::{AGGREGATES, Aggregate, DepKey, DepValue, Flow, FlowRtt, FlowStats, Rest},
     names,
     rule::{CG_WATCH, CgroupEntry, GateStats},
 };
@@ -24,6 +27,10 @@ pub struct Snapshot {
     pub watched: Vec<u64>,
     /// Open flows.
     pub flows: Vec<Flow>,
+    /// RTT histograms of those that have one, by the flow's cookie.
+    pub histograms: HashMap<u64, FlowRtt>,
+    /// Packets at interfaces that no flow counts, by reason; empty where nobody looks.
+    pub rest: Vec<Rest>,
     /// Ended flows, by dependency.
     pub deps: Vec<(DepKey, DepValue)>,
     /// Listening sockets of the network namespaces that were looked at.
@@ -43,24 +50,39 @@ impl Snapshot {
     ///
     /// # Errors
     /// The kernel refused a read.
-    pub fn take(object: &mut Object, reader: &FlowReader, listeners: Vec<Listener>) -> Result<Self> {
+    pub fn take(object: &mut Object, reader: &mut FlowReader, listeners: Vec<Listener>) -> Result<Self> {
         let mut tries = 0;
-        let (flows, deps, stats) = loop {
-            let before = flow_stats(object)?.folded;
+        let (mut flows, mut deps) = (Vec::new(), Vec::new());
+        let stats = loop {
+            let stats = flow_stats(object)?;
+            let before = stats.folded;
+            reader.expect(stats.created.saturating_sub(before));
             // Ended ones first: what ends between the two reads is in neither.
-            let deps = object.hash::<DepKey, DepValue>(names::DEPS)?.iter().collect::<Result<Vec<_>, _>>()?;
-            let (flows, stats) = (reader.read()?, flow_stats(object)?);
+            deps.clear();
+            for entry in object.hash::<DepKey, DepValue>(names::DEPS)?.iter() {
+                deps.push(entry?);
+            }
+            for entry in object.hash::<u64, DepValue>(names::DEPS_REST)?.iter() {
+                let (cgroup, value) = entry?;
+                deps.push((DepKey::other(cgroup), value));
+            }
+            flows.clear();
+            reader.read(|some| flows.extend_from_slice(some))?;
+            let stats = flow_stats(object)?;
             tries += 1;
             if stats.folded == before || tries == TRIES {
-                break (flows, deps, stats);
+                break stats;
             }
         };
+        let histograms = reader.histograms()?;
         let aggregates = (0..AGGREGATES as u32).map(|i| read_aggregate(object, i)).collect::<Result<_>>()?;
         let at = SystemTime::now();
         Ok(Self {
             at,
             watched: watched(object)?,
             flows,
+            histograms,
+            rest: Vec::new(),
             deps,
             listeners,
             aggregates,
@@ -101,11 +123,19 @@ pub fn read_cgroups(object: &mut Object, exists: &dyn Fn(u64) -> bool) -> Result
     Ok(found)
 }
 
-fn flow_stats(object: &mut Object) -> Result<FlowStats> {
+/// What observation lost, and what it made.
+///
+/// # Errors
+/// The kernel refused the read.
+pub fn flow_stats(object: &mut Object) -> Result<FlowStats> {
     Ok(object.array(names::FLOW_STATS)?.get(&0, 0)?)
 }
 
-fn gate(object: &mut Object) -> Result<GateStats> {
+/// What the gate let through.
+///
+/// # Errors
+/// The kernel refused the read.
+pub fn gate(object: &mut Object) -> Result<GateStats> {
     let mut all = GateStats::default();
     for cpu in object.per_cpu::<GateStats>(names::GATE_STATS)?.get(&0, 0)?.iter() {
         all.halted += cpu.halted;

@@ -5,10 +5,13 @@ use std::time::Duration;
 use injector_ebpf::{flow::Aggregate, hist::lower};
 
 use super::{
+    failures,
     quantile::quantiles,
     signals::{ZERO, difference, signals},
 };
-use crate::api::types::{BucketsDoc, ChangeDoc, DistributionsDoc, GroupDoc, WindowDoc, WindowsDoc};
+use crate::api::types::{
+    BucketsDoc, ChangeDoc, DistributionsDoc, FailuresDoc, GroupDoc, WindowDoc, WindowsDoc,
+};
 
 /// In a shorter window a rate says nothing.
 const LEAST: f64 = 1.0;
@@ -20,15 +23,17 @@ pub struct Window {
     pub span: Duration,
     /// Its sums.
     pub sums: Aggregate,
+    /// What went wrong; `None`: it was not seen.
+    pub failures: Option<FailuresDoc>,
 }
 
 impl Window {
     /// Nothing, for no time.
-    pub const EMPTY: Self = Self { span: Duration::ZERO, sums: ZERO };
+    pub const EMPTY: Self = Self { span: Duration::ZERO, sums: ZERO, failures: None };
 
     /// What came between two looks at the sums.
     pub fn between(from: &Aggregate, to: &Aggregate, span: Duration) -> Self {
-        Self { span, sums: difference(from, to) }
+        Self { span, sums: difference(from, to), failures: None }
     }
 
     /// In words.
@@ -42,6 +47,7 @@ impl Window {
             segments_per_second: (seconds >= LEAST).then(|| sums.segments as f64 / seconds),
             seconds,
             signals,
+            failures: self.failures,
         }
     }
 
@@ -108,6 +114,7 @@ fn change(before: &WindowDoc, now: &WindowDoc) -> ChangeDoc {
             .segments_per_second
             .zip(before.segments_per_second.filter(|rate| *rate > 0.0))
             .map(|(now, before)| now / before),
+        failures: before.failures.zip(now.failures).map(|(before, now)| failures::change(&before, &now)),
     }
 }
 
@@ -117,7 +124,11 @@ mod tests {
     use crate::observe::{samples::aggregate, signals::sum};
 
     fn window(us: u32, samples: u64, segments: u64, resent: u64, seconds: u64) -> Window {
-        Window { span: Duration::from_secs(seconds), sums: aggregate(us, samples, segments, resent) }
+        Window {
+            span: Duration::from_secs(seconds),
+            sums: aggregate(us, samples, segments, resent),
+            ..Window::EMPTY
+        }
     }
 
     #[test]
@@ -128,10 +139,10 @@ mod tests {
             after: Some(window(1_000, 10, 0, 0, 5)),
         };
         let doc = group.doc();
-        assert_eq!(doc.before.as_ref().unwrap().rtt_p999_us, Some(991));
-        assert_eq!((doc.during.signals.rtt_p99_us, doc.during.rtt_p999_us), (Some(51_199), None));
+        assert_eq!(doc.before.as_ref().unwrap().rtt_p999_us, Some(990));
+        assert_eq!((doc.during.signals.rtt_p99_us, doc.during.rtt_p999_us), (Some(51_118), None));
         let change = doc.during_change.unwrap();
-        assert_eq!((change.rtt_p50_us, change.rtt_p99_us), (Some(50_208), Some(50_208)));
+        assert_eq!((change.rtt_p50_us, change.rtt_p99_us), (Some(50_128), Some(50_128)));
         assert_eq!(change.rtt_p999_us, None, "300 samples are too few");
         // 1 % and 5 %; 100 and 30 a second.
         assert!((change.resent_points.unwrap() - 4.0).abs() < 1e-9, "{change:?}");
@@ -152,7 +163,7 @@ mod tests {
     #[test]
     fn a_distribution_has_every_sample_and_no_empty_bucket() {
         let sums = sum([&aggregate(3, 7, 0, 0), &aggregate(70_000_000, 2, 0, 0)]);
-        let group = Group { during: Window { span: Duration::ZERO, sums }, ..Group::EMPTY };
+        let group = Group { during: Window { sums, ..Window::EMPTY }, ..Group::EMPTY };
         assert_eq!(group.distributions().during, [(3, 7), (62_914_560, 2)]);
     }
 }

@@ -76,7 +76,7 @@ mod tests {
                     ..LatencyDoc::default()
                 }],
                 errors: vec![CountDoc { name: "timeout".into(), count: errors }],
-                drops: vec![],
+                ..KindsDoc::default()
             };
             d
         };

@@ -6,6 +6,7 @@ mod ended;
 mod families;
 mod faults;
 pub mod http;
+mod lags;
 pub mod metrics;
 mod own;
 pub mod page;

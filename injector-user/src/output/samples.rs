@@ -3,8 +3,9 @@
 use crate::{
     api::types::{
         AchievedDelayDoc, AchievedDoc, AmountDoc, AmplificationDoc, AskedDelayDoc, ChangeDoc, CountersDoc,
-        DelayDoc, DependencyDoc, FaultDoc, Fidelity, GaugeDoc, GroupDoc, KindsDoc, PaceDoc, PlaceDoc,
-        PlaceKind, PressureDoc, SaturationDoc, SignalsDoc, State, Unit, WindowDoc, WindowsDoc,
+        DelayDoc, DependencyDoc, FailuresChangeDoc, FailuresDoc, FaultDoc, Fidelity, GaugeDoc, GroupDoc,
+        KindsDoc, PaceDoc, PlaceDoc, PlaceKind, PressureDoc, SaturationDoc, SignalsDoc, State, Unit,
+        WindowDoc, WindowsDoc,
     },
     spec::FaultSpec,
 };
@@ -117,13 +118,23 @@ pub fn with_windows(id: &str) -> FaultDoc {
         rtt_p999_us: us[3],
         resent_percent: (segments > 0).then(|| resent as f64 / segments as f64 * 100.0),
         segments_per_second: (segments > 0).then(|| segments as f64 / seconds),
+        failures: None,
+    };
+    let failures = |[connects, failed_connects, connections, resets, queries, failed_queries]: [u64; 6]| {
+        Some(FailuresDoc { connects, failed_connects, connections, resets, queries, failed_queries })
     };
     let some = |us: [u64; 3]| us.map(Some);
     let [b50, b90, b99] = some([1_000, 1_200, 2_000]);
     let [d50, d90, d99] = some([81_000, 90_000, 99_000]);
     let target = GroupDoc {
-        before: Some(window(60.0, 3_000, [b50, b90, b99, Some(4_000)], 3_000, 3)),
-        during: window(30.0, 250, [d50, d90, d99, None], 750, 33),
+        before: Some(WindowDoc {
+            failures: failures([120, 3, 40, 0, 9, 0]),
+            ..window(60.0, 3_000, [b50, b90, b99, Some(4_000)], 3_000, 3)
+        }),
+        during: WindowDoc {
+            failures: failures([200, 50, 45, 9, 0, 0]),
+            ..window(30.0, 250, [d50, d90, d99, None], 750, 33)
+        },
         after: None,
         during_change: Some(ChangeDoc {
             rtt_p50_us: Some(80_000),
@@ -132,6 +143,11 @@ pub fn with_windows(id: &str) -> FaultDoc {
             rtt_p999_us: None,
             resent_points: Some(4.3),
             segments_ratio: Some(0.5),
+            failures: Some(FailuresChangeDoc {
+                failed_connects_points: Some(22.5),
+                resets_points: Some(20.0),
+                failed_queries_points: None,
+            }),
         }),
         after_change: None,
     };

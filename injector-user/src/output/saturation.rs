@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use super::families::Families;
+use super::{
+    families::Families,
+    lags::{self, Lags},
+};
 use crate::api::types::{PlaceDoc, PlaceKind, SaturationDoc, Unit};
 
 /// Places of each kind with series of their own, by name and not by what they have, so that the same ones are shown at each
@@ -27,7 +30,8 @@ pub fn add(page: &Families, saturation: &SaturationDoc) -> Result<()> {
         *n += 1;
         sums.add(place, *n > SHOWN);
     }
-    sums.write(page)
+    sums.write(page)?;
+    lags::lost(page, &saturation.lost)
 }
 
 #[derive(Default)]
@@ -37,6 +41,7 @@ struct Sums {
     counters: BTreeMap<Name, u64>,
     /// Seconds.
     pressures: BTreeMap<Name, f64>,
+    lags: Lags,
 }
 
 impl Sums {
@@ -66,6 +71,9 @@ impl Sums {
             *used += gauge.used as f64;
             *limit = gauge.limit.map(|more| more as f64 + limit.unwrap_or(0.0)).or(*limit);
             *most = ratio.map(|ratio| ratio.max(most.unwrap_or(0.0))).or(*most);
+        }
+        for lag in &place.lags {
+            self.lags.add(name(&lag.what, ""), lag, other);
         }
         for counter in &place.counters {
             *self
@@ -111,6 +119,6 @@ impl Sums {
         for (name, seconds) in self.pressures {
             waited.with_label_values(&name).inc_by(seconds);
         }
-        Ok(())
+        self.lags.write(page)
     }
 }

@@ -187,7 +187,8 @@ fn by_name(dependencies: &[DependencyDoc]) -> HashMap<Name, Series> {
 fn kinds(d: &DependencyDoc) -> BTreeMap<(Kind, String), u64> {
     let latency = d.kinds.latency.iter().map(|one| ((Kind::Latency, one.kind.clone()), one.samples));
     let errors = d.kinds.errors.iter().map(|one| ((Kind::Error, one.name.clone()), one.count));
-    let drops = d.kinds.drops.iter().map(|one| ((Kind::Drop, one.name.clone()), one.count));
+    let drops =
+        d.kinds.drops.iter().chain(&d.kinds.freed).map(|one| ((Kind::Drop, one.name.clone()), one.count));
     latency.chain(errors).chain(drops).collect()
 }
 

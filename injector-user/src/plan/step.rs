@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Shape, Side, Watching};
+use super::{Lags, Shape, Side, Watching};
 use crate::spec::Rung;
 
 /// What this kernel can do, and why not, from loading and attaching no-op programs.
@@ -30,6 +30,8 @@ pub struct Capabilities {
     pub security: Result<(), String>,
     /// What can be seen of calls that do not fail.
     pub watching: Watching,
+    /// What can be told of the waiting for disks and CPUs.
+    pub lags: Lags,
     /// Storage of sockets, in which flows and round trips are kept.
     pub sockets: Result<(), String>,
     /// Hooks of a cgroup that set a call's result.

@@ -30,6 +30,7 @@ pub(super) fn able() -> Capabilities {
         modify_return: Err("no fmod_ret".into()),
         security: Err("no fmod_ret on security_*".into()),
         watching: Watching::none("not here"),
+        lags: Lags::none("not here"),
         sockets: Ok(()),
         cgroup: Err("no cgroup hook".into()),
         missing_calls: ["fchmodat2"].into(),

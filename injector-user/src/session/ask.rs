@@ -1,15 +1,16 @@
 //! What the engine tells: flows, status, one fault. Nothing here changes a fault.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     time::{Duration, Instant},
 };
 
 use super::{engine::Engine, kernel_release};
 use crate::{
     api::types::{FaultDoc, FlowsDoc, LostDoc, State, StatusDoc},
+    config::Observe,
     error::Error,
-    observe::{flows_doc, lost_doc},
+    observe::{flows_doc, lost_doc, sums, tell},
     spec::TargetSpec,
     target,
 };
@@ -18,6 +19,10 @@ use crate::{
 const WATCH_ON: Duration = Duration::from_secs(5);
 impl Engine {
     pub(super) fn flows(&mut self, targets: Vec<TargetSpec>) -> Result<FlowsDoc, Error> {
+        if self.settings.observe == Observe::Off {
+            return Err(Error::refused("this daemon observes no flows")
+                .hint("set `observe` in its configuration to targets or host, and start it again"));
+        }
         let mut roots = Vec::new();
         let mut new = false;
         for spec in targets {
@@ -37,7 +42,7 @@ impl Engine {
         let watched = self.watched_roots();
         let mut pids = Vec::new();
         let mut names = BTreeMap::new();
-        let mut kept = Vec::new();
+        let mut kept = HashSet::new();
         for root in &watched {
             for cgroup in target::subtree(&self.host, root).unwrap_or_default() {
                 pids.extend(target::pids(&self.host, &cgroup.path).unwrap_or_default());
@@ -48,24 +53,30 @@ impl Engine {
                         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
                 };
                 if roots.is_empty() || roots.iter().any(below) {
-                    kept.push(cgroup.id);
+                    kept.insert(cgroup.id);
                 }
                 names.insert(cgroup.id, cgroup.path);
             }
         }
         let snapshot = self.kernel.snapshot(&pids).map_err(|error| Error::failed(format!("{error:#}")))?;
-        Ok(flows_doc(
+        self.lately.look(Instant::now(), sums(&snapshot));
+        let mut doc = flows_doc(
             &snapshot,
             |id| names.get(&id).cloned(),
             |id| kept.contains(&id) || (roots.is_empty() && !names.contains_key(&id)),
-        ))
+        );
+        if self.settings.observe == Observe::Host {
+            doc.watched = watched;
+        }
+        tell(&mut doc, &self.lately, &snapshot, |id| names.get(&id).cloned());
+        Ok(doc)
     }
 
     pub(super) fn status(&mut self) -> StatusDoc {
         let attached =
             self.kernel.inventory().unwrap_or_else(|error| vec![format!("cannot be told: {error:#}")]);
-        let mut lost = match self.kernel.snapshot(&[]) {
-            Ok(snapshot) => lost_doc(&snapshot.stats, &snapshot.gate),
+        let mut lost = match self.kernel.losses() {
+            Ok((flows, gate)) => lost_doc(&flows, &gate),
             Err(_) => LostDoc::default(),
         };
         lost.events = self.hub.lost().all();

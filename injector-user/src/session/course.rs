@@ -9,11 +9,14 @@ use std::{
 use injector_ebpf::flow::Aggregate;
 use tracing::warn;
 
-use super::{engine::Engine, fault::Fault};
+use super::{engine::Engine, fault::Fault, recovering::Seen};
 use crate::{
-    api::types::{FaultDoc, PointDoc, ReportDoc},
+    api::types::{FailuresDoc, FaultDoc, PointDoc, ReportDoc},
     error::Error,
-    observe::{AskedOf, Asking, Group, Sums, Timeline, Window, amplification, asked_of, sum, windows_doc},
+    observe::{
+        AskedOf, Asking, Group, Sums, Timeline, Tried, Window, amplification, asked_of, sum, tried_by,
+        windows_doc,
+    },
 };
 
 /// How long the window after a fault is, unless another fault acts before.
@@ -40,6 +43,10 @@ pub struct Course {
     /// What the target asked during the fault, as of the last look.
     asking: Asking,
     asked_last: Instant,
+    /// What it had tried when it was armed.
+    tried_at: Tried,
+    /// What failed during the fault, as of the last look.
+    failures: Option<FailuresDoc>,
     /// Paths of cgroups, by id.
     paths: BTreeMap<u64, String>,
     pub(super) end: Option<Ended>,
@@ -56,6 +63,8 @@ pub(super) struct Ended {
     others: BTreeSet<u64>,
     /// The sums of target and control group where the window after begins.
     from: Option<(Instant, Aggregate, Aggregate)>,
+    /// What the target had tried then, or when it was seen first.
+    tried: Option<Tried>,
     /// The window after goes on.
     open: bool,
     /// What its target asked was looked at for the last time.
@@ -75,6 +84,8 @@ impl Course {
             asked_at: AskedOf::new(),
             asking: Asking::default(),
             asked_last: armed,
+            tried_at: Tried::default(),
+            failures: None,
             paths: BTreeMap::new(),
             end: None,
         }
@@ -93,7 +104,7 @@ impl Course {
     }
 
     /// The window after it: the sums of a second more.
-    fn after(&mut self, now: Instant, sums: &Sums, disturbed: bool) {
+    fn after(&mut self, now: Instant, sums: &Sums, seen: Option<&Seen>, disturbed: bool) {
         let Some(end) = self.end.as_mut().filter(|end| end.open) else { return };
         if disturbed || now.duration_since(end.at) > AFTER {
             end.open = false;
@@ -103,11 +114,14 @@ impl Course {
         let others = sums.iter().filter(|(id, _)| !end.cgroups.contains(id) && !end.others.contains(id));
         let control = sum(others.map(|(_, sums)| sums));
         let (at, from_target, from_control) = *end.from.get_or_insert((now, target, control));
+        let tried = seen.and_then(|seen| seen.tried(&end.cgroups));
+        end.tried = end.tried.or(tried);
         let span = now.duration_since(at);
         if span.is_zero() {
             return;
         }
-        self.target.after = Some(Window::between(&from_target, &target, span));
+        let failures = tried.zip(end.tried).map(|(now, then)| now.since(&then));
+        self.target.after = Some(Window { failures, ..Window::between(&from_target, &target, span) });
         self.control.after = Some(Window::between(&from_control, &control, span));
     }
 
@@ -122,6 +136,7 @@ impl Course {
 
     fn groups(&self, during: Option<[Window; 2]>) -> [Group; 2] {
         let [target, control] = during.unwrap_or([self.target.during, self.control.during]);
+        let target = Window { failures: self.failures, ..target };
         [Group { during: target, ..self.target }, Group { during: control, ..self.control }]
     }
 
@@ -158,7 +173,10 @@ impl Engine {
             let meant: BTreeSet<u64> = self.faults.iter().flat_map(|fault| fault.cgroups.clone()).collect();
             let everybody_else: Vec<u64> =
                 sums.keys().copied().filter(|id| !cgroups.contains(id) && !meant.contains(id)).collect();
-            let window = |ids: &[u64]| Window { span: seconds, sums: self.history.window(&sums, ids) };
+            let window = |ids: &[u64]| {
+                let sums = self.history.window(&sums, ids);
+                Window { span: seconds, sums, failures: None }
+            };
             course.target.before = Some(window(cgroups));
             course.control.before = Some(window(&everybody_else));
         }
@@ -174,6 +192,10 @@ impl Engine {
             Ok(snapshot) => {
                 course.asked_before = self.asked.window(now, &snapshot, cgroups);
                 course.asked_at = asked_of(&snapshot, |id| cgroups.contains(&id));
+                course.tried_at = Tried::of(&tried_by(&snapshot), cgroups);
+                if let Some(before) = &mut course.target.before {
+                    before.failures = self.asked.failures(now, &snapshot, cgroups);
+                }
             }
             Err(error) => warn!("the flows before a fault cannot be read: {error:#}"),
         }
@@ -183,6 +205,11 @@ impl Engine {
     /// All courses whose faults have ended.
     fn courses(&self) -> impl Iterator<Item = &Course> {
         self.faults.iter().map(|fault| &fault.course).chain(self.courses.iter().map(|(_, course)| course))
+    }
+
+    /// Whether the window after some fault is open.
+    pub(super) fn is_after_one(&self) -> bool {
+        self.courses().any(|course| course.end.as_ref().is_some_and(|end| end.open))
     }
 
     /// It selects nothing any more: the window during it is closed. What comes next is of one tick at most.
@@ -199,11 +226,12 @@ impl Engine {
         let course = &mut self.faults[index].course;
         (course.target.during, course.control.during) = (target, control);
         course.timeline.end(point);
-        course.end = Some(Ended { at, acted, cgroups, others, from: None, open: true, asked: false });
+        course.end =
+            Some(Ended { at, acted, cgroups, others, from: None, tried: None, open: true, asked: false });
     }
 
     /// Once a second: the time lines of those that live, and the window after those that do not.
-    pub(super) fn follow_courses(&mut self, sums: Option<&Sums>) {
+    pub(super) fn follow_courses(&mut self, sums: Option<&Sums>, seen: Option<&Seen>) {
         let now = Instant::now();
         let acting = self.faults.iter().filter(|fault| fault.acts());
         let acting: Vec<(Instant, Vec<u64>)> =
@@ -224,7 +252,7 @@ impl Engine {
                 .iter()
                 .any(|(armed, ids)| *armed >= end.at || ids.iter().any(|id| end.cgroups.contains(id)));
             if let Some(sums) = sums {
-                course.after(now, sums, disturbed);
+                course.after(now, sums, seen, disturbed);
             }
         }
         self.look_at_asking(now);
@@ -233,6 +261,7 @@ impl Engine {
     /// What the watched cgroups ask of their dependencies: for what comes before the next fault, and during those that
     /// live.
     fn look_at_asking(&mut self, now: Instant) {
+        self.lately.idle(now);
         let roots = self.watched_roots();
         let due = self.asked.is_due(now, &roots);
         let lives = |fault: &Fault| fault.lives() && now.duration_since(fault.course.asked_last) >= ASKED;
@@ -244,11 +273,13 @@ impl Engine {
                 if due {
                     self.asked.look(now, &snapshot);
                 }
+                let tried = tried_by(&snapshot);
                 for fault in self.faults.iter_mut().filter(|fault| fault.lives()) {
                     let course = &mut fault.course;
                     let ids = course.all_of(&fault.cgroups);
                     let to = asked_of(&snapshot, |id| ids.contains(&id));
                     course.asking = Asking::between(&course.asked_at, &to, now.duration_since(course.armed));
+                    course.failures = Some(Tried::of(&tried, &ids).since(&course.tried_at));
                     course.asked_last = now;
                 }
             }
@@ -270,6 +301,7 @@ impl Engine {
             if let Ok(snapshot) = &snapshot {
                 let to = asked_of(snapshot, |id| end.cgroups.contains(&id));
                 course.asking = Asking::between(&course.asked_at, &to, course.armed.elapsed());
+                course.failures = Some(Tried::of(&tried_by(snapshot), &end.cgroups).since(&course.tried_at));
             }
             // What it was compared with is needed no more.
             course.asked_at = AskedOf::new();

@@ -16,7 +16,7 @@ use super::{
     confine::confine,
     events::{self, Hub},
     instance::Instance,
-    journal, notify,
+    journal, memory, notify,
     saturation::{self, Board},
     sweep::{Whose, sweep},
     watcher,
@@ -43,6 +43,7 @@ pub fn run(config: Config) -> Result<(), Error> {
         return Err(Error::refused("you may not run the daemon")
             .hint("only root can load programs: sudo injector daemon"));
     }
+    memory::give_back();
     let _lock = only_one(&config.run_dir)?;
     let instance = Instance::new().map_err(failed)?;
     let tag = format!("{:08x}", instance.id());
@@ -50,11 +51,14 @@ pub fn run(config: Config) -> Result<(), Error> {
     let journal = Journal::start(&config.run_dir, &tag).map_err(failed)?;
     let host = Host::detect(Path::new("/"))?;
     let capabilities = probe::capabilities();
-    let mut kernel = Real::new(instance.id(), capabilities, host.cgroup.clone()).map_err(failed)?;
+    let kernel = Real::new(instance.id(), capabilities, host.cgroup.clone()).map_err(failed)?;
+    let mut kernel = kernel.with_run_queue(config.run_queue);
+    kernel.set_most_flows(config.most_flows).map_err(failed)?;
     let ring = kernel.events().map_err(failed)?;
     let settings = Settings {
         lease: config.lease.duration(),
         watch: config.watch.clone(),
+        observe: config.observe,
         limits: config.limits.clone(),
         state_dir: config.state_dir.clone(),
         instance: tag.clone(),

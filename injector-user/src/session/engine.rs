@@ -21,6 +21,7 @@ use super::{
     halt::HaltFile,
     handle::{Command, Request, Who, Wish},
     journal::{Entry, Journal},
+    lags::LagRoots,
     ledger::Ledger,
     names::Names,
     notify,
@@ -32,9 +33,10 @@ use super::{
 };
 use crate::{
     api::types::{EndKind, FaultDoc, HaltDoc},
-    kernel::{Kernel, probe},
+    config::Observe,
+    kernel::{Kernel, probe, types},
     limits::{Mode, Protection},
-    observe::{AskedHistory, Guard, History},
+    observe::{AskedHistory, Guard, History, Lately},
     spec::TargetSpec,
     target::Host,
 };
@@ -53,6 +55,8 @@ pub struct Settings {
     pub lease: Duration,
     /// cgroups that are observed always.
     pub watch: Vec<TargetSpec>,
+    /// Whose flows are observed.
+    pub observe: Observe,
     /// The limits file.
     pub limits: PathBuf,
     /// Where the halt file is.
@@ -83,6 +87,8 @@ pub struct Engine {
     pub(super) history: History,
     /// What the watched cgroups asked of their dependencies.
     pub(super) asked: AskedHistory,
+    /// Latencies of the last seconds, for whoever looks.
+    pub(super) lately: Lately,
     /// The host names that faults have as peers: who looks them up again, and when.
     pub(super) names: Names,
     pub(super) waiters: Waiters,
@@ -91,6 +97,7 @@ pub struct Engine {
     /// The calls that were failed last.
     pub(super) hub: Arc<Hub>,
     pub(super) watch_until: Vec<(TargetSpec, Instant)>,
+    pub(super) lag_roots: LagRoots,
     pub(super) node_refusals: u64,
     /// The kernel may still have a rule's bit on a cgroup that it no longer means.
     pub(super) unpublished: bool,
@@ -136,11 +143,13 @@ impl Engine {
             guard: Guard::new(),
             history: History::default(),
             asked: AskedHistory::default(),
+            lately: Lately::default(),
             names: Names::default(),
             waiters: Waiters::default(),
             cost: Cost::default(),
             hub: Arc::default(),
             watch_until: Vec::new(),
+            lag_roots: LagRoots::default(),
             node_refusals: 0,
             unpublished: false,
             next_tick: now,
@@ -283,6 +292,9 @@ impl Engine {
             self.next_second = now + Duration::from_secs(1);
             self.judge_second();
             self.look_back();
+            if types::forget_unused(now) {
+                super::memory::give_back_now();
+            }
         }
         self.look_at_cost();
         self.drain();

@@ -4,7 +4,7 @@
 //! serves everybody who asks within a second, and takes at most a twentieth of the time.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -226,7 +226,11 @@ impl Engine {
             started: fault.started,
             roots: fault.plan.roots().to_vec(),
         });
-        Ok(Asked { scope: Scope { roots: all, places, faults: faults.collect() }, roots })
+        let paths: BTreeMap<u64, &str> = places.iter().map(|place| (place.id, place.path.as_str())).collect();
+        let busy = self.lately.busy(Instant::now(), |id| paths.get(&id).map(|path| (*path).to_owned()));
+        let faults = faults.collect();
+        let lags = self.read_lags(&all);
+        Ok(Asked { scope: Scope { roots: all, places, faults, lags, busy }, roots })
     }
 }
 

@@ -8,8 +8,8 @@ use std::{
 use injector_ebpf::rule::{CG_PROTECTED, CG_WATCH, CgroupEntry};
 use tracing::warn;
 
-use super::engine::Engine;
-use crate::{api::types::EndKind, limits::Protection, target};
+use super::{engine::Engine, fault::Fault};
+use crate::{api::types::EndKind, config::Observe, limits::Protection, target};
 
 impl Engine {
     /// New cgroups are checked, vanished and newly protected ones are left out.
@@ -68,7 +68,9 @@ impl Engine {
             }
         }
         let roots = self.watched_roots();
-        for root in &roots {
+        let all = self.settings.observe == Observe::Host;
+        // Where all are observed, their entries say nothing of it.
+        for root in roots.iter().filter(|_| !all) {
             for cgroup in target::subtree(&self.host, root).unwrap_or_default() {
                 let entry = entries.entry(cgroup.id).or_default();
                 entry.flags |= CG_WATCH;
@@ -77,17 +79,27 @@ impl Engine {
                 }
             }
         }
+        self.add_lags(&mut entries);
         let written = self.kernel.set_cgroups(&entries);
         self.unpublished = written.is_err();
         if let Err(error) = written {
             warn!("the cgroups cannot be written: {error:#}");
         }
-        if let Err(error) = self.kernel.observe(&roots) {
+        let judged = self.faults.iter().any(Fault::lives);
+        if let Err(error) = self.kernel.probe(judged || self.settings.observe != Observe::Off) {
+            warn!("round trips cannot be observed: {error:#}");
+        }
+        if let Err(error) = self.kernel.observe(&roots, all) {
             warn!("the cgroups cannot be observed: {error:#}");
         }
     }
 
     pub(super) fn watched_roots(&mut self) -> Vec<String> {
+        match self.settings.observe {
+            Observe::Off => return Vec::new(),
+            Observe::Host => return vec!["/".to_owned()],
+            Observe::Targets => {}
+        }
         let now = Instant::now();
         self.watch_until.retain(|(_, until)| *until > now);
         let specs = self.settings.watch.iter().chain(self.watch_until.iter().map(|(spec, _)| spec));

@@ -11,9 +11,10 @@ use super::{ERROR, has_kprobe};
 use crate::support::{World, able, lacks, wait_for};
 
 /// What the names of the programs that observe begin with.
-const OBSERVING: [&str; 4] = ["inj_obs_", "inj_dep_", "inj_tcp_", "inj_iter_"];
-/// And the one function that they stand on.
-const OBSERVED: &str = "inet_csk_accept";
+const OBSERVING: [&str; 7] =
+    ["inj_obs_", "inj_dep_", "inj_tcp_", "inj_iter_", "inj_io_", "inj_room", "inj_released"];
+/// And the functions that they stand on.
+const OBSERVED: [&str; 3] = ["inet_csk_accept", "sock_kmalloc", "sk_filter_charge"];
 
 /// The functions on which programs or probes stand, but for those that observe.
 fn functions() -> BTreeSet<String> {
@@ -21,7 +22,7 @@ fn functions() -> BTreeSet<String> {
     // What is indented says more of the line before.
     let lines = list.lines().filter(|line| !line.starts_with(char::is_whitespace));
     let names = lines.filter_map(|line| line.split_whitespace().next());
-    names.filter(|name| *name != OBSERVED).map(str::to_owned).collect()
+    names.filter(|name| !OBSERVED.contains(name)).map(str::to_owned).collect()
 }
 
 /// All links, by id, with the names of their programs, but for those that observe: they stand wherever a fault acts.

@@ -14,13 +14,21 @@ fn active() -> bool {
     list.split(',').any(|name| name.trim() == "bpf")
 }
 
-/// Opens a file by a name that is not its own, and one beside it.
+const OPENS: u64 = 50;
+
+/// Opens a file by a name that is not its own, and one beside it: how many times each failed as the fault says.
 fn opens() -> String {
     let felt = ["link/a", "b"].map(|name| {
-        let opened = File::open(format!("{PLACE}/{name}"));
-        opened.err().and_then(|error| error.raw_os_error())
+        let failed = |_: &u64| match File::open(format!("{PLACE}/{name}")) {
+            Ok(_) => false,
+            Err(error) => {
+                assert_eq!(error.raw_os_error(), Some(ERROR.1), "{name}");
+                true
+            }
+        };
+        (0..OPENS).filter(failed).count()
     });
-    format!("{felt:?}")
+    serde_json::json!(felt).to_string()
 }
 
 #[test]
@@ -39,12 +47,19 @@ fn the_resolved_path_fails_where_bpf_is_no_active_lsm() {
     let fault = format!("fail open {rung} --errno {} --percent 100 --path {PLACE}/d", ERROR.0);
     let fault = format!("{fault} --target {} --for 1m", world.target());
     let id = world.daemon.arm(&fault);
-    assert_eq!(world.in_victim(opens).join(), format!("{:?}", [Some(ERROR.1), None]));
-    assert_eq!(world.in_control(opens).join(), "[None, None]");
+    let [failed, beside]: [u64; 2] = serde_json::from_str(&world.in_victim(opens).join()).unwrap();
+    assert_eq!(world.in_control(opens).join(), "[0,0]");
     let doc = world.daemon.fault(&id);
-    println!("active {}: {} acted {}", active(), doc["rung"], doc["counters"]["acted"]);
+    let [acted, missed] = ["acted", "missed"].map(|what| doc["counters"][what].as_u64().unwrap());
+    println!(
+        "active {}: {}: n={OPENS} failed {failed}, acted {acted}, missed {missed}",
+        active(),
+        doc["rung"]
+    );
     assert!(doc["rung"].as_str().unwrap().starts_with("fmod_ret on security_*"), "{doc}");
-    assert_eq!((doc["counters"]["acted"].as_u64(), doc["counters"]["missed"].as_u64()), (Some(1), Some(0)));
+    assert_eq!((beside, failed), (0, acted), "{doc}");
+    // Who opens a file while another task's program is preempted on this CPU is missed, whoever it is, and counted.
+    assert!(failed > OPENS / 2 && failed <= OPENS && failed + missed >= OPENS, "{doc}");
     let (_, plan, _) = world.daemon.run(&format!("plan {fault}"));
     assert!(plan.contains("fmod_ret on security_file_open") && plan.contains("as it is resolved"), "{plan}");
     std::fs::remove_dir_all(PLACE).unwrap();

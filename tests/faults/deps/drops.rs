@@ -56,10 +56,13 @@ fn injected_and_organic_loss_are_told_apart() {
         all.iter().filter(|one| one["name"] != "injected").map(|one| one["count"].as_u64().unwrap()).sum();
     let lost = &deps(&world)["kinds_lost"];
     println!("injected {injected} (fault: {ours}), organic {organic} (netem: {netem}) of {N}; {dep}; {lost}");
-    assert_eq!((injected, organic), (ours, netem), "{dep}");
-    assert_eq!(counted(dep, "drops", "QDISC_DROP") + counted(dep, "drops", "TC_EGRESS"), netem, "{dep}");
+    assert_eq!(injected, ours, "{dep}");
+    // The kernel runs no program at a tracepoint within one at the same tracepoint; it counts those runs.
+    let missed = world.daemon.get("/v1/status")["own"]["missed"].as_u64().unwrap();
+    assert!(organic <= netem && organic + missed >= netem, "{missed} missed: {dep}");
+    assert_eq!(counted(dep, "drops", "QDISC_DROP") + counted(dep, "drops", "TC_EGRESS"), organic, "{dep}");
     assert!(lost["drops_injected"].as_u64().unwrap() >= ours, "{lost}");
-    assert_eq!(got.count() + injected + organic, N, "{}", got.missing(N));
+    assert_eq!(got.count() + injected + netem, N, "{}", got.missing(N));
     for (what, share) in [
         ("injected", injected as f64 / N as f64 * 100.0),
         ("organic", organic as f64 / (N - injected) as f64 * 100.0),

@@ -8,7 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{assert_between, deps, kind, of, watched};
+use serde_json::Value;
+
+use super::{assert_between, counted, deps, kind, of, watched};
 use crate::support::{
     HERE, THERE, World, kernel, lacks, same_as_in, same_as_on_6_1, same_in_every_guest, skip,
     traffic::{ping_pong_on, tcp_echo},
@@ -76,20 +78,56 @@ fn round_trips_and_handshakes_are_netems() {
         };
         let (least, dep) = (ms * 1000, of(&seen, &format!("{THERE}:{port}")));
         let rtt = kind(dep, "rtt");
-        assert!(rtt["samples"].as_u64().unwrap() >= 400, "{dep}");
+        // The kernel runs no program at a tracepoint within one at the same tracepoint: on a busy processor that
+        // costs samples, and is counted.
+        let missed = missed(&world);
+        let all = |samples: &Value| samples.as_u64().unwrap() + missed >= 400;
+        assert!(rtt["samples"].as_u64().unwrap() >= 100 && all(&rtt["samples"]), "{missed} missed: {dep}");
         assert_between(&format!("p50 at {ms} ms"), &rtt["p50_us"], least, p50);
         assert_between(&format!("p99 at {ms} ms"), &rtt["p99_us"], least, p99);
         let handshake = kind(dep, "handshake");
-        // The kernel runs no program at a tracepoint within one at the same tracepoint: on a busy processor that
-        // may be where a handshake is over, and is counted.
-        let (samples, missed) = (handshake["samples"].as_u64().unwrap(), missed(&world));
-        assert!((8..=10).contains(&samples) && samples + missed >= 10, "{missed} missed: {dep}");
+        let samples = handshake["samples"].as_u64().unwrap();
+        assert_eq!(seen["kinds_lost"]["clock_went_backwards"], 0, "{seen}");
+        assert!((5..=10).contains(&samples) && samples + missed >= 10, "{missed} missed: {dep}");
         assert!(handshake.get("p90_us").is_none(), "{dep}");
         assert_between(&format!("handshake at {ms} ms"), &handshake["p50_us"], least, connect);
         let first = kind(dep, "first_byte");
-        assert_eq!((&first["samples"], &first["overlaps"]), (&400.into(), &0.into()), "{dep}");
+        assert!(all(&first["samples"]) && first["samples"].as_u64() <= Some(400), "{missed} missed: {dep}");
+        assert_eq!(first["overlaps"], 0, "{dep}");
         assert_between(&format!("first byte at {ms} ms"), &first["p50_us"], least, p50);
     }
+}
+
+/// A connection whose SYN no program saw, here because nobody looked yet: it has no time, and that is counted as what it is.
+/// A connect that failed is told all the same.
+#[test]
+fn a_handshake_that_began_unseen_is_counted() {
+    if same_in_every_guest("a_handshake_that_began_unseen_is_counted") {
+        return;
+    }
+    let world = World::new();
+    let _server = world.over_there(|| tcp_echo(THERE, 9041));
+    thread::sleep(Duration::from_millis(300));
+    // Answers have no way back: SYNs are sent again after a second.
+    world.there.ip(&format!("route add blackhole {HERE}/32"));
+    let victim = world.in_victim(|| {
+        let refused = thread::spawn(|| TcpStream::connect((THERE, 9042)).unwrap_err().raw_os_error());
+        TcpStream::connect((THERE, 9041)).unwrap();
+        assert_eq!(refused.join().unwrap(), Some(libc::ECONNREFUSED));
+        String::new()
+    });
+    thread::sleep(Duration::from_millis(500));
+    deps(&world);
+    world.there.ip(&format!("route del blackhole {HERE}/32"));
+    let (_, seen) = watched(&world, victim);
+    let lost = &seen["kinds_lost"];
+    let missed = missed(&world);
+    assert_eq!(lost["clock_went_backwards"], 0, "{lost}");
+    assert!(lost["handshakes"] == 1 || missed > 0, "{missed} missed: {lost}");
+    let latency = of(&seen, &format!("{THERE}:9041"))["latency"].as_array().unwrap();
+    assert!(latency.iter().all(|one| one["kind"] != "handshake"), "{seen}");
+    let refused = counted(of(&seen, &format!("{THERE}:9042")), "errors", "connect ECONNREFUSED");
+    assert!(refused == 1 || missed > 0, "{missed} missed: {seen}");
 }
 
 /// What `ss -ti` says of a connection in the middle of its life is what is in the histogram.

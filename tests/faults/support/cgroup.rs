@@ -48,6 +48,12 @@ impl Cgroup {
         fs::write(self.directory.join(file), text).unwrap_or_else(|e| panic!("{file} of {}: {e}", self.path));
     }
 
+    /// One of its files.
+    pub fn read(&self, file: &str) -> String {
+        fs::read_to_string(self.directory.join(file))
+            .unwrap_or_else(|e| panic!("{file} of {}: {e}", self.path))
+    }
+
     /// Gives it these controllers (`+memory +pids`), by way of all above it.
     pub fn give(&self, controllers: &str) {
         let mut above: Vec<_> = self.directory.ancestors().skip(1).collect();

@@ -75,9 +75,9 @@ fn log_of(dir: &TempDir) -> String {
 }
 
 impl Daemon {
-    /// `limits` as in [`super::World::with`], `hosts` as in [`super::World::with_hosts`], `lease` as the configuration has
-    /// it.
-    pub fn start(ns: &Netns, limits: &str, hosts: Option<&str>, lease: &str) -> Self {
+    /// `limits` as in [`super::World::with`], `hosts` as in [`super::World::with_hosts`], `config`: lines of the
+    /// configuration.
+    pub fn start(ns: &Netns, limits: &str, hosts: Option<&str>, config: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name).display().to_string();
         // Tests need more than the built-in 20 % and 4 faults; what a limit does is tested with the defaults.
@@ -95,7 +95,7 @@ impl Daemon {
         std::fs::write(
             at("config.yaml"),
             format!(
-                "socket: {}\nmetrics: off\nlimits: {}\nprofiles: {}\nrun_dir: {}\nstate_dir: {}\nlease: {lease}\n",
+                "socket: {}\nmetrics: off\nlimits: {}\nprofiles: {}\nrun_dir: {}\nstate_dir: {}\n{config}",
                 at("sock"),
                 at("limits.yaml"),
                 at("profiles"),

@@ -47,21 +47,34 @@ impl World {
 
     /// `limits` is the text of the limits file; empty: none.
     pub fn with(limits: &str) -> Self {
-        Self::made(limits, None, patience())
+        Self::made(limits, None, patience(), |_| String::new())
     }
 
     /// With the lease that a daemon has if nothing is said: in an emulated guest one program can take longer to be
     /// attached, and a lapsed lease is final.
     pub fn with_usual_lease() -> Self {
-        Self::made("", None, USUAL_LEASE)
+        Self::made("", None, USUAL_LEASE, |_| String::new())
     }
 
     /// Its daemon finds `hosts` (the text of the file, see hosts(5)) where others find the machine's /etc/hosts.
     pub fn with_hosts(hosts: &str) -> Self {
-        Self::made("", Some(hosts), patience())
+        Self::made("", Some(hosts), patience(), |_| String::new())
     }
 
-    fn made(limits: &str, hosts: Option<&str>, lease: &str) -> Self {
+    /// Both cgroups are observed from the start on; `more` are other lines of the configuration.
+    pub fn watching(more: &str) -> Self {
+        let watch = |[victim, control]: [&Cgroup; 2]| {
+            format!("watch: ['cgroup:{}', 'cgroup:{}']\n{more}", victim.path, control.path)
+        };
+        Self::made("", None, patience(), watch)
+    }
+
+    fn made(
+        limits: &str,
+        hosts: Option<&str>,
+        lease: &str,
+        more: impl FnOnce([&Cgroup; 2]) -> String,
+    ) -> Self {
         lent::end_left();
         let (here, there) = (Netns::new(), Netns::new());
         here.ip("link add v0 type veth peer name v1");
@@ -74,7 +87,8 @@ impl World {
         }
         let parent = Cgroup::new(&format!("inj-test-{}", std::process::id()));
         let (victim, control) = (parent.child("victim"), parent.child("control"));
-        let daemon = Daemon::start(&here, limits, hosts, lease);
+        let config = format!("lease: {lease}\n{}", more([&victim, &control]));
+        let daemon = Daemon::start(&here, limits, hosts, &config);
         Self { daemon, victim, control, _parent: parent, here, there }
     }
 

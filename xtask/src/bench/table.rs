@@ -98,6 +98,63 @@ pub fn markdown(document: &Value) -> String {
     for row in rows(&traffic["counted"]) {
         let _ = writeln!(out, "| {} | {} | {:.0} |", text(&row["program"]), row["runs"], number(row, "ns"));
     }
+    out += &observing(&document["observing"]);
+    out += &waits(document);
+    out
+}
+
+/// What observing costs.
+fn observing(measured: &Value) -> String {
+    let mut out = "\nObserving, ns above an empty program, beside a hash of flows in place of what lives in the socket \
+                   (bound: what is aimed at), and beside an array of counters by the socket's number: the least that anything \
+                   can take that counts by socket.\n\n| what | empty | ns | above empty | bound | hash, above empty | of the hash | \
+                   array, above empty |\n|---|--:|--:|--:|--:|--:|--:|--:|\n"
+        .to_owned();
+    let cell = |row: &Value, name: &str| row[name].as_f64().map_or_else(String::new, |n| format!("{n:.1}"));
+    for row in rows(&measured["packets"]) {
+        let of_hash = row["of_hash"].as_f64().map_or_else(String::new, |n| format!("{n:.2}"));
+        let name = row["name"].as_str().unwrap_or_default();
+        let cells = ["empty", "ns", "above_empty", "bound", "hash_above_empty"].map(|name| cell(row, name));
+        let _ = writeln!(
+            out,
+            "| {name} | {} | {of_hash} | {} |",
+            cells.join(" | "),
+            cell(row, "line_above_empty")
+        );
+    }
+    let read = &measured["read"];
+    let _ = writeln!(
+        out,
+        "\n{} flows are read in {:.1} ms, {:.1} ms of CPU; the room for them is {:.1} MB, all maps are {:.1} MB of kernel \
+         memory (fdinfo `memlock`; what lives in sockets is not in it: some 256 bytes each, and once as much for the socket).",
+        read["flows"],
+        number(read, "ms"),
+        number(read, "cpu_ms"),
+        number(read, "room_bytes") / 1e6,
+        number(measured, "map_bytes") / 1e6,
+    );
+    out
+}
+
+/// The waiting for CPUs and disks.
+fn waits(document: &Value) -> String {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let waits = &document["waits"];
+    let mut out = String::new();
+    let _ = writeln!(
+        out,
+        "\nTwo threads of one cgroup on one CPU hand a byte to and fro by pipes, with `run_queue`, n = {} rounds, medians:\n",
+        document["rounds"]
+    );
+    let _ = writeln!(out, "| state | ns a hand-over | ns above none | % |\n|---|--:|--:|--:|");
+    for row in rows(&waits["switches"]) {
+        let (ns, above, per_cent) = (number(row, "ns"), number(row, "above_none"), number(row, "per_cent"));
+        let _ = writeln!(out, "| {} | {ns:.0} | {above:+.0} | {per_cent:+.1} |", text(&row["name"]));
+    }
+    out += "\nThe kernel's own account of these, and of requests to a loop device, its cost of some 30 ns included:\n\n| program | runs | ns a run |\n|---|--:|--:|\n";
+    for row in rows(&waits["counted"]) {
+        let _ = writeln!(out, "| {} | {} | {:.0} |", text(&row["program"]), row["runs"], number(row, "ns"));
+    }
     out
 }
 
@@ -121,6 +178,9 @@ mod tests {
         let machine = part.lines().next().unwrap_or_default();
         let written = markdown(&json!({
             "machine": machine, "rounds": 5, "repeat": 300_000, "cpu": 1, "packet_bytes": 266,
+            "observing": {
+                "read": {"flows": 1, "ms": 1.0, "cpu_ms": 1.0, "room_bytes": 1e6}, "map_bytes": 1e6,
+            },
         }));
         // All but the tables' rows and the figures.
         let frame = |text: &str| -> Vec<String> {

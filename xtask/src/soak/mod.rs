@@ -39,6 +39,8 @@ enum Part {
     Draws,
     /// A million calls in 1, 8 and 64 threads, in a guest whose kernel has kprobe override
     Calls,
+    /// A million short connections: each is seen, evicted or missed, and memory does not grow
+    Flows,
 }
 
 /// How a part ended.
@@ -63,6 +65,7 @@ pub fn main(args: &Args) -> Result<ExitCode> {
             Part::Kills => repeat::kills(args.times),
             Part::Draws => repeat::draws(args.times),
             Part::Calls => repeat::calls(),
+            Part::Flows => repeat::flows(),
         };
         let (count, text) = match result {
             Ok(End::Passed(text)) => (&mut passed, format!("ok: {text}")),

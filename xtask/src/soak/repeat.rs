@@ -114,6 +114,13 @@ pub fn calls() -> Result<End> {
     Ok(End::Passed(found.collect::<Vec<_>>().join("; ")))
 }
 
+/// Many short connections; the test judges itself.
+pub fn flows() -> Result<End> {
+    let built = build()?;
+    let lines = built.run("connections::every_short_connection_is_counted")?;
+    Ok(End::Passed(measured(&lines, " connections, ")?.to_owned()))
+}
+
 /// What follows this word in the line that holds it: libtest writes on the same line as the test.
 fn said<'a>(lines: &'a [String], word: &str) -> Result<&'a str> {
     let found = lines.iter().find_map(|line| line.find(word).map(|at| &line[at..]));

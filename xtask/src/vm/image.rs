@@ -16,7 +16,7 @@ use crate::{command, paths};
 /// loaded when something asks for them, never at boot.
 const MODULES: &str = "sch_netem sch_ingress sch_fq sch_fq_codel sch_prio sch_htb sch_tbf cls_bpf cls_u32 \
     cls_matchall cls_flower act_bpf act_mirred act_gact veth ifb dummy bridge 8021q vxlan tun inet_diag tcp_diag \
-    udp_diag unix_diag tcp_bbr overlay loop nf_tables nft_chain_nat nft_nat";
+    udp_diag unix_diag tcp_bbr overlay loop null_blk mq_deadline nf_tables nft_chain_nat nft_nat";
 
 /// The kernel as qemu starts it fastest: uncompressed, for a guest takes seconds to do that itself.
 pub fn vmlinux(kernel: &Kernel) -> Result<PathBuf> {

@@ -115,7 +115,7 @@ pub struct AchievedDelayDoc {
     /// Exact; absent without samples.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub mean_us: Option<u64>,
-    /// From a histogram, as the next two: within 6.25 %, and as good as exact if nearly all are the same.
+    /// From a histogram, as the next two: within 5.9 %, and as good as exact if nearly all are the same.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub p50_us: Option<u64>,
     /// Needs 20 samples.

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CgroupRttDoc, DependencyDoc, FlowDoc, KindsLostDoc, ListenerDoc, LostDoc};
+use super::{CgroupRttDoc, DependencyDoc, FlowDoc, KindsLostDoc, LatelyDoc, ListenerDoc, LostDoc};
 
 /// A row, or the name of one, among others of that name.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,6 +75,9 @@ pub struct FlowsChangesDoc {
     /// Looks since the line before that have no line of their own, because the reader was not ready. What they
     /// showed and what still holds is in this line.
     pub missed: u64,
+    /// What each `recent` is of, also in the rows that have not changed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub window: Option<LatelyDoc>,
     /// cgroups that are watched, if that has changed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub watched: Option<Vec<String>>,
@@ -101,6 +104,9 @@ pub struct DepsChangesDoc {
     pub at: String,
     /// As in [`FlowsChangesDoc`].
     pub missed: u64,
+    /// What each `recent` is of, also in the rows that have not changed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub window: Option<LatelyDoc>,
     /// cgroups that are watched, if that has changed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub watched: Option<Vec<String>>,

@@ -69,7 +69,7 @@ pub enum EndKind {
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum RecoveryDoc {
-    /// Round trips and retransmits are not yet what they were before.
+    /// Round trips, retransmits, or what failed of what was tried, are not yet what they were before.
     Waiting,
     /// They are.
     Recovered {
@@ -183,7 +183,7 @@ pub struct FaultDoc {
     /// Set some time after it has ended.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub recovery: Option<RecoveryDoc>,
-    /// What that was judged by: round trips, and the share of segments that were sent again.
+    /// What that was judged by: round trips, the share of segments that were sent again, and failures where they were seen.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub recovery_judged: Option<JudgedDoc>,
     /// Before, during and after; only where one fault is asked for, not in lists.

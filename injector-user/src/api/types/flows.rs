@@ -2,16 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DepsDoc, KindsDoc, KindsLostDoc};
+use super::{DepsDoc, KindsDoc, KindsLostDoc, LatelyDoc, RecentDoc};
 
 /// What observation lost: every field is a count since the daemon started.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 pub struct LostDoc {
-    /// Flows beyond the bound.
+    /// Packets of flows beyond the bound (`most_flows` of the configuration).
     pub flows_refused: u64,
-    /// Flows for which the kernel had no memory.
+    /// Packets of flows for which the kernel had no memory.
     pub flows_no_memory: u64,
-    /// Ended flows that found no place.
+    /// Ended flows that are in the sums of `other`, because the table of dependencies was full.
     pub dependencies_full: u64,
     /// Samples that came out negative.
     pub bad_samples: u64,
@@ -71,6 +71,9 @@ pub struct FlowDoc {
     pub sndbuf_limit: u64,
     /// The fullest it was, percent.
     pub sndbuf_peak_percent: f64,
+    /// Its round trips in the document's `window`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub recent: Option<RecentDoc>,
 }
 
 /// Sums of flows to one service.
@@ -131,6 +134,19 @@ pub struct ListenerDoc {
     pub accept_limit: u64,
 }
 
+/// Packets at the daemon's interfaces that no flow counts.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub struct RestDoc {
+    /// `out` or `in`.
+    pub side: String,
+    /// `no socket`, `no flow` or `not observed`.
+    pub why: String,
+    /// skbs, as interfaces count them.
+    pub packets: u64,
+    /// Bytes with the link's header.
+    pub bytes: u64,
+}
+
 /// Round trips of all flows of one cgroup, open and ended: quantiles of sums can't be told from those of the parts.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 pub struct CgroupRttDoc {
@@ -147,22 +163,34 @@ pub struct CgroupRttDoc {
     /// Microseconds; needs 200 samples.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rtt_p99_us: Option<u64>,
+    /// The same in the document's `window`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub recent: Option<RecentDoc>,
 }
 
-/// `injector.flows/1`.
+/// `injector.flows/1`. Its quantiles are since observing began, but for those of each `recent`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct FlowsDoc {
     /// RFC 3339.
     pub at: String,
     /// cgroups that are watched.
     pub watched: Vec<String>,
-    /// Open flows.
+    /// Open flows: those with the most bytes, at most 4,096.
     pub flows: Vec<FlowDoc>,
+    /// How many are open in all.
+    #[serde(default)]
+    pub open_flows: u64,
     /// Round trips by cgroup.
     #[serde(default)]
     pub cgroups: Vec<CgroupRttDoc>,
     /// Sums over open and ended flows.
     pub dependencies: Vec<DependencyDoc>,
+    /// With `observe: host`: what else went by the daemon's interfaces. With the flows it is all of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rest: Vec<RestDoc>,
+    /// What each `recent` is of; absent: nobody looked in the 15 s before.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub window: Option<LatelyDoc>,
     /// Listeners.
     pub listeners: Vec<ListenerDoc>,
     /// What is missing here.
@@ -174,7 +202,7 @@ pub struct FlowsDoc {
 
 impl From<FlowsDoc> for DepsDoc {
     fn from(flows: FlowsDoc) -> Self {
-        let FlowsDoc { at, watched, dependencies, kinds_lost, .. } = flows;
-        Self { at, watched, dependencies, kinds_lost }
+        let FlowsDoc { at, watched, dependencies, window, kinds_lost, .. } = flows;
+        Self { at, watched, dependencies, window, kinds_lost }
     }
 }

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::DependencyDoc;
+use super::{DependencyDoc, LagsLostDoc};
 
-/// One kind of latency: the kernel's own samples in a histogram, within 6.25 %.
+/// One kind of latency: the kernel's own samples in a histogram, within 5.9 %.
 ///
 /// A quantile needs 2/(1-q) samples: 20, 200 and 2,000. Absent with fewer; the median is given from the first on.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
@@ -17,6 +17,46 @@ pub struct LatencyDoc {
     #[serde(default)]
     pub overlaps: u64,
     /// These are 10 % or more of all: then no times are given.
+    #[serde(default)]
+    pub multiplexed: bool,
+    /// Microseconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub p50_us: Option<u64>,
+    /// Microseconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub p90_us: Option<u64>,
+    /// Microseconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub p99_us: Option<u64>,
+    /// Microseconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub p999_us: Option<u64>,
+    /// The same of the document's `window`. Everything else here is since observing began.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub recent: Option<RecentDoc>,
+}
+
+/// What [`RecentDoc`]s of a document are of.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub struct LatelyDoc {
+    /// The last so many milliseconds: 10 s, or up to 2 s or the time between two looks longer; less in the first 10 s in
+    /// which somebody looks at flows or dependencies.
+    pub ms: u64,
+    /// Histograms that it does not have for want of room (half a million counts): these have no `recent`.
+    #[serde(default)]
+    pub without_room: u64,
+}
+
+/// A latency in the document's [`LatelyDoc`]: the rules for quantiles, and for `multiplexed`, are those of [`LatencyDoc`],
+/// by the samples of the window.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub struct RecentDoc {
+    /// How many were measured.
+    pub samples: u64,
+    /// Exchanges that overlapped.
+    #[serde(default)]
+    pub overlaps: u64,
+    /// These are 10 % or more of all.
     #[serde(default)]
     pub multiplexed: bool,
     /// Microseconds.
@@ -55,6 +95,10 @@ pub struct KindsDoc {
     /// Packets that were dropped: `injected` by us, the others by the kernel's reason.
     #[serde(default)]
     pub drops: Vec<CountDoc>,
+    /// Packets that the kernel freed and that are no error, by its reason: of no use any more, or without a reason
+    /// (`NOT_SPECIFIED`), where that is mostly so. With `drops` these are all that it freed untaken.
+    #[serde(default)]
+    pub freed: Vec<CountDoc>,
 }
 
 /// What of [`KindsDoc`] was lost, since the daemon started.
@@ -70,10 +114,17 @@ pub struct KindsLostDoc {
     pub sockets: u64,
     /// Samples that came out negative or longer than an hour.
     pub clock_went_backwards: u64,
+    /// Connections of watched cgroups without a handshake's time: the kernel runs no program of a tracepoint within itself,
+    /// and so missed that of the SYN, or that was sent before the cgroup was watched.
+    #[serde(default)]
+    pub handshakes: u64,
     /// Packets that the kernel dropped, of any cgroup, whose socket it did not tell.
     pub drops_unattributed: u64,
     /// Packets that the kernel dropped because a rule said so: skbs, of all targets.
     pub drops_injected: u64,
+    /// Of the waiting for disks and CPUs; shown with the saturation.
+    #[serde(default)]
+    pub lags: LagsLostDoc,
     /// What this kernel does not tell, and why.
     pub not_measured: Vec<String>,
 }
@@ -82,7 +133,9 @@ impl KindsLostDoc {
     /// What should be in the numbers and is not.
     pub fn all(&self) -> u64 {
         let full = self.samples.saturating_add(self.events).saturating_add(self.queries);
-        full.saturating_add(self.sockets).saturating_add(self.clock_went_backwards)
+        full.saturating_add(self.sockets)
+            .saturating_add(self.clock_went_backwards)
+            .saturating_add(self.handshakes)
     }
 }
 
@@ -95,6 +148,9 @@ pub struct DepsDoc {
     pub watched: Vec<String>,
     /// The ones with the most bytes first.
     pub dependencies: Vec<DependencyDoc>,
+    /// What each `recent` is of; absent: nobody looked in the 15 s before.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub window: Option<LatelyDoc>,
     /// What is missing here.
     pub kinds_lost: KindsLostDoc,
 }

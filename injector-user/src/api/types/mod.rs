@@ -10,6 +10,7 @@ mod events;
 mod fault;
 mod flows;
 mod kinds;
+mod lags;
 mod limits;
 mod own;
 mod plan;
@@ -30,8 +31,9 @@ pub use changes::{
 };
 pub use events::{EventDoc, EventsDoc, EventsLostDoc};
 pub use fault::{CleanDoc, EndKind, FaultDoc, FaultsDoc, JudgedDoc, RecoveryDoc, SignalsDoc, State};
-pub use flows::{CgroupRttDoc, DependencyDoc, FlowDoc, FlowsDoc, ListenerDoc, LostDoc};
-pub use kinds::{CountDoc, DepsDoc, KindsDoc, KindsLostDoc, LatencyDoc};
+pub use flows::{CgroupRttDoc, DependencyDoc, FlowDoc, FlowsDoc, ListenerDoc, LostDoc, RestDoc};
+pub use kinds::{CountDoc, DepsDoc, KindsDoc, KindsLostDoc, LatelyDoc, LatencyDoc, RecentDoc};
+pub use lags::{LagDoc, LagsLostDoc, RecentLagDoc};
 pub use limits::{CertificateDoc, LimitsDoc, PendingDoc};
 pub use own::{CostDoc, OwnDoc, ProgramCostDoc};
 pub use plan::{CgroupDoc, LimitDoc, PlanDoc, ProcessDoc, StepDoc};
@@ -41,7 +43,7 @@ pub use saturation::{
     CounterDoc, GaugeDoc, HotDoc, MissingDoc, OverflowDoc, OverflowsDoc, PeakDoc, PlaceDoc, PlaceKind,
     PressureDoc, SaturationDoc, Unit,
 };
-pub use windows::{ChangeDoc, GroupDoc, WindowDoc, WindowsDoc};
+pub use windows::{ChangeDoc, FailuresChangeDoc, FailuresDoc, GroupDoc, WindowDoc, WindowsDoc};
 
 /// Wraps a document with the two fields that all of them have.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{LagDoc, LagsLostDoc};
+
 /// What a place is.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[serde(rename_all = "snake_case")]
@@ -128,6 +130,9 @@ pub struct PlaceDoc {
     /// What was waited for.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub pressures: Vec<PressureDoc>,
+    /// How long its requests to disks took and its tasks waited for a CPU.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub lags: Vec<LagDoc>,
     /// What cannot be told here.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub missing: Vec<MissingDoc>,
@@ -202,6 +207,9 @@ pub struct SaturationDoc {
     pub hot: Vec<HotDoc>,
     /// Faults that are live, and those that ended lately.
     pub faults: Vec<OverflowsDoc>,
+    /// What of the lags was lost.
+    #[serde(default)]
+    pub lost: LagsLostDoc,
     /// What was too much to read.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub left_out: Vec<String>,

@@ -22,6 +22,41 @@ pub struct WindowDoc {
     /// Segments sent in a second, as far as seen; absent where the window is too short to say (under 1 s).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub segments_per_second: Option<f64>,
+    /// What went wrong of what was tried; absent where that was not seen: of the control group, and before and after of who
+    /// was not watched then.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub failures: Option<FailuresDoc>,
+}
+
+/// What went wrong, of what was tried.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub struct FailuresDoc {
+    /// TCP connects that ended in a connection, or failed.
+    pub connects: u64,
+    /// Of these, those that failed: refused, timed out, given up by the program, not sent for want of a port.
+    pub failed_connects: u64,
+    /// TCP connections that were there at any time, of either side.
+    pub connections: u64,
+    /// Resets sent and received on them; those of refused connects are not among them.
+    pub resets: u64,
+    /// DNS queries that were answered, or not within 5 s.
+    pub queries: u64,
+    /// Of these, those not answered, or with an error (NXDOMAIN is one).
+    pub failed_queries: u64,
+}
+
+/// Percentage points more of what failed. Absent where one of the windows has nothing that could.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, PartialEq)]
+pub struct FailuresChangeDoc {
+    /// Of the connects.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub failed_connects_points: Option<f64>,
+    /// Resets on a hundred connections.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub resets_points: Option<f64>,
+    /// Of the DNS queries.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub failed_queries_points: Option<f64>,
 }
 
 /// One window less another one. What either of them has not, has no difference.
@@ -45,6 +80,9 @@ pub struct ChangeDoc {
     /// So many times the segments of a second before.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub segments_ratio: Option<f64>,
+    /// What failed; absent where it was not seen in both.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub failures: Option<FailuresChangeDoc>,
 }
 
 /// One group in the three windows.

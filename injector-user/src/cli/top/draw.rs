@@ -107,7 +107,9 @@ fn top(state: &State, width: u16) -> Vec<(String, Look)> {
         Some(seen) => {
             let at = when::clock(&seen.golden.at);
             let (node, kernel) = (plain(&seen.node), plain(&seen.kernel));
-            lines.push((format!("injector top: {node} ({kernel}), mode {}, {at}", seen.mode), Look::Head));
+            let head = format!("injector top: {node} ({kernel}), mode {}, {at}", seen.mode);
+            let head = wrapped("", &[head, seen.golden.window()], width);
+            lines.extend(head.into_iter().map(|line| (line, Look::Head)));
             lines.extend(state.gone.iter().map(|said| (plain(said), Look::Alarm)));
             lines.extend(faults(seen, width));
             lines.extend(saturated(seen));

@@ -4,7 +4,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc::{Receiver, Sender, channel},
+        mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel},
     },
     thread,
     time::Duration,
@@ -27,6 +27,9 @@ const BEAT: Duration = Duration::from_secs(1);
 
 /// An answer that takes longer is none: the next try may get one.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// News that wait for whoever draws. A terminal that takes nothing any more (a connection that hangs) would have them pile up.
+const WAITING: usize = 2;
 
 /// All that a screen shows.
 #[derive(Debug)]
@@ -57,7 +60,7 @@ pub(super) fn start(
     query: String,
     measure: Arc<AtomicBool>,
 ) -> Result<Receiver<Update>, Error> {
-    let (news, receiver) = channel();
+    let (news, receiver) = sync_channel(WAITING);
     let (ready, is_ready) = channel();
     let client = client.patience(PATIENCE);
     thread::spawn(move || {
@@ -85,26 +88,31 @@ pub(super) fn start(
 }
 
 /// Whoever draws ends. If it does not (reading keys of a terminal that is gone has no end), all of it does.
-async fn end(news: &Sender<Update>) {
-    _ = news.send(Update::Signal);
+async fn end(news: &SyncSender<Update>) {
+    tell(news, Update::Signal);
     sleep(BEAT).await;
     terminal::leave();
     std::process::exit(Kind::Interrupted.exit_code().into());
 }
 
-async fn feed(client: &Client, query: &str, measure: &AtomicBool, news: &Sender<Update>) {
+async fn feed(client: &Client, query: &str, measure: &AtomicBool, news: &SyncSender<Update>) {
     let mut measured = None;
     loop {
         let update = match look(client, query).await {
             Ok(look) => Update::Look(Box::new(Look { cost: measured.take(), ..look })),
             Err(error) => Update::Gone(error),
         };
-        if news.send(update).is_err() {
+        if !tell(news, update) {
             return;
         }
         let cost = async { if measure.load(Ordering::Relaxed) { cost(client).await } else { None } };
         (measured, ()) = tokio::join!(cost, sleep(BEAT));
     }
+}
+
+/// Whether anybody is there. What there is no room for is left out: the next look has all of it.
+fn tell(news: &SyncSender<Update>, update: Update) -> bool {
+    !matches!(news.try_send(update), Err(TrySendError::Disconnected(_)))
 }
 
 /// Takes a second. A refusal is seen as no answer.
@@ -125,4 +133,21 @@ async fn look(client: &Client, query: &str) -> Result<Look, Error> {
         saturation: saturation.map(|saturation| saturation.body),
         cost: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn news_do_not_pile_up_before_a_screen_that_hangs() {
+        let (news, receiver) = sync_channel(WAITING);
+        for _ in 0..1_000 {
+            assert!(tell(&news, Update::Gone(Error::unreachable("x"))), "somebody is there");
+        }
+        assert_eq!(receiver.try_iter().count(), WAITING);
+        assert!(tell(&news, Update::Signal) && matches!(receiver.try_recv(), Ok(Update::Signal)));
+        drop(receiver);
+        assert!(!tell(&news, Update::Signal), "nobody is");
+    }
 }

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     api::types::HaltDoc,
     cli::when,
-    observe::golden::samples::{cost, flows, saturation, status},
+    observe::golden::samples::{cost, first_flows, flows, saturation, status},
 };
 
 fn look(second: u64) -> Look {
@@ -76,6 +76,8 @@ fn pictures_are_as_recorded() {
     busy.status.saturated = (0..9).map(|_| busy.status.saturated[0].clone()).collect();
     let mut busy_state = state();
     busy_state.look(busy);
+    let mut first = State::default();
+    first.look(Look { flows: first_flows(16), ..look(16) });
     let mut gone = state();
     gone.gone(&Error::unreachable("no daemon answers on /run/injector/injector.sock"));
     let mut odd = state();
@@ -95,6 +97,7 @@ fn pictures_are_as_recorded() {
         ("the own cost is measured", &measured, 80, 24),
         ("nine faults, and much that is full", &busy_state, 80, 24),
         ("the same on the least terminal", &busy_state, 60, 16),
+        ("the first look", &first, 80, 24),
         ("wide", &state(), 130, 24),
         ("nothing yet", &State::default(), 80, 16),
         ("too small", &state(), 50, 10),

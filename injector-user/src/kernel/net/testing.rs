@@ -33,12 +33,17 @@ pub fn ip(ns: &Netns, args: &str) -> Result<()> {
     })
 }
 
-/// Two namespaces joined by a veth pair: `left` at 10.99.0.1/24 in the first, `right` at 10.99.0.2/24 in the second.
+/// Two namespaces joined by a veth pair: `left` at 10.99.0.1/24 in the first, `right` at 10.99.0.2/24 in the second. Without
+/// IPv6, which would send packets of its own among those that are counted.
 pub fn joined(test: &str) -> Option<(Netns, Netns)> {
     let (a, b) = (fresh_netns(test)?, fresh_netns(test)?);
     // A path to `b` that ip(8) can open from another thread.
     use std::os::fd::AsFd;
     let path = format!("/proc/{}/fd/{}", std::process::id(), b.as_fd().as_raw_fd());
+    for ns in [&a, &b] {
+        let setting = "/proc/sys/net/ipv6/conf/default/disable_ipv6";
+        ns.run(|| Ok(std::fs::write(setting, "1")?)).expect("no IPv6");
+    }
     ip(&a, &format!("link add left type veth peer name right netns {path}")).expect("veth");
     for (ns, name, host) in [(&a, "left", 1), (&b, "right", 2)] {
         ip(ns, &format!("addr add 10.99.0.{host}/24 dev {name}")).expect("address");

@@ -7,16 +7,15 @@ use aya::{
 };
 use injector_ebpf::names;
 
-use super::Object;
+use super::{Object, types};
 
 impl Object {
     /// A program, loaded or not.
     ///
     /// # Errors
     /// There is no such program.
-    pub fn program(&mut self, name: &str) -> Result<(&mut Program, &aya::Btf)> {
-        let program = self.ebpf.program_mut(name).with_context(|| format!("there is no program {name}"))?;
-        Ok((program, &self.btf))
+    pub fn program(&mut self, name: &str) -> Result<&mut Program> {
+        self.ebpf.program_mut(name).with_context(|| format!("there is no program {name}"))
     }
 
     /// A classifier, loaded or not.
@@ -24,7 +23,7 @@ impl Object {
     /// # Errors
     /// There is no such program.
     pub fn classifier(&mut self, name: &str) -> Result<&mut SchedClassifier> {
-        Ok(self.program(name)?.0.try_into()?)
+        Ok(self.program(name)?.try_into()?)
     }
 
     /// Loads a program if it is not yet loaded. Programs are loaded when they are first needed.
@@ -32,7 +31,7 @@ impl Object {
     /// # Errors
     /// The verifier's, shortened: its log can have 100 kB.
     pub fn load_program(&mut self, name: &str) -> Result<()> {
-        let (program, btf) = self.program(name)?;
+        let program = self.program(name)?;
         if program.fd().is_ok() {
             return Ok(());
         }
@@ -43,14 +42,18 @@ impl Object {
             Program::CgroupSock(p) => p.load(),
             Program::KProbe(p) => p.load(),
             Program::RawTracePoint(p) => p.load(),
-            Program::Lsm(p) => p.load("file_open", btf),
+            Program::Lsm(p) => p.load("file_open", types::of_kernel()?.as_ref()),
             // Its name until 6.3.
             Program::BtfTracePoint(p) if name == names::URING => {
-                p.load("io_uring_submit_req", btf).or_else(|_| p.load("io_uring_submit_sqe", btf))
+                let types = types::of_kernel()?;
+                p.load("io_uring_submit_req", &types).or_else(|_| p.load("io_uring_submit_sqe", &types))
             }
-            Program::BtfTracePoint(p) => p.load(tracepoint(name), btf),
-            Program::FExit(p) => p.load("inet_csk_accept", btf),
-            Program::Iter(p) => p.load("bpf_sk_storage_map", btf),
+            Program::BtfTracePoint(p) => p.load(tracepoint(name), types::of_kernel()?.as_ref()),
+            Program::FEntry(p) => {
+                let function = if name == names::ROOM { "sock_kmalloc" } else { "sk_filter_charge" };
+                p.load(function, types::of_kernel()?.as_ref())
+            }
+            Program::FExit(p) => p.load("inet_csk_accept", types::of_kernel()?.as_ref()),
             _ => bail!("program {name} has a type that is not used here"),
         };
         loaded.map_err(|error| shorten(name, &error))
@@ -61,7 +64,7 @@ impl Object {
     /// # Errors
     /// There is no such program.
     pub fn unload_program(&mut self, name: &str) -> Result<()> {
-        let (program, _) = self.program(name)?;
+        let program = self.program(name)?;
         if program.fd().is_err() {
             return Ok(());
         }
@@ -72,6 +75,7 @@ impl Object {
             Program::CgroupSock(p) => p.unload(),
             Program::KProbe(p) => p.unload(),
             Program::Lsm(p) => p.unload(),
+            Program::BtfTracePoint(p) => p.unload(),
             _ => bail!("program {name} has a type that is never unloaded"),
         }?;
         Ok(())
@@ -102,7 +106,7 @@ impl Object {
 /// The tracepoint of a program, by the program's name.
 fn tracepoint(program: &str) -> &'static str {
     match program {
-        names::TCP_PROBE => "tcp_probe",
+        names::TCP_PROBE | names::MEASURED_TCP => "tcp_probe",
         names::TCP_RETRANSMIT => "tcp_retransmit_skb",
         names::TASK_EXIT => "sched_process_exit",
         names::TASK_EXEC => "sched_process_exec",
@@ -110,6 +114,14 @@ fn tracepoint(program: &str) -> &'static str {
         names::DEP_RESET_OUT => "tcp_send_reset",
         names::DEP_RESET_IN => "tcp_receive_reset",
         names::DEP_DROP => "kfree_skb",
+        "inj_io_queue" => "block_rq_insert",
+        "inj_io_issue" => "block_rq_issue",
+        "inj_io_again" => "block_rq_requeue",
+        "inj_io_merge" => "block_rq_merge",
+        "inj_io_done" => "block_rq_complete",
+        "inj_cpu_wake" => "sched_wakeup",
+        "inj_cpu_new" => "sched_wakeup_new",
+        "inj_cpu_switch" => "sched_switch",
         _ => "inet_sock_set_state",
     }
 }

@@ -3,8 +3,10 @@
 
 use std::{collections::BTreeMap, fs, os::fd::BorrowedFd};
 
+use aya::programs::Program;
+
 use super::*;
-use crate::kernel::modify_return::Type;
+use crate::kernel::{iter::FlowReader, modify_return::Type};
 
 const TABLE: &str = include_str!("../../../../docs/VERIFIER.md");
 /// Percent of the table's figure; from there on it is too much.
@@ -38,18 +40,26 @@ fn instructions(program: BorrowedFd<'_>) -> u64 {
 /// By program; without those that this kernel can't have.
 fn measured() -> BTreeMap<String, u64> {
     let mut object = Object::load(1).unwrap();
-    let typed = object.modify_return().unwrap();
     let all: Vec<String> = object.ebpf.programs().map(|(name, _)| name.to_owned()).collect();
     let mut count = |name: &str| {
         let Some((kind, function)) = place(name) else {
             object.load_program(name)?;
-            return Ok(instructions(object.program(name)?.0.fd()?.as_fd()));
+            return Ok(instructions(object.program(name)?.fd()?.as_fd()));
         };
         let id = object.function(&function)?;
-        anyhow::Ok(instructions(typed.load(name, kind, id)?.as_fd()))
+        anyhow::Ok(instructions(object.modify_return()?.load(name, kind, id)?.as_fd()))
     };
     let all = all.into_iter().filter(|name| !repeated(name));
-    all.filter_map(|name| count(&name).ok().map(|count| (name, count))).collect()
+    let mut found: BTreeMap<String, u64> =
+        all.filter_map(|name| count(&name).ok().map(|count| (name, count))).collect();
+    // Those that walk the flows are an object of their own.
+    let reader = FlowReader::new(&mut object).unwrap();
+    let walks = reader.programs().map(|(name, program)| {
+        let Program::Iter(program) = program else { panic!("{name} is no iterator") };
+        (name.to_owned(), instructions(program.fd().unwrap().as_fd()))
+    });
+    found.extend(walks);
+    found
 }
 
 /// A kernel's column of the table; none if it has none.

@@ -13,7 +13,7 @@ use crate::{
     kernel::{
         attach::Shared,
         hook_function,
-        modify_return::{self, ModifyReturn, Type},
+        modify_return::{self, Type},
         object::Object,
         security_function, syscall_function,
     },
@@ -23,14 +23,6 @@ use crate::{
 
 /// The hook whose program knows the path.
 const OPEN: &str = "file_open";
-
-/// The programs that aya does not know, made when they are first needed.
-pub(super) fn typed<'a>(programs: &'a mut Option<ModifyReturn>, object: &Object) -> Result<&'a ModifyReturn> {
-    if programs.is_none() {
-        *programs = Some(object.modify_return()?);
-    }
-    programs.as_ref().context("the programs that aya does not know")
-}
 
 /// What hangs on a call, held for its descriptors.
 #[derive(Debug)]
@@ -49,8 +41,6 @@ enum Link {
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     links: Shared<(Rung, String), Link>,
-    /// Made when it is first needed.
-    typed: Option<ModifyReturn>,
     /// While one of them is attached: what becomes of the target's processes.
     exits: Vec<BtfTracePointLink>,
     /// What only looks.
@@ -74,7 +64,7 @@ impl Calls {
 
     /// Attaches what only looks: [`Step::Compat`], [`Step::Rings`] and [`Step::Closes`].
     pub(super) fn watch(&mut self, object: &mut Object, step: &Step) -> Result<()> {
-        self.watched.attach(&mut self.typed, object, step)
+        self.watched.attach(object, step)
     }
 
     /// Undoes that.
@@ -95,11 +85,10 @@ impl Calls {
     }
 
     fn attach_call(&mut self, object: &mut Object, rung: Rung, call: &str) -> Result<()> {
-        let typed_programs = &mut self.typed;
         self.links.take((rung, call.to_owned()), || match rung {
             Rung::Lsm if call == OPEN => {
                 object.load_program(names::OPEN_LSM)?;
-                let program: &mut Lsm = object.program(names::OPEN_LSM)?.0.try_into()?;
+                let program: &mut Lsm = object.program(names::OPEN_LSM)?.try_into()?;
                 let id = program.attach()?;
                 Ok(Link::Lsm(program.take_link(id)?))
             }
@@ -108,7 +97,7 @@ impl Calls {
                 let cookie = hook_index(call).with_context(said)?;
                 let id = object.function(&hook_function(call)).with_context(said)?;
                 let program =
-                    typed(typed_programs, object)?.load(names::CALL_LSM, Type::Lsm, id).with_context(said)?;
+                    object.modify_return()?.load(names::CALL_LSM, Type::Lsm, id).with_context(said)?;
                 Ok(Link::Hook(
                     modify_return::attach_told(program.as_fd(), Type::Lsm, cookie).with_context(said)?,
                 ))
@@ -118,7 +107,7 @@ impl Calls {
                 let cookie = COOKIE_SECURITY | hook_index(call).with_context(said)?;
                 let id = object.function(&security_function(call)).with_context(said)?;
                 let name = if call == OPEN { names::OPEN_LSM } else { names::CALL_LSM };
-                let typed = typed(typed_programs, object)?;
+                let typed = object.modify_return()?;
                 let program = typed.load(name, Type::ModifyReturn, id).with_context(said)?;
                 let link = modify_return::attach_told(program.as_fd(), Type::ModifyReturn, cookie);
                 Ok(Link::Return { link: link.with_context(said)?, program })
@@ -126,7 +115,7 @@ impl Calls {
             Rung::Cgroup => bail!("the cgroup's hooks of {call} are attached cgroup by cgroup"),
             Rung::Kprobe => {
                 object.load_program(names::CALL_KPROBE)?;
-                let program: &mut KProbe = object.program(names::CALL_KPROBE)?.0.try_into()?;
+                let program: &mut KProbe = object.program(names::CALL_KPROBE)?.try_into()?;
                 let function = syscall_function(call);
                 let id = program.attach(&function, 0).with_context(|| format!("kprobe on {function}"))?;
                 Ok(Link::Kprobe(program.take_link(id)?))
@@ -135,7 +124,8 @@ impl Calls {
                 let function = syscall_function(call);
                 let said = || format!("fmod_ret on {function}");
                 let id = object.function(&function).with_context(said)?;
-                let program = typed(typed_programs, object)?
+                let program = object
+                    .modify_return()?
                     .load(names::CALL_RETURN, Type::ModifyReturn, id)
                     .with_context(said)?;
                 let link = modify_return::attach(program.as_fd()).with_context(said)?;
@@ -166,7 +156,7 @@ impl Calls {
 fn watch_exits(object: &mut Object) -> Result<Vec<BtfTracePointLink>> {
     let attach = |name: &&str| {
         object.load_program(name)?;
-        let program: &mut BtfTracePoint = object.program(name)?.0.try_into()?;
+        let program: &mut BtfTracePoint = object.program(name)?.try_into()?;
         let id = program.attach().with_context(|| format!("attaching {name}"))?;
         Ok(program.take_link(id)?)
     };

@@ -43,7 +43,7 @@ enum Link {
 
 fn attach(object: &mut Object, name: &str, cgroup: impl AsFd) -> Result<Link> {
     object.load_program(name)?;
-    let program = object.program(name)?.0;
+    let program = object.program(name)?;
     if let Program::CgroupSock(program) = program {
         let id = program.attach(cgroup, CgroupAttachMode::default())?;
         return Ok(Link::Socket(program.take_link(id)?));

@@ -3,7 +3,9 @@
 use std::{collections::HashMap, path::Path};
 
 use anyhow::Result;
-use aya::programs::{CgroupSkbAttachType, Program, fexit::FExitLink, tp_btf::BtfTracePointLink};
+use aya::programs::{
+    CgroupSkbAttachType, Program, fentry::FEntryLink, fexit::FExitLink, tp_btf::BtfTracePointLink,
+};
 use injector_ebpf::{
     dep::{
         CountKey, DNS_TIMEOUT, DepLost, MOST_COUNTS, MOST_TIMES, QUERY_NS, Query, QueryKey, TimeKey, Times,
@@ -19,12 +21,15 @@ use crate::{
 };
 
 /// What each program is for, in the words of [`RawKinds::missing`].
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 7] = [
     (names::DEP_STATE, "handshakes and connects that fail"),
     (names::DEP_TIMEOUT, "timeouts"),
     (names::DEP_RESET_OUT, "resets that are sent"),
     (names::DEP_RESET_IN, "resets that are received"),
     (names::DEP_DROP, "drops by the kernel"),
+    // Without these an observed program may be refused what it would get otherwise.
+    (names::ROOM, "what a program's own calls need of optmem_max is not given back to it"),
+    (names::ROOM_FILTER, "nor what its socket filters need"),
 ];
 
 /// Held for its descriptor.
@@ -32,6 +37,7 @@ const PROGRAMS: [(&str, &str); 5] = [
 #[expect(dead_code, reason = "held for their descriptors")]
 enum Held {
     Tracepoint(BtfTracePointLink),
+    Entry(FEntryLink),
     Exit(FExitLink),
 }
 
@@ -128,6 +134,7 @@ impl Kinds {
             lost: object.array::<DepLost>(names::DEP_LOST)?.get(&0, 0)?,
             reasons: object.probes().drop_reasons.clone(),
             missing: self.missing.clone(),
+            ..RawKinds::default()
         })
     }
 }
@@ -151,10 +158,14 @@ fn make_room(object: &mut Object, times: &[(TimeKey, Times)], counts: &[(CountKe
 
 fn hold(object: &mut Object, name: &str) -> Result<Option<Held>> {
     object.load_program(name)?;
-    Ok(match object.program(name)?.0 {
+    Ok(match object.program(name)? {
         Program::BtfTracePoint(program) => {
             let link = program.attach()?;
             Some(Held::Tracepoint(program.take_link(link)?))
+        }
+        Program::FEntry(program) => {
+            let link = program.attach()?;
+            Some(Held::Entry(program.take_link(link)?))
         }
         Program::FExit(program) => {
             let link = program.attach()?;
@@ -165,7 +176,7 @@ fn hold(object: &mut Object, name: &str) -> Result<Option<Held>> {
 }
 
 /// Nanoseconds of the clock that the programs read.
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     let Ok(now) = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC) else { return 0 };
     let part = |n: i64| u64::try_from(n).unwrap_or_default();
     part(now.tv_sec()) * 1_000_000_000 + part(now.tv_nsec())

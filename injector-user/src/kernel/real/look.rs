@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Result, bail};
 use injector_ebpf::names;
 
-use super::{FEW_NETNS, MOST_FLOWS, Real};
+use super::{FEW_NETNS, Real, observed};
 use crate::{
     kernel::{
         Held,
@@ -61,17 +61,23 @@ impl Real {
         for site in self.sites_of(pids)? {
             listeners.extend(net::listeners(&self.namespace(site.netns)?)?);
         }
-        let reader = match self.reader.take() {
+        let mut reader = match self.reader.take() {
             Some(reader) => reader,
             None => FlowReader::new(&mut self.object)?,
         };
-        let snapshot = Snapshot::take(&mut self.object, &reader, listeners);
+        let snapshot = Snapshot::take(&mut self.object, &mut reader, listeners);
         self.reader = Some(reader);
         let mut snapshot = snapshot?;
+        if !self.rest.is_empty() {
+            snapshot.rest = observed::rest(&mut self.object)?;
+        }
+        // The kernel counts what it makes and what ends. What went without a word (datagram sockets of cgroups that were
+        // no longer observed) must not be counted as open for ever.
+        let stats = &snapshot.stats;
+        let gone = stats.created.saturating_sub(stats.folded).saturating_sub(snapshot.flows.len() as u64);
+        self.object.array::<u64>(names::FLOW_LIMIT)?.set(0, self.most_flows + gone, 0)?;
         snapshot.kinds = self.kinds.read(&mut self.object)?;
-        // The kernel counts what it makes; the bound is on what lives.
-        let room = MOST_FLOWS.saturating_sub(snapshot.flows.len() as u64);
-        self.object.array::<u64>(names::FLOW_LIMIT)?.set(0, snapshot.stats.created + room, 0)?;
+        snapshot.kinds.lags = self.lags.lost(&mut self.object)?;
         Ok(snapshot)
     }
 

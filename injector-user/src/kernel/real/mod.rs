@@ -3,7 +3,9 @@
 mod calls;
 mod cgroup_calls;
 mod kinds;
+mod lags;
 mod look;
+mod observed;
 mod ports;
 mod rules;
 mod spared;
@@ -14,16 +16,17 @@ mod who;
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result};
-use aya::programs::{CgroupSkbAttachType, tc::SchedClassifierLink};
+use aya::programs::{CgroupSkbAttachType, tc::SchedClassifierLink, tp_btf::BtfTracePointLink};
 use injector_ebpf::{
-    flow::{Aggregate, End},
+    flow::{Aggregate, End, FlowStats},
     gate::{BEAT_DEADLINE, BEAT_RENEW, BEAT_START},
     names,
     reaction::Reaction,
-    rule::{CgroupEntry, Delays, RULE_SHADOW, Rule, RuleStats},
+    rule::{CgroupEntry, Delays, GateStats, RULE_SHADOW, Rule, RuleStats},
 };
 
 use kinds::Kinds;
+use lags::Lags;
 
 use super::{
     Held, Kernel, Ring,
@@ -39,7 +42,7 @@ use super::{
 };
 use crate::{
     limits::{Budget, Protection},
-    observe::Snapshot,
+    observe::{RawLags, Snapshot},
     plan::{Addresses, Capabilities, Side, Site, Step},
 };
 use calls::Calls;
@@ -52,8 +55,8 @@ pub(super) use cgroup_calls::programs as cgroup_programs;
 pub use ports::blocks as port_blocks;
 pub(super) use steps::device_name;
 
-/// Most flows that are observed one by one; the rest is counted as refused. 4,096 x 1 KiB of kernel memory.
-pub const MOST_FLOWS: u64 = 4096;
+/// Most flows that are open at once, unless [`Real::set_most_flows`] says otherwise.
+pub const MOST_FLOWS: u64 = 262_144;
 
 /// Namespaces that are held open, whether or not anybody is in them: so many do no harm.
 const FEW_NETNS: usize = 32;
@@ -91,8 +94,19 @@ pub struct Real {
     rules: Rules,
     observe_tx: CgroupLinks,
     observe_rx: CgroupLinks,
+    released: CgroupLinks,
+    /// Tracepoints of TCP: go with their descriptors.
+    probes: Vec<BtfTracePointLink>,
+    /// At interfaces of our namespace: what no flow counts.
+    rest: BTreeMap<String, [SchedClassifierLink; 2]>,
+    all: bool,
+    /// Most flows that are open at once; what is beyond is counted as refused.
+    most_flows: u64,
+    /// What was said of cgroups, and how often it has changed.
+    said: (BTreeMap<u64, CgroupEntry>, u64),
     reader: Option<FlowReader>,
     kinds: Kinds,
+    lags: Lags,
     cost: Cost,
     counting: Option<Counting>,
     /// (namespace, interface) whose clsact qdisc we made.
@@ -100,18 +114,14 @@ pub struct Real {
 }
 
 impl Real {
-    /// Creates the maps, halted; starts observing the control group.
+    /// Creates the maps, halted.
     ///
     /// # Errors
-    /// The kernel refuses the maps or the observing programs.
+    /// The kernel refuses the maps.
     pub fn new(instance: u32, capabilities: Capabilities, cgroup_root: PathBuf) -> Result<Self> {
         let mut object = Object::load(instance)?;
-        for name in [names::TCP_PROBE, names::TCP_RETRANSMIT, names::TCP_STATE] {
-            object.load_program(name)?;
-            let program: &mut aya::programs::BtfTracePoint = object.program(name)?.0.try_into()?;
-            program.attach().with_context(|| format!("attaching {name}"))?;
-        }
         object.array::<u64>(names::FLOW_LIMIT)?.set(0, MOST_FLOWS, 0)?;
+        object.array::<u64>(names::GENERATION)?.set(0, 1, 0)?;
         Ok(Self {
             object,
             instance: format!("{instance:08x}"),
@@ -129,12 +139,33 @@ impl Real {
             rules: Rules::default(),
             observe_tx: CgroupLinks::new(names::OBSERVE_TX, CgroupSkbAttachType::Egress),
             observe_rx: CgroupLinks::new(names::OBSERVE_RX, CgroupSkbAttachType::Ingress),
+            released: CgroupLinks::new(names::RELEASED, CgroupSkbAttachType::Egress),
+            probes: Vec::new(),
+            rest: BTreeMap::new(),
+            all: false,
+            most_flows: MOST_FLOWS,
+            said: (BTreeMap::new(), 1),
             reader: None,
             kinds: Kinds::default(),
+            lags: Lags::default(),
             cost: Cost::default(),
             counting: None,
             clsact: Vec::new(),
         })
+    }
+
+    /// Most flows that are open at once.
+    ///
+    /// # Errors
+    /// The kernel refused the write.
+    pub fn set_most_flows(&mut self, most: u64) -> Result<()> {
+        self.most_flows = most;
+        Ok(self.object.array::<u64>(names::FLOW_LIMIT)?.set(0, most, 0)?)
+    }
+
+    /// Also observes, or does not, how long tasks wait for a CPU.
+    pub fn with_run_queue(self, run_queue: bool) -> Self {
+        Self { lags: Lags::new(run_queue), ..self }
     }
 
     /// What the programs tell of failed calls, for its only reader.
@@ -294,12 +325,20 @@ impl Kernel for Real {
     }
 
     fn set_cgroups(&mut self, entries: &BTreeMap<u64, CgroupEntry>) -> Result<()> {
-        self.mean(entries)
+        self.lags.make_places(&mut self.object, entries)?;
+        self.mean(entries)?;
+        self.lags.follow(&mut self.object, entries)
     }
 
-    fn observe(&mut self, roots: &[String]) -> Result<()> {
+    fn probe(&mut self, on: bool) -> Result<()> {
+        observed::probe(self, on)
+    }
+
+    fn observe(&mut self, roots: &[String], all: bool) -> Result<()> {
+        self.observe_all(all)?;
         self.observe_tx.follow(&mut self.object, &self.cgroup_root, roots)?;
         self.observe_rx.follow(&mut self.object, &self.cgroup_root, roots)?;
+        self.released.follow(&mut self.object, &self.cgroup_root, roots)?;
         self.kinds.follow(&mut self.object, &self.cgroup_root, roots)
     }
 
@@ -368,6 +407,10 @@ impl Kernel for Real {
         self.cost.look(&mut self.object, measure)
     }
 
+    fn losses(&mut self) -> Result<(FlowStats, GateStats)> {
+        Ok((crate::observe::flow_stats(&mut self.object)?, crate::observe::gate(&mut self.object)?))
+    }
+
     fn own(&mut self) -> Result<Own> {
         Own::look()
     }
@@ -379,6 +422,10 @@ impl Kernel for Real {
 
     fn snapshot(&mut self, pids: &[u32]) -> Result<Snapshot> {
         self.snapshot_of(pids)
+    }
+
+    fn lags(&mut self) -> Result<RawLags> {
+        self.lags.read(&mut self.object)
     }
 
     fn sockets(&mut self, pids: &[u32]) -> Result<Vec<SockInfo>> {

@@ -1,4 +1,5 @@
-//! Protected interfaces where nothing hangs on an interface: a cgroup's hooks see what comes by all of them.
+//! What is protected and was told to the programs: ports, and interfaces where nothing hangs on an interface, since a cgroup's
+//! hooks see what comes by all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,15 +8,40 @@ use injector_ebpf::names;
 
 use crate::kernel::object::Object;
 
-/// Names of protected interfaces, and the indexes that they have in the namespaces that are known.
+/// Protected ports; names of protected interfaces, and the indexes that they have in the namespaces that are known.
 #[derive(Debug, Default)]
 pub struct Spared {
+    /// 64 ports to a word, the lowest bit is the lowest port. A word that is not here is 0.
+    ports: BTreeMap<u32, u64>,
     names: BTreeSet<String>,
     by_netns: BTreeMap<u64, BTreeSet<u32>>,
     told: BTreeSet<u32>,
 }
 
 impl Spared {
+    /// These ports are protected, and no others. Only what has changed is written: this is asked twice a second.
+    ///
+    /// # Errors
+    /// The kernel refused a write.
+    pub fn ports<'a>(&mut self, object: &mut Object, ports: impl Iterator<Item = &'a u16>) -> Result<()> {
+        let mut words = BTreeMap::<u32, u64>::new();
+        for port in ports {
+            *words.entry(u32::from(*port) / 64).or_default() |= 1 << (port % 64);
+        }
+        if words == self.ports {
+            return Ok(());
+        }
+        let mut map = object.array::<u64>(names::PORTS)?;
+        for index in self.ports.keys().filter(|index| !words.contains_key(index)) {
+            map.set(*index, 0, 0)?;
+        }
+        for (index, word) in &words {
+            map.set(*index, word, 0)?;
+        }
+        self.ports = words;
+        Ok(())
+    }
+
     /// These are protected from the next look on, besides those that are: protections are widened only.
     pub fn protect<'a>(&mut self, names: impl Iterator<Item = &'a String>) {
         self.names.extend(names.cloned());

@@ -7,12 +7,11 @@ use aya::programs::{BtfTracePoint, tp_btf::BtfTracePointLink};
 use injector_ebpf::names;
 use syscalls::Sysno;
 
-use super::calls::typed;
 use crate::{
     kernel::{
         attach::Shared,
         compat,
-        modify_return::{ModifyReturn, Type, attach_told},
+        modify_return::{Type, attach_told},
         object::Object,
         syscall_function,
     },
@@ -63,17 +62,12 @@ impl Watched {
     }
 
     /// Attaches all that the step says, or nothing.
-    pub(super) fn attach(
-        &mut self,
-        programs: &mut Option<ModifyReturn>,
-        object: &mut Object,
-        step: &Step,
-    ) -> Result<()> {
+    pub(super) fn attach(&mut self, object: &mut Object, step: &Step) -> Result<()> {
         let places = places(object, step);
         for (done, (program, function, told)) in places.iter().enumerate() {
             let taken = self.links.take((function.clone(), *told), || match *program {
                 names::URING => rings(object),
-                program => entry(typed(programs, object)?, object, program, function, *told),
+                program => entry(object, program, function, *told),
             });
             if let Err(error) = taken {
                 self.give(&places[..done]);
@@ -95,17 +89,17 @@ impl Watched {
     }
 }
 
-fn entry(programs: &ModifyReturn, object: &Object, program: &str, function: &str, told: u64) -> Result<Link> {
+fn entry(object: &Object, program: &str, function: &str, told: u64) -> Result<Link> {
     let said = || format!("fentry on {function}");
     let id = object.function(function).with_context(said)?;
-    let program = programs.load(program, Type::Entry, id).with_context(said)?;
+    let program = object.modify_return()?.load(program, Type::Entry, id).with_context(said)?;
     // The link holds the program.
     Ok(Link::Entry(attach_told(program.as_fd(), Type::Entry, told).with_context(said)?))
 }
 
 fn rings(object: &mut Object) -> Result<Link> {
     object.load_program(names::URING)?;
-    let program: &mut BtfTracePoint = object.program(names::URING)?.0.try_into()?;
+    let program: &mut BtfTracePoint = object.program(names::URING)?.try_into()?;
     let id = program.attach().context("the tracepoint of io_uring's requests")?;
     Ok(Link::Rings(program.take_link(id)?))
 }

@@ -23,9 +23,16 @@ impl Real {
                 Err(error) => return Err(error.into()),
             }
         }
+        let mut said = BTreeMap::new();
         for (id, entry) in entries {
             let entry = self.rules.complete(*entry);
             map.insert(id, entry, 0).with_context(|| format!("cgroup {id} ({} are known)", entries.len()))?;
+            said.insert(*id, entry);
+        }
+        if said != self.said.0 {
+            // Sockets keep a copy of what is said of theirs: they look again. After the entries, not before.
+            self.said = (said, self.said.1 + 1);
+            self.object.array::<u64>(names::GENERATION)?.set(0, self.said.1, 0)?;
         }
         Ok(())
     }
@@ -35,16 +42,7 @@ impl Real {
     /// # Errors
     /// The kernel has no room for one.
     pub(super) fn spare(&mut self, protection: &Protection) -> Result<()> {
-        let mut words = vec![0_u64; 1024];
-        for port in protection.ports.keys() {
-            words[usize::from(*port) / 64] |= 1 << (port % 64);
-        }
-        let mut ports = self.object.array::<u64>(names::PORTS)?;
-        for (index, word) in words.iter().enumerate() {
-            if ports.get(&(index as u32), 0)? != *word {
-                ports.set(index as u32, word, 0)?;
-            }
-        }
+        self.spared.ports(&mut self.object, protection.ports.keys())?;
         // Protections are widened only: an address that was protected stays so while the daemon lives.
         for address in protection.addresses.keys() {
             let (address, prefix) = plan::words(address);

@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 use super::{
     Count, Fill, Golden, Latency, Row, Traffic,
     full::{fills, fullest},
-    kinds::{errors, latencies},
+    kinds::{errors, freed, latencies},
+    lags::waits,
 };
 use crate::{
     api::types::{CgroupRttDoc, DependencyDoc, FlowDoc, FlowsDoc, GaugeDoc, SaturationDoc, Unit},
-    observe::saturation::heat,
+    observe::{lately::Recently, saturation::heat},
 };
 
 /// What they say, as cgroups with their dependencies with their flows. Without `saturation` only flows have one, of
-/// their buffers.
+/// their buffers. Latencies are those of the document's window, if it has one.
 pub fn golden(flows: &FlowsDoc, saturation: Option<&SaturationDoc>) -> Golden {
+    let flows = &flows.clone().recently();
     let mut cgroups: BTreeMap<String, Cgroup> = BTreeMap::new();
     for path in &flows.watched {
         cgroups.entry(path.clone()).or_default();
@@ -30,6 +32,9 @@ pub fn golden(flows: &FlowsDoc, saturation: Option<&SaturationDoc>) -> Golden {
     for rtt in &flows.cgroups {
         cgroups.entry(rtt.cgroup.clone()).or_default().rtt = Some(rtt);
     }
+    for (path, lags) in saturation.into_iter().flat_map(waits) {
+        cgroups.entry(path.to_owned()).or_default().lags = lags;
+    }
     for ((path, service), full) in saturation.into_iter().flat_map(fills) {
         let cgroup = cgroups.entry(path.to_owned()).or_default();
         match service {
@@ -39,7 +44,8 @@ pub fn golden(flows: &FlowsDoc, saturation: Option<&SaturationDoc>) -> Golden {
         }
     }
     let cgroups = cgroups.iter().map(|(path, cgroup)| cgroup.row(path)).collect();
-    Golden { at: flows.at.clone(), watched: flows.watched.clone(), cgroups }
+    let window_ms = flows.window.map(|window| window.ms);
+    Golden { at: flows.at.clone(), window_ms, watched: flows.watched.clone(), cgroups }
 }
 
 fn key(protocol: &str, service: &str) -> (String, String) {
@@ -60,6 +66,7 @@ fn service(flow: &FlowDoc) -> String {
 struct Cgroup<'a> {
     rtt: Option<&'a CgroupRttDoc>,
     full: Vec<Fill>,
+    lags: Vec<Latency>,
     below: BTreeMap<(String, String), Dependency<'a>>,
 }
 
@@ -95,7 +102,9 @@ impl Cgroup<'_> {
             traffic,
             errors: added(below.iter().map(|row| &row.errors)),
             injected: added(below.iter().map(|row| &row.injected)),
+            freed: added(below.iter().map(|row| &row.freed)),
             saturation: fullest(self.full.iter().chain(below.iter().flat_map(|row| &row.saturation))),
+            lags: self.lags.clone(),
             below,
         }
     }
@@ -139,7 +148,9 @@ impl Dependency<'_> {
             },
             errors: sum.map(errors).unwrap_or_default(),
             injected: injected(number(|s| s.injected_drops), number(|s| s.injected_delays)),
+            freed: sum.map(freed).unwrap_or_default(),
             saturation: fullest(self.full.iter()),
+            lags: Vec::new(),
             below,
             id,
         }
@@ -155,7 +166,9 @@ fn flow_row(flow: &FlowDoc, id: String, name: String) -> Row {
         traffic: Traffic { sent: flow.tx_bytes, received: flow.rx_bytes, open: 1, ended: 0 },
         errors: vec![Count { what: "retransmits".to_owned(), n: flow.retransmits }],
         injected: injected(flow.injected_drops, flow.injected_delays),
+        freed: Vec::new(),
         saturation: send_buffer(flow).into_iter().collect(),
+        lags: Vec::new(),
         below: Vec::new(),
     }
 }

@@ -43,6 +43,8 @@ pub fn details(row: &Row) -> [Detail; 4] {
     let traffic = row.traffic;
     let mut errors = counts(&row.errors);
     errors.extend(counts(&row.injected).into_iter().map(|text| format!("{text} by us")));
+    // No errors: beside them, so that nothing is hidden.
+    errors.extend(counts(&row.freed));
     // A share of time that is nothing is no news.
     let some = row.saturation.iter().filter(|one| one.heat > Heat::Aside || one.percent >= 0.5);
     let full = some.map(|one| format!("{} {:.0} %", one.what, one.percent));
@@ -61,7 +63,7 @@ pub fn details(row: &Row) -> [Detail; 4] {
             ],
         ),
         ("errors", or(errors, "none")),
-        ("saturation", or(full.collect(), "not known")),
+        ("saturation", or(full.chain(row.lags.iter().map(latency)).collect(), "not known")),
     ]
 }
 

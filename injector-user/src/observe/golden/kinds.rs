@@ -28,6 +28,12 @@ fn one(doc: &LatencyDoc) -> Latency {
     }
 }
 
+/// What the kernel freed, and is no error.
+pub(super) fn freed(sum: &DependencyDoc) -> Vec<Count> {
+    let freed = sum.kinds.freed.iter();
+    freed.map(|one| Count { what: format!("freed: {}", one.name), n: one.count }).collect()
+}
+
 /// What went wrong, and what the kernel dropped without being told to by us.
 pub(super) fn errors(sum: &DependencyDoc) -> Vec<Count> {
     let retransmits = Count { what: "retransmits".to_owned(), n: sum.retransmits };

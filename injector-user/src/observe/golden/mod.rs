@@ -7,6 +7,7 @@ mod build;
 mod cells;
 mod full;
 mod kinds;
+mod lags;
 mod order;
 mod own;
 mod pace;
@@ -22,7 +23,7 @@ pub use own::{Own, cost_parts, own, own_losses};
 pub use pace::{Pace, Speed};
 pub use spark::spark;
 
-use super::saturation::Heat;
+use super::{figures::span_ms, saturation::Heat};
 
 /// How long something took, from samples.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,8 +90,12 @@ pub struct Row {
     pub errors: Vec<Count>,
     /// What we did, by kind.
     pub injected: Vec<Count>,
+    /// What the kernel freed and is no error, by its reason.
+    pub freed: Vec<Count>,
     /// By kind, the hottest and fullest first.
     pub saturation: Vec<Fill>,
+    /// How long its requests to disks took and its tasks waited for a CPU, by kind: cgroups only.
+    pub lags: Vec<Latency>,
     /// What it consists of.
     pub below: Vec<Row>,
 }
@@ -112,10 +117,22 @@ impl Row {
 pub struct Golden {
     /// RFC 3339.
     pub at: String,
+    /// Latencies are those of the last so many milliseconds; `None`: since observing began.
+    pub window_ms: Option<u64>,
     /// Paths of the cgroups that are watched.
     pub watched: Vec<String>,
     /// All cgroups that have flows, listeners or are watched, by name.
     pub cgroups: Vec<Row>,
+}
+
+impl Golden {
+    /// Of when the latencies are.
+    pub fn window(&self) -> String {
+        self.window_ms.map_or_else(
+            || "latency since observing began".to_owned(),
+            |ms| format!("latency of the last {}", span_ms(ms)),
+        )
+    }
 }
 
 #[cfg(test)]

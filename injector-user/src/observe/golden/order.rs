@@ -10,7 +10,7 @@ pub enum Sort {
     /// Bytes in a second.
     #[default]
     Traffic,
-    /// p99.
+    /// p99; of those with too few samples for it p90, or p50.
     Latency,
     /// Errors in a second, then all.
     Errors,
@@ -52,7 +52,7 @@ pub fn sort(rows: &mut [&Row], by: Sort, pace: &Pace) {
             Sort::Traffic => {
                 [speed.sent + speed.received, row.traffic.sent as f64 + row.traffic.received as f64]
             }
-            Sort::Latency => [row.latency.first().and_then(|one| one.p99).map_or(-1.0, |us| us as f64), 0.0],
+            Sort::Latency => slowness(row),
             Sort::Errors => [speed.errors, row.error_sum() as f64],
             Sort::Saturation => fullness(row),
             Sort::Name => [0.0, 0.0],
@@ -63,6 +63,12 @@ pub fn sort(rows: &mut [&Row], by: Sort, pace: &Pace) {
         let numbers = x.iter().zip(&y).map(|(x, y)| y.total_cmp(x)).find(|order| *order != Ordering::Equal);
         numbers.unwrap_or(Ordering::Equal).then_with(|| a.name.cmp(&b.name)).then_with(|| a.id.cmp(&b.id))
     });
+}
+
+fn slowness(row: &Row) -> [f64; 2] {
+    let Some(first) = row.latency.first() else { return [-1.0, -1.0] };
+    let number = |us: Option<u64>| us.map_or(-1.0, |us| us as f64);
+    [number(first.p99), number(first.p90.or(first.p50))]
 }
 
 /// What is hot before what is full.

@@ -2,7 +2,7 @@
 
 use super::Count;
 use crate::{
-    api::types::{CostDoc, KindsLostDoc, LostDoc, OwnDoc},
+    api::types::{CostDoc, KindsLostDoc, LagsLostDoc, LostDoc, OwnDoc},
     observe::figures::{bytes, count},
 };
 
@@ -22,7 +22,7 @@ pub struct Own {
 
 /// From the documents that have them.
 pub fn own(own: &OwnDoc, lost: &LostDoc, kinds: &KindsLostDoc, cost: Option<&CostDoc>) -> Own {
-    let lost = losses(lost).into_iter().chain(kinds_losses(kinds));
+    let lost = losses(lost).into_iter().chain(kinds_losses(kinds)).chain(lags_losses(kinds.lags));
     Own {
         cost: cost_parts(own),
         measured: cost.map(measured).unwrap_or_default(),
@@ -86,16 +86,19 @@ fn losses(lost: &LostDoc) -> [Count; 9] {
     .map(|(what, n)| Count { what: what.to_owned(), n })
 }
 
-fn kinds_losses(lost: &KindsLostDoc) -> [Count; 5] {
+fn kinds_losses(lost: &KindsLostDoc) -> [Count; 6] {
     let KindsLostDoc {
         samples,
         events,
         queries,
         sockets,
         clock_went_backwards,
+        handshakes,
         // Of cgroups that nobody asked for, too; and no loss.
         drops_unattributed: _,
         drops_injected: _,
+        // Below.
+        lags: _,
         not_measured: _,
     } = lost;
     [
@@ -104,6 +107,19 @@ fn kinds_losses(lost: &KindsLostDoc) -> [Count; 5] {
         ("DNS queries without a place", queries),
         ("sockets without memory", sockets),
         ("latencies by a clock that went backwards", clock_went_backwards),
+        ("handshakes whose begin was not seen", handshakes),
     ]
     .map(|(what, n)| Count { what: what.to_owned(), n: *n })
+}
+
+fn lags_losses(lost: LagsLostDoc) -> [Count; 5] {
+    let LagsLostDoc { samples, requests, tasks, clock_went_backwards, unfinished } = lost;
+    [
+        ("waits of cgroups without a place", samples),
+        ("requests to disks without a place", requests),
+        ("waits for a CPU without a place", tasks),
+        ("waits by a clock that went backwards", clock_went_backwards),
+        ("requests to disks whose end was missed", unfinished),
+    ]
+    .map(|(what, n)| Count { what: what.to_owned(), n })
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::api::types::{CostDoc, FlowsDoc, SaturationDoc, StatusDoc};
+use crate::api::types::{CostDoc, FlowsDoc, LatelyDoc, RecentDoc, SaturationDoc, StatusDoc};
 
 fn flow(cgroup: &str, ends: [&str; 2], bytes: u64, retransmits: u64, p99: Option<u64>, used: u64) -> Value {
     json!({
@@ -26,11 +26,34 @@ fn sum(cgroup: &str, side: &str, service: &str, bytes: u64, retransmits: u64, p9
         ],
         "errors": [{"name": "connect ECONNREFUSED", "count": 3}],
         "drops": [{"name": "injected", "count": 3}, {"name": "SOCKET_RCVBUFF", "count": 2}],
+        "freed": [{"name": "QUEUE_PURGE", "count": 6}],
     })
 }
 
-/// The look of second `n`.
+/// The look of second `n`, by somebody who has looked for long: its window is as all since observing began.
 pub fn flows(n: u64) -> FlowsDoc {
+    let mut doc = first_flows(n);
+    doc.window = Some(LatelyDoc { ms: 10_400, without_room: 0 });
+    for flow in &mut doc.flows {
+        flow.recent = rtt(flow.rtt_samples, [flow.rtt_p50_us, flow.rtt_p90_us, flow.rtt_p99_us]);
+    }
+    for sum in &mut doc.cgroups {
+        sum.recent = rtt(sum.rtt_samples, [sum.rtt_p50_us, sum.rtt_p90_us, sum.rtt_p99_us]);
+    }
+    for one in doc.dependencies.iter_mut().flat_map(|sum| &mut sum.kinds.latency) {
+        let recent = rtt(one.samples, [one.p50_us, one.p90_us, one.p99_us]);
+        one.recent =
+            recent.map(|recent| RecentDoc { overlaps: one.overlaps, multiplexed: one.multiplexed, ..recent });
+    }
+    doc
+}
+
+fn rtt(samples: u64, [p50_us, p90_us, p99_us]: [Option<u64>; 3]) -> Option<RecentDoc> {
+    Some(RecentDoc { samples, p50_us, p90_us, p99_us, ..RecentDoc::default() })
+}
+
+/// The same, when nobody has looked before.
+pub fn first_flows(n: u64) -> FlowsDoc {
     let lost = json!({"flows_refused": 0, "flows_no_memory": 0, "dependencies_full": 0, "bad_samples": 0,
                       "cgroups_full": 0, "unattributed": 7, "unparsed": 0});
     let db = "10.0.0.5:5432";

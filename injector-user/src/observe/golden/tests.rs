@@ -1,5 +1,5 @@
 use super::{samples::*, *};
-use crate::api::types::{FlowsDoc, KindsLostDoc};
+use crate::api::types::{FlowsDoc, KindsLostDoc, RecentDoc};
 
 fn row<'a>(rows: &'a [Row], name: &str) -> &'a Row {
     rows.iter().find(|row| row.name == name).unwrap_or_else(|| panic!("no {name} in {rows:#?}"))
@@ -29,6 +29,34 @@ fn flows_are_in_dependencies_and_these_in_cgroups() {
     assert_eq!((nginx.latency[0].p99, db.latency[0].p99), (Some(30_000), Some(41_250)));
     assert_eq!(row(&golden.cgroups, "/batch").latency[0].samples, 500, "of its one part");
     assert!(row(&golden.cgroups, "/idle").latency.is_empty());
+}
+
+#[test]
+fn latencies_are_those_of_the_window() {
+    let mut doc = flows(10);
+    let db = doc.dependencies.iter_mut().find(|sum| sum.service == "10.0.0.5:5432").unwrap();
+    let slow = RecentDoc { samples: 210, p50_us: Some(80_000), p99_us: Some(90_000), ..RecentDoc::default() };
+    db.kinds.latency[0].recent = Some(slow);
+    doc.cgroups[0].recent = Some(slow);
+    let (since_ever, now) = (golden(&first_flows(10), None), golden(&doc, None));
+    let told = |golden: &Golden| {
+        let nginx = row(&golden.cgroups, "/system.slice/nginx.service");
+        let db = row(&nginx.below, "tcp 10.0.0.5:5432");
+        [&nginx.latency[0], &db.latency[0]].map(|one| (one.samples, one.p50, one.p99))
+    };
+    assert_eq!(
+        told(&since_ever),
+        [(1_000, Some(800), Some(30_000)), (500, Some(850), Some(41_250))],
+        "nobody has looked before"
+    );
+    assert_eq!(told(&now), [(210, Some(80_000), Some(90_000)); 2]);
+    assert_eq!(
+        [since_ever.window(), now.window()],
+        ["latency since observing began", "latency of the last 10.4 s"]
+    );
+    let mut rows: Vec<_> = row(&now.cgroups, "/system.slice/nginx.service").below.iter().collect();
+    sort(&mut rows, Sort::Latency, &Pace::default());
+    assert_eq!(rows[0].name, "tcp 10.0.0.5:5432", "sorted by what is shown");
 }
 
 #[test]
@@ -130,14 +158,21 @@ fn kinds_of_latency_and_errors_are_told_in_full() {
             "accept multiplexed, of 9"
         ]
     );
-    let said = ["20 retransmits", "3 connect ECONNREFUSED", "2 dropped: SOCKET_RCVBUFF", "3 lost by us"];
+    let said = [
+        "20 retransmits",
+        "3 connect ECONNREFUSED",
+        "2 dropped: SOCKET_RCVBUFF",
+        "3 lost by us",
+        "6 freed: QUEUE_PURGE",
+    ];
     assert_eq!(errors.1, said);
     assert_eq!(full.1, ["not known"], "nobody told");
 }
 
 #[test]
 fn cost_and_losses_are_said() {
-    let kinds = KindsLostDoc { queries: 4_000, drops_unattributed: 9, ..KindsLostDoc::default() };
+    let kinds =
+        KindsLostDoc { queries: 4_000, handshakes: 2, drops_unattributed: 9, ..KindsLostDoc::default() };
     let status = status();
     let told = own(&status.own, &status.lost, &kinds, Some(&cost()));
     let said = [
@@ -151,8 +186,35 @@ fn cost_and_losses_are_said() {
         told.measured,
         ["0.10 % of a processor", "inj_egress 83.1 ns a run", "inj_ingress 61.0 ns a run"]
     );
-    assert_eq!(told.lost, ["7 packets without an owner", "4,000 DNS queries without a place"]);
+    assert_eq!(
+        told.lost,
+        [
+            "7 packets without an owner",
+            "4,000 DNS queries without a place",
+            "2 handshakes whose begin was not seen"
+        ]
+    );
     assert_eq!(own(&Default::default(), &Default::default(), &Default::default(), None), Own::default());
+}
+
+#[test]
+fn what_has_too_few_samples_for_a_p99_is_sorted_all_the_same() {
+    let of = |name: &str, [p50, p90, p99]: [Option<u64>; 3]| Row {
+        name: name.into(),
+        latency: vec![Latency { what: "rtt".into(), samples: 9, multiplexed: false, p50, p90, p99 }],
+        ..golden(&flows(10), None).cgroups[0].clone()
+    };
+    let rows = [
+        of("none", [None; 3]),
+        of("quick", [Some(1), None, None]),
+        of("slow", [Some(80_000), None, None]),
+        of("tail", [Some(1), Some(90_000), None]),
+        of("p99", [Some(1), Some(2), Some(3)]),
+    ];
+    let mut sorted: Vec<_> = rows.iter().collect();
+    sort(&mut sorted, Sort::Latency, &Pace::default());
+    let names: Vec<_> = sorted.iter().map(|row| row.name.as_str()).collect();
+    assert_eq!(names, ["p99", "tail", "slow", "quick", "none"]);
 }
 
 #[test]

@@ -1,12 +1,22 @@
 //! The few readings that are kept, and what is remembered beyond them: pools, and what ran over during faults.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{hot::hot, plateau::Pools, rates, reading::Reading, scope::SeenFault, since::Track};
-use crate::api::types::{GaugeDoc, PlaceDoc, SaturationDoc, Unit};
+use super::{
+    hot::hot,
+    plateau::{Pools, Use},
+    rates,
+    reading::Reading,
+    scope::SeenFault,
+    since::Track,
+};
+use crate::{
+    api::types::{GaugeDoc, PlaceDoc, SaturationDoc, Unit},
+    observe::lags_lost,
+};
 
 /// A rate is over this long at least.
 const INTERVAL: Duration = Duration::from_millis(800);
@@ -55,10 +65,14 @@ impl History {
             rates::fill(&mut reading.places, &before.places, between, &reading.quotas);
             reading.interval = Some(between);
             reading.compared = before.roots.clone();
+            let twice = twice(&reading);
             for (index, open, in_use) in &reading.pools {
                 let Some(place) = reading.places.get_mut(*index) else { continue };
                 let name = format!("{:?} {} {:?}", place.cgroup, place.name, place.netns);
-                self.pools.add(&name, reading.at, *open, *in_use);
+                // Of a service that is reached from several namespaces each one's part is not known.
+                let whose = (place.cgroup.clone().unwrap_or_default(), place.name.clone());
+                let busy = reading.busy.get(&whose).filter(|_| !twice.contains(&whose)).copied();
+                self.pools.add(&name, Use { at: reading.at, open: *open, in_use: *in_use, busy });
                 if let Some(level) = self.pools.level(&name) {
                     place.gauges.push(GaugeDoc::new("pool", *open, Some(level), Unit::Count));
                 }
@@ -117,7 +131,20 @@ impl History {
             hot: hot(&places),
             places,
             faults: self.tracks.iter().map(|track| track.doc(&stamp)).collect(),
+            lost: lags_lost(&last.lost),
             left_out: last.left_out.clone(),
         }
     }
+}
+
+/// The dependencies that have more than one place, by cgroup and service.
+fn twice(reading: &Reading) -> BTreeSet<(String, String)> {
+    let (mut once, mut twice) = (BTreeSet::new(), BTreeSet::new());
+    for place in reading.pools.iter().filter_map(|(index, ..)| reading.places.get(*index)) {
+        let whose = (place.cgroup.clone().unwrap_or_default(), place.name.clone());
+        if !once.insert(whose.clone()) {
+            twice.insert(whose);
+        }
+    }
+    twice
 }

@@ -27,14 +27,8 @@ pub enum Heat {
 
 /// Of a gauge that has a limit.
 pub fn heat(gauge: &GaugeDoc) -> Heat {
-    let threshold = threshold(gauge);
-    if gauge.percent.is_some_and(|percent| percent >= threshold) {
-        Heat::Hot
-    } else if (FULL..=FULL).contains(&threshold) {
-        Heat::Usual
-    } else {
-        Heat::Aside
-    }
+    let (threshold, below) = threshold(gauge);
+    if gauge.percent.is_some_and(|percent| percent >= threshold) { Heat::Hot } else { below }
 }
 
 /// Of a pressure.
@@ -78,8 +72,9 @@ fn of(place: &PlaceDoc) -> Vec<(f64, HotDoc)> {
     gauges.chain(pressures).chain(counters).collect()
 }
 
-fn threshold(gauge: &GaugeDoc) -> f64 {
-    match gauge.what.as_str() {
+/// From which percentage on it is hot, and what it is below that.
+fn threshold(gauge: &GaugeDoc) -> (f64, Heat) {
+    let hot_from = match gauge.what.as_str() {
         "memory" => FULL_OF_MEMORY,
         "cpu_throttled" => SOME,
         // One connection in which nobody may send is one too many.
@@ -87,8 +82,9 @@ fn threshold(gauge: &GaugeDoc) -> f64 {
         // To wait for the network is what a transfer does.
         "limited_by_network" => f64::INFINITY,
         _ if gauge.unit == Unit::Micros => MUCH,
-        _ => FULL,
-    }
+        _ => return (FULL, Heat::Usual),
+    };
+    (hot_from, Heat::Aside)
 }
 
 fn full(gauge: &GaugeDoc, percent: f64) -> String {

@@ -9,6 +9,7 @@ mod doctor;
 mod files;
 mod history;
 mod hot;
+mod lags;
 mod listener;
 mod namespace;
 mod node;

@@ -32,6 +32,7 @@ impl PlaceDoc {
             gauges: Vec::new(),
             counters: Vec::new(),
             pressures: Vec::new(),
+            lags: Vec::new(),
             missing: Vec::new(),
         }
     }

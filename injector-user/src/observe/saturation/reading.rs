@@ -8,6 +8,7 @@ use std::{
 use super::{
     cgroup,
     dependency::Waits,
+    lags::{self, Lags},
     namespace::read_one,
     node::node,
     process,
@@ -16,6 +17,7 @@ use super::{
 use crate::{
     api::types::{PlaceDoc, PlaceKind},
     kernel::net::Netns,
+    observe::{Busy, LagsLost},
     target::{self, Host},
 };
 
@@ -41,10 +43,15 @@ pub struct Reading {
     waits: BTreeMap<u64, Waits>,
     /// Dependencies: index of the place, open connections, those in use.
     pub(super) pools: Vec<(usize, u64, u64)>,
+    /// As in the scope.
+    pub(super) busy: Busy,
     pub(super) interval: Option<Duration>,
     /// The topmost cgroups that the one before had as well.
     pub(super) compared: Vec<String>,
     pub(super) left_out: Vec<String>,
+    /// What the next reading is compared with.
+    lags: Lags,
+    pub(super) lost: LagsLost,
 }
 
 /// Reads the node and all of `scope`; `before` is an earlier reading, for what is compared connection by connection.
@@ -59,9 +66,12 @@ pub fn read(host: &Host, scope: &Scope, before: Option<&Reading>) -> Reading {
         quotas: BTreeMap::new(),
         waits: BTreeMap::new(),
         pools: Vec::new(),
+        busy: scope.busy.clone(),
         interval: None,
         compared: Vec::new(),
         left_out: Vec::new(),
+        lags: lags::sums(scope),
+        lost: scope.lags.lost,
     };
     let (mut left, mut namespaces) = (MOST_PROCESSES, BTreeMap::<u64, (u32, BTreeSet<&str>)>::new());
     for cgroup in scope.places.iter().take(MOST_CGROUPS) {
@@ -69,6 +79,7 @@ pub fn read(host: &Host, scope: &Scope, before: Option<&Reading>) -> Reading {
         let pids = &cgroup.pids[..cgroup.pids.len().min(left)];
         left -= pids.len();
         process::add(host, pids, &mut place);
+        lags::add(&mut place, &reading.lags, before.map(|before| &before.lags), &scope.lags);
         for pid in pids {
             if let Some(inode) = target::netns_inode(host, *pid) {
                 namespaces.entry(inode).or_insert((*pid, BTreeSet::new())).1.insert(&cgroup.path);
@@ -159,9 +170,12 @@ impl Reading {
             quotas: BTreeMap::new(),
             waits: BTreeMap::new(),
             pools: Vec::new(),
+            busy: Busy::new(),
             interval: None,
             compared: Vec::new(),
             left_out: Vec::new(),
+            lags: Lags::new(),
+            lost: LagsLost::default(),
         }
     }
 }

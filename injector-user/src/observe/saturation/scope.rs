@@ -2,7 +2,10 @@
 
 use std::time::SystemTime;
 
-use crate::api::types::{PlaceDoc, PlaceKind};
+use crate::{
+    api::types::{PlaceDoc, PlaceKind},
+    observe::{Busy, RawLags},
+};
 
 /// One cgroup that is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,4 +59,8 @@ pub struct Scope {
     pub places: Vec<Place>,
     /// The faults that are live.
     pub faults: Vec<SeenFault>,
+    /// How long requests and tasks waited, as the programs tell it at that moment.
+    pub lags: RawLags,
+    /// Connections that were busy on the average of the last 10 s, where that is known.
+    pub busy: Busy,
 }

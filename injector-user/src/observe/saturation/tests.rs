@@ -48,7 +48,7 @@ fn again(host: &TestHost, periods: u64, throttled: u64, usage_us: u64, stalled_u
 
 fn scope(pids: &[u32]) -> Scope {
     let place = Place { path: APP.to_owned(), id: 7, pids: pids.to_vec() };
-    Scope { roots: vec![APP.to_owned()], places: vec![place], faults: Vec::new() }
+    Scope { roots: vec![APP.to_owned()], places: vec![place], ..Scope::default() }
 }
 
 fn place(doc: &SaturationDoc, kind: PlaceKind) -> &PlaceDoc {

@@ -14,6 +14,8 @@ use crate::{
 
 /// Rows of one level; more are counted.
 const MOST: usize = 100;
+/// Rows of all: a browser reads them again every 2 s.
+const MOST_IN_ALL: usize = 300;
 
 /// What is on it.
 pub(super) struct Seen<'a> {
@@ -29,10 +31,11 @@ pub(super) struct Seen<'a> {
 pub(super) fn page(seen: &Seen<'_>) -> String {
     let status = seen.status;
     let mut body = format!(
-        "<p>{}, mode {}, {}</p>\n",
+        "<p>{}, mode {}, {}; <span id=\"window\">{}</span></p>\n",
         Escaped(&status.kernel),
         Escaped(&status.mode),
-        Escaped(&seen.golden.at)
+        Escaped(&seen.golden.at),
+        seen.golden.window()
     );
     if let Some(halt) = &status.halted {
         let said = format!("HALTED by {} since {}: {}", halt.by, halt.since, halt.why);
@@ -112,20 +115,26 @@ fn signals(seen: &Seen<'_>) -> String {
     let mut text = format!(
         "<div class=\"scroll\"><table id=\"signals\">\n<tr><th class=\"name\">cgroup</th>{heads}<th>traffic</th><th>p99</th></tr>\n"
     );
-    rows(&seen.golden.cgroups, &["cgroup", "dependency"], seen.pace, &mut text);
+    // Each cgroup has its place before any dependency has one.
+    let mut room = MOST_IN_ALL.saturating_sub(seen.golden.cgroups.len().min(MOST));
+    rows(&seen.golden.cgroups, &["cgroup", "dependency"], MOST, &mut room, seen.pace, &mut text);
     text + "</table></div>\n"
 }
 
 /// The rows of a level, and below each those of the next, as many levels as there are classes.
-fn rows(level: &[Row], classes: &[&str], pace: &Pace, text: &mut String) {
+fn rows(level: &[Row], classes: &[&str], most: usize, room: &mut usize, pace: &Pace, text: &mut String) {
     let Some((class, below)) = classes.split_first() else { return };
     let mut sorted: Vec<&Row> = level.iter().collect();
     sort(&mut sorted, Sort::Traffic, pace);
-    for row in sorted.iter().take(MOST) {
+    for row in sorted.iter().take(most) {
         *text += &line(row, class, pace);
-        rows(&row.below, below, pace, text);
+        let shown = row.below.len().min(MOST).min(*room);
+        if !below.is_empty() {
+            *room -= shown;
+        }
+        rows(&row.below, below, shown, room, pace, text);
     }
-    if let Some(more) = sorted.len().checked_sub(MOST).filter(|more| *more > 0) {
+    if let Some(more) = sorted.len().checked_sub(most).filter(|more| *more > 0) {
         let columns = COLUMNS.len() + 3;
         *text += &format!(
             "<tr><td class=\"text\" colspan=\"{columns}\">and {more} more: injector top</td></tr>\n"

@@ -156,7 +156,9 @@ impl Page {
         let flows = self.handle.flows(Vec::new()).await?;
         // A reading that fails is none: the rest is there.
         let saturation = self.handle.saturation_now().await.ok().flatten();
-        let golden = golden(&flows, saturation.as_ref());
+        let mut golden = golden(&flows, saturation.as_ref());
+        // The page shows no flow: the looks at each would be kept for nobody.
+        golden.cgroups.iter_mut().flat_map(|row| &mut row.below).for_each(|row| row.below.clear());
         last.pace.look(&golden);
         let text = html::page(&html::Seen {
             node: &self.node,

@@ -214,3 +214,28 @@ async fn a_browser_makes_of_it_what_is_meant() {
     assert!(!refused, "the page asks for what its own policy forbids: {log}");
     page.abort();
 }
+
+#[test]
+fn a_page_of_many_dependencies_is_bounded_and_says_what_it_leaves_out() {
+    let status = status();
+    let mut golden = golden(&flows(10), None);
+    let mut cgroup = golden.cgroups[0].clone();
+    let dependency = cgroup.below[0].clone();
+    cgroup.below = vec![dependency; 150];
+    golden.cgroups = vec![cgroup; 120];
+    let (pace, own) = (Pace::default(), own(&status.own, &status.lost, &Default::default(), None));
+    let page = html::page(&html::Seen {
+        node: "web-14",
+        status: &status,
+        golden: &golden,
+        pace: &pace,
+        armed: &[],
+        own: &own,
+    });
+    let count = |class: &str| page.matches(&format!("<tr class=\"{class}\">")).count();
+    assert_eq!((count("cgroup"), count("dependency")), (100, 200), "every cgroup has its place");
+    // The first has 100 of its dependencies, the second too; all others have none, and 20 cgroups have no place.
+    assert_eq!(page.matches("and 50 more: injector top").count(), 2);
+    assert_eq!(page.matches("and 150 more: injector top").count(), 98);
+    assert_eq!(page.matches("and 20 more: injector top").count(), 1);
+}

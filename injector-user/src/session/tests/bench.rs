@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     api::types::{EndKind, FaultDoc, LimitsDoc, PlanDoc},
+    config::Observe,
     error::Error,
     kernel::fake::Fake,
     limits::Identity,
@@ -37,6 +38,10 @@ pub fn bench() -> Bench {
 }
 
 pub fn with_limits(limits: &str) -> Bench {
+    observing(limits, Observe::Targets)
+}
+
+pub fn observing(limits: &str, observe: Observe) -> Bench {
     let host = TestHost::new();
     host.cgroup("/app");
     host.process(100, "app", "/app");
@@ -45,6 +50,7 @@ pub fn with_limits(limits: &str) -> Bench {
     let settings = Settings {
         lease: Duration::from_secs(2),
         watch: vec![],
+        observe,
         limits: dir.path().join("limits.yaml"),
         state_dir: dir.path().join("state"),
         instance: "00000001".into(),

@@ -1,0 +1,68 @@
+//! Iterators over what lives in sockets.
+//!
+//! The kernel's own buffer for an iterator is 32 KiB, and each time that it is emptied the kernel goes through its list
+//! from the beginning: with 100,000 flows that would take seconds. So flows are written to a map that the daemon has in
+//! its memory, and one walk is enough.
+
+use core::ffi::c_void;
+
+use aya_ebpf::{bindings::BPF_F_MMAPABLE, helpers::generated::bpf_seq_write, macros::map, maps::Array};
+use injector_ebpf::flow::{Flow, FlowRtt};
+
+/// Room for flows; the loader says how many.
+#[map]
+pub static INJ_READ: Array<Flow> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+/// How many are in it.
+#[map]
+pub static INJ_READ_AT: Array<u64> = Array::with_max_entries(1, 0);
+
+/// `struct bpf_iter__bpf_sk_storage_map`.
+#[repr(C)]
+struct IterContext {
+    meta: *const *mut c_void,
+    map: *const c_void,
+    sk: *const c_void,
+    value: *const c_void,
+}
+
+#[inline(always)]
+unsafe fn value<T>(ctx: *mut c_void) -> *const T {
+    unsafe { core::ptr::read_volatile(&raw const (*ctx.cast::<IterContext>()).value).cast() }
+}
+
+/// Writes a flow to the next place. 1: there is none, and the kernel ends the walk with EAGAIN.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "iter/bpf_sk_storage_map")]
+pub extern "C" fn inj_iter_flows(ctx: *mut c_void) -> i32 {
+    let flow: *const Flow = unsafe { value(ctx) };
+    if flow.is_null() || unsafe { (*flow).cookie } == 0 {
+        return 0;
+    }
+    let Some(at) = INJ_READ_AT.get_ptr_mut(0) else { return 1 };
+    let Some(place) = INJ_READ.get_ptr_mut(unsafe { *at } as u32) else { return 1 };
+    unsafe {
+        // An assignment would be a loop over its bytes.
+        let (from, to) = (flow.cast::<u64>(), place.cast::<u64>());
+        for word in 0..size_of::<Flow>() / 8 {
+            to.add(word).write_volatile(from.add(word).read_volatile());
+        }
+        *at += 1;
+    }
+    0
+}
+
+/// Hands a histogram to the reader of the iterator, whole: these are few.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "iter/bpf_sk_storage_map")]
+pub extern "C" fn inj_iter_rtt(ctx: *mut c_void) -> i32 {
+    let rtt: *const FlowRtt = unsafe { value(ctx) };
+    if rtt.is_null() {
+        return 0;
+    }
+    unsafe {
+        let meta = core::ptr::read_volatile(&raw const (*ctx.cast::<IterContext>()).meta);
+        let seq = core::ptr::read_volatile(meta);
+        let _ = bpf_seq_write(seq.cast(), rtt.cast(), size_of::<FlowRtt>() as u32);
+    }
+    0
+}
