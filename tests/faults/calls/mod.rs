@@ -31,16 +31,18 @@ fn world(test: &str) -> Option<Lent> {
     if lacks(test, &world.daemon, "fail any call") { None } else { Some(world) }
 }
 
-/// What `ask` comes to under a fault just armed: again, twice at most, where the kernel says that it let calls pass
-/// without asking us. It does that with fmod_ret if a task is preempted within the program.
+/// What `ask` comes to under a fault just armed: again where the kernel says that it let calls pass without asking us. It
+/// does that with fmod_ret if a task is preempted within the program, which a slow machine's emulated guests often are.
 fn feels(world: &World, id: &str, ask: impl Fn() -> i32) -> i32 {
+    const TIMES: u32 = 20;
     let mut missed = 0;
-    for _ in 0..2 {
+    for _ in 1..TIMES {
         let felt = ask();
-        let before = missed;
-        if felt != ERROR.1 {
-            missed = world.daemon.fault(id)["counters"]["missed"].as_u64().unwrap_or(0);
+        if felt == ERROR.1 {
+            return felt;
         }
+        let before = missed;
+        missed = world.daemon.fault(id)["counters"]["missed"].as_u64().unwrap_or(0);
         if missed == before {
             return felt;
         }
@@ -101,8 +103,9 @@ fn calls(call: fn(), threads: usize, each: u64, start: Slate) -> impl FnOnce() -
     }
 }
 
-/// How many of `threads` times `each` calls of the victim failed, and what was counted.
-fn failed(world: &World, (name, call): Of, often: &str, threads: usize, each: u64) -> (u64, u64) {
+/// How many of `threads` times `each` calls of the victim failed, how many were counted, and how many calls, whoever made
+/// them, the kernel let pass without asking us.
+fn failed(world: &World, (name, call): Of, often: &str, threads: usize, each: u64) -> (u64, u64, u64) {
     let (start, then) = (Slate::new(), Slate::new());
     let victim = world.in_victim(calls(call, threads, each, start));
     let control = world.in_control(calls(call, threads, each / 10, then));
@@ -113,9 +116,10 @@ fn failed(world: &World, (name, call): Of, often: &str, threads: usize, each: u6
     then.end();
     assert_eq!(control.join(), "0", "the control felt {often}");
     assert_eq!(world.daemon.counter(&id, "acted"), felt, "{often}");
-    let matched = world.daemon.counter(&id, "matched");
+    let counters = world.daemon.fault(&id)["counters"].take();
     world.daemon.stop(&id);
-    (felt, matched)
+    // Only fmod_ret misses any.
+    (felt, counters["matched"].as_u64().unwrap(), counters["missed"].as_u64().unwrap_or(0))
 }
 
 /// The kernel runs a program of fmod_ret once at a time on each CPU: who comes while its task is preempted is not seen.
@@ -151,8 +155,11 @@ fn as_often_as_asked_in_every_thread() {
 fn share(world: &World, percent: f64, threads: usize) {
     // Four cases: 200,000 calls in CI, 1,000,000 in the soak.
     let each = figure(50_000, 250_000, 50_000) / threads as u64;
-    let (felt, matched) = failed(world, SEEK, &format!("--percent {percent}"), threads, each);
-    assert_eq!(matched, each * threads as u64);
+    let (felt, matched, missed) = failed(world, SEEK, &format!("--percent {percent}"), threads, each);
+    let all = each * threads as u64;
+    // With one thread few are: somebody else's call was preempted within the program.
+    println!("{matched} matched and {missed} missed of {all}");
+    assert!(matched <= all && matched + missed >= all && matched * 100 >= all * 99);
     assert_binomial(&format!("{percent} % of lseek in {threads} threads"), felt, matched, percent / 100.0);
 }
 
@@ -195,7 +202,7 @@ fn counted_exactly_by_64_threads_at_once() {
         return;
     }
     for (often, expected) in [("--every 10", 1280), ("--first 100", 100), ("--after 12000", 800)] {
-        let (felt, matched) = failed(&world, SEEK, often, 64, 200);
+        let (felt, matched, _) = failed(&world, SEEK, often, 64, 200);
         println!("n={matched} {often}: {felt} failed");
         assert_eq!((felt, matched), (expected, 12_800), "{often}");
     }
@@ -213,7 +220,7 @@ fn counted_exactly_at_a_hook() {
         return;
     }
     for (often, expected) in [("--every 10", 1280), ("--first 100", 100)] {
-        let (felt, matched) = failed(&world, LOCK, often, 64, 200);
+        let (felt, matched, _) = failed(&world, LOCK, often, 64, 200);
         println!("n={matched} at a hook, {often}: {felt} failed");
         assert_eq!((felt, matched), (expected, 12_800), "{often}");
     }
