@@ -1,4 +1,4 @@
-//! SIGKILL at any moment of a fault's life: nothing is selected 100 ms later (1 s under emulation), the watcher has
+//! SIGKILL at any moment of a fault's life: nothing is selected 100 ms later (3 s under emulation), the watcher has
 //! removed filters and devices 1 s after that, the journal says what was there, and the audit log's chain is whole.
 
 use std::{
@@ -30,7 +30,7 @@ struct Found {
 /// Kills the daemon while it arms (0), while the fault runs (1) or while it stops it (2).
 fn kill(world: &mut World, moment: u64, round: u64) -> Found {
     let native = kernel() == "native";
-    let (bound, slow) = if native { (100, 1) } else { (1000, 5) };
+    let (bound, slow) = if native { (100, 1) } else { (3000, 5) };
     let target = world.target();
     let way = if moment == 1 { "both" } else { "egress" };
     let arm = format!("drop --target {target} --percent 100 --direction {way} --peer {THERE}:9001 --for 1m");

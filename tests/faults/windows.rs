@@ -71,6 +71,12 @@ fn the_own_cost_is_told() {
     let told = own["rss_bytes"].as_u64().unwrap();
     assert!(told > rss / 2 && told < rss * 2, "{told} for {rss}");
     assert!(own["maps"].as_u64().unwrap() > 10 && own["maps_bytes"].as_u64().unwrap() > 4096, "{own}");
+    // Each thread goes before those of others (field 19 of its stat; the 16th after the name).
+    for thread in fs::read_dir(format!("/proc/{}/task", world.daemon.pid())).unwrap() {
+        let stat = fs::read_to_string(thread.unwrap().path().join("stat")).unwrap();
+        let nice = stat.rsplit(')').next().unwrap().split_whitespace().nth(16);
+        assert_eq!(nice, Some("-10"), "{stat}");
+    }
     // The heartbeat's program, at least, is loaded; names are cut at 15 bytes.
     let programs = cost["programs"].as_array().unwrap();
     assert!(programs.iter().any(|program| program["name"] == "inj_beat"), "{cost}");

@@ -1,7 +1,8 @@
 //! Reads all flows: they live in sockets, and only an iterator over the socket storage reaches them all.
 //!
 //! The programs are an object of their own (`injector-ebpf/src/read`): the room into which the kernel writes the flows is
-//! a map in our memory, as large as it must be. By raw bpf(2): `Iter::attach` of aya 0.14 cannot say which map to walk.
+//! a map in our memory, as large as it must be. By raw bpf(2): `Iter::attach` of aya 0.14 cannot say which map to walk, and
+//! its loader reads all types of the kernel each time, which takes longer than all the rest of a first look at flows.
 
 use std::{
     collections::HashMap,
@@ -12,17 +13,18 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use aya::{
-    Ebpf, EbpfLoader,
-    maps::{Array, Map},
-    programs::Program,
-};
+use aya::maps::{Array, Map, MapData};
+use aya_obj::generated::bpf_map_type;
 use injector_ebpf::{
     flow::{Flow, FlowRtt},
     names,
 };
 
-use super::{mapped::Mapped, object::Object, types};
+use super::{
+    mapped::Mapped,
+    modify_return::{ModifyReturn, Type},
+    object::Object,
+};
 
 static READER: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/reader.o"));
 
@@ -30,6 +32,7 @@ static READER: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/re
 const BPF_LINK_CREATE: libc::c_int = 28;
 const BPF_ITER_CREATE: libc::c_int = 33;
 const BPF_TRACE_ITER: u32 = 28;
+const BPF_F_MMAPABLE: u32 = 1 << 10;
 /// More than the kernel's own buffer (8 pages), so that one read empties it.
 const CHUNK: usize = 64 * 1024;
 /// The room for flows at first: 640 KiB.
@@ -63,6 +66,8 @@ struct IterCreate {
 pub struct FlowReader {
     flows: OwnedFd,
     rtt: OwnedFd,
+    /// What the kernel calls such iterators.
+    kind: u32,
     room: u32,
     expected: u32,
     walk: Walk,
@@ -70,54 +75,68 @@ pub struct FlowReader {
 
 /// The programs with room for so many flows.
 struct Walk {
-    ebpf: Ebpf,
+    places: MapData,
+    at: Array<MapData, u64>,
     flows: OwnedFd,
     rtt: OwnedFd,
+    #[cfg(test)]
+    programs: Vec<(&'static str, OwnedFd)>,
     room: usize,
 }
 
 impl std::fmt::Debug for Walk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Walk").finish_non_exhaustive()
+        f.debug_struct("Walk").field("room", &self.room).finish_non_exhaustive()
     }
 }
 
+fn array(name: &str, value: usize, room: u32, flags: u32) -> Result<MapData> {
+    let (kind, key) = (bpf_map_type::BPF_MAP_TYPE_ARRAY as u32, size_of::<u32>() as u32);
+    let array = aya_obj::Map::new_from_params(kind, key, u32::try_from(value)?, room, flags);
+    MapData::create(array, name, None).context("the kernel refused the room for flows")
+}
+
 impl Walk {
-    fn new(room: u32, flows: BorrowedFd<'_>, rtt: BorrowedFd<'_>) -> Result<Self> {
+    fn new(room: u32, kind: u32, flows: BorrowedFd<'_>, rtt: BorrowedFd<'_>) -> Result<Self> {
         ensure!(!READER.is_empty(), "this binary was built without the kernel programs (cargo xtask setup)");
-        let mut loader = EbpfLoader::new();
-        loader.map_max_entries(names::READ, room);
-        let mut ebpf = loader.load(READER).context("the kernel refused the room for flows")?;
-        let btf = types::of_kernel()?;
-        let mut link = |name: &str, map| {
-            let program = ebpf.program_mut(name).with_context(|| format!("there is no program {name}"))?;
-            let Program::Iter(program) = program else { bail!("program {name} is no iterator") };
-            program.load("bpf_sk_storage_map", &btf).with_context(|| format!("loading {name}"))?;
-            attach(program.fd()?.as_fd(), map).with_context(|| format!("tie {name} to its map"))
+        let places = array(names::READ, size_of::<Flow>(), room, BPF_F_MMAPABLE)?;
+        let at = array(names::READ_AT, size_of::<u64>(), 1, 0)?;
+        let names = [names::ITER_FLOWS, names::ITER_RTT];
+        let programs = ModifyReturn::new(READER, &names, |name| match name {
+            names::READ => Some(places.fd().as_fd().as_raw_fd()),
+            names::READ_AT => Some(at.fd().as_fd().as_raw_fd()),
+            _ => None,
+        })?;
+        let load =
+            |name| programs.load(name, Type::Iterator, kind).with_context(|| format!("loading {name}"));
+        let link = |name, program: &OwnedFd, map| {
+            attach(program.as_fd(), map).with_context(|| format!("tie {name} to its map"))
         };
-        let (flows, rtt) = (link(names::ITER_FLOWS, flows)?, link(names::ITER_RTT, rtt)?);
-        Ok(Self { ebpf, flows, rtt, room: room as usize })
+        let loaded = (load(names::ITER_FLOWS)?, load(names::ITER_RTT)?);
+        let (flows, rtt) =
+            (link(names::ITER_FLOWS, &loaded.0, flows)?, link(names::ITER_RTT, &loaded.1, rtt)?);
+        Ok(Self {
+            places,
+            at: Array::try_from(Map::Array(at))?,
+            flows,
+            rtt,
+            #[cfg(test)]
+            programs: vec![(names::ITER_FLOWS, loaded.0), (names::ITER_RTT, loaded.1)],
+            room: room as usize,
+        })
     }
 
     /// The flows from `first` on that are mapped at once.
     fn window(&self, first: usize) -> Result<Mapped> {
-        let Some(Map::Array(data)) = self.ebpf.map(names::READ) else {
-            bail!("there is no map {}", names::READ)
-        };
         let bytes = WINDOW.min(self.room - first) * size_of::<Flow>();
         let length = NonZeroUsize::new(bytes).context("no room for flows")?;
-        Mapped::new(data.fd().as_fd(), first * size_of::<Flow>(), length)
+        Mapped::new(self.places.fd().as_fd(), first * size_of::<Flow>(), length)
             .context("mapping the room for flows")
-    }
-
-    fn at(&mut self) -> Result<Array<&mut aya::maps::MapData, u64>> {
-        let map = self.ebpf.map_mut(names::READ_AT).with_context(|| format!("no map {}", names::READ_AT))?;
-        Ok(Array::try_from(map)?)
     }
 
     /// Goes through all flows once. How many there are, or `None` if they are more than there is room for.
     fn go(&mut self) -> Result<Option<usize>> {
-        self.at()?.set(0, 0, 0)?;
+        self.at.set(0, 0, 0)?;
         let mut file = iterator(self.flows.as_fd())?;
         let mut nothing = [0; 64];
         loop {
@@ -127,14 +146,14 @@ impl Walk {
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 // A million sockets were passed, or there is no room.
                 Err(e) if e.kind() == ErrorKind::WouldBlock => {
-                    if self.at()?.get(&0, 0)? as usize >= self.room {
+                    if self.at.get(&0, 0)? as usize >= self.room {
                         return Ok(None);
                     }
                 }
                 Err(e) => return Err(e).context("read the flows"),
             }
         }
-        Ok(Some(self.at()?.get(&0, 0)? as usize))
+        Ok(Some(self.at.get(&0, 0)? as usize))
     }
 }
 
@@ -145,8 +164,9 @@ impl FlowReader {
     /// The kernel refused program or link (`bpf_sk_storage_map` iterators exist since 5.9).
     pub fn new(object: &mut Object) -> Result<Self> {
         let (flows, rtt) = (object.map_fd(names::FLOWS)?, object.map_fd(names::FLOW_RTT)?);
-        let walk = Walk::new(FIRST_ROOM, flows.as_fd(), rtt.as_fd())?;
-        Ok(Self { flows, rtt, room: FIRST_ROOM, expected: 0, walk })
+        let kind = object.function("bpf_iter_bpf_sk_storage_map")?;
+        let walk = Walk::new(FIRST_ROOM, kind, flows.as_fd(), rtt.as_fd())?;
+        Ok(Self { flows, rtt, kind, room: FIRST_ROOM, expected: 0, walk })
     }
 
     /// So many flows there will be: if there is no room for them, it is made at once and not by doubling it again and
@@ -170,7 +190,7 @@ impl FlowReader {
             }
             ensure!(self.room < MOST_ROOM, "more than {MOST_ROOM} flows");
             self.room = (self.room * 2).max(self.expected);
-            self.walk = Walk::new(self.room, self.flows.as_fd(), self.rtt.as_fd())?;
+            self.walk = Walk::new(self.room, self.kind, self.flows.as_fd(), self.rtt.as_fd())?;
         };
         for first in (0..found).step_by(WINDOW) {
             each(self.walk.window(first)?.values(found - first));
@@ -190,8 +210,8 @@ impl FlowReader {
 
     /// Its programs, loaded.
     #[cfg(test)]
-    pub fn programs(&self) -> impl Iterator<Item = (&str, &Program)> {
-        self.walk.ebpf.programs()
+    pub fn programs(&self) -> &[(&'static str, OwnedFd)] {
+        &self.walk.programs
     }
 
     /// Kernel memory of the room for what is read, in bytes.

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aya::programs::{CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, CgroupSock};
+use aya::programs::{CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, CgroupSock, Program as Loaded};
 use injector_ebpf::{
     flow::{DepKey, DepValue, FlowStats},
     rule::{CG_WATCH, CgroupEntry},
@@ -137,7 +137,7 @@ fn observers(test: &str, cgroup: &Cgroup) -> Option<Object> {
     for name in [names::TCP_PROBE, names::TCP_RETRANSMIT, names::TCP_STATE] {
         object.load_program(name).unwrap();
         match object.program(name).unwrap() {
-            Program::BtfTracePoint(program) => program.attach().unwrap(),
+            Loaded::BtfTracePoint(program) => program.attach().unwrap(),
             other => panic!("{name} is {other:?}"),
         };
     }

@@ -30,6 +30,8 @@ pub enum Type {
     Lsm,
     /// `BPF_TRACE_FENTRY`: it only looks.
     Entry,
+    /// `BPF_TRACE_ITER`.
+    Iterator,
 }
 
 impl Type {
@@ -38,6 +40,7 @@ impl Type {
             Self::ModifyReturn => (bpf_prog_type::BPF_PROG_TYPE_TRACING, bpf_attach_type::BPF_MODIFY_RETURN),
             Self::Lsm => (bpf_prog_type::BPF_PROG_TYPE_LSM, bpf_attach_type::BPF_LSM_MAC),
             Self::Entry => (bpf_prog_type::BPF_PROG_TYPE_TRACING, bpf_attach_type::BPF_TRACE_FENTRY),
+            Self::Iterator => (bpf_prog_type::BPF_PROG_TYPE_TRACING, bpf_attach_type::BPF_TRACE_ITER),
         }
     }
 }

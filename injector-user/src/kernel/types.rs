@@ -1,7 +1,8 @@
 //! The kernel's types as aya has them: what programs are loaded by.
 //!
-//! Reading them takes a while, and they are 20 MB of small pieces: they are read once for all that is loaded within some
-//! seconds, and kept no longer.
+//! Of the types themselves nothing is needed, only the ids of functions and tracepoints: aya is given no more than that,
+//! for it would make 20 MB of small pieces of the rest. They are read once for all that is loaded within some seconds,
+//! and kept no longer.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -9,7 +10,9 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use aya::Btf;
+use aya::{Btf, Endianness};
+
+use super::btf::{bytes_of_kernel, only_what_has_ids};
 
 /// Unused for so long, they are forgotten: faults are armed one after the other.
 const KEPT: Duration = Duration::from_secs(10);
@@ -24,10 +27,14 @@ pub fn of_kernel() -> Result<Arc<Btf>> {
     let mut kept = TYPES.lock().unwrap_or_else(PoisonError::into_inner);
     let types = match kept.take() {
         Some((types, _)) => types,
-        None => Arc::new(Btf::from_sys_fs().context("reading the kernel's types")?),
+        None => Arc::new(read().context("reading the kernel's types")?),
     };
     *kept = Some((Arc::clone(&types), Instant::now()));
     Ok(types)
+}
+
+fn read() -> Result<Btf> {
+    Ok(Btf::parse(&only_what_has_ids(&bytes_of_kernel()?)?, Endianness::default())?)
 }
 
 /// Forgets them if nobody used them for 10 seconds before `now`. Did it?
@@ -42,7 +49,30 @@ pub fn forget_unused(now: Instant) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use aya_obj::btf::BtfKind;
+
     use super::*;
+
+    #[test]
+    fn ids_are_those_of_the_whole() {
+        let Ok(whole) = Btf::from_sys_fs() else {
+            println!("SKIP ids_are_those_of_the_whole: this kernel has no BTF");
+            return;
+        };
+        let ids = read().unwrap();
+        for (name, kind) in [
+            ("btf_trace_tcp_probe", BtfKind::Typedef),
+            ("btf_trace_sched_switch", BtfKind::Typedef),
+            ("inet_csk_accept", BtfKind::Func),
+            ("bpf_lsm_file_open", BtfKind::Func),
+            ("bpf_iter_bpf_sk_storage_map", BtfKind::Func),
+        ] {
+            let id = ids.id_by_type_name_kind(name, kind).unwrap();
+            assert_eq!(id, whole.id_by_type_name_kind(name, kind).unwrap(), "{name}");
+            assert!(id > 1, "{name}");
+        }
+        assert!(ids.id_by_type_name_kind("task_struct", BtfKind::Struct).is_err());
+    }
 
     #[test]
     fn they_are_read_once_and_forgotten_when_unused() {

@@ -16,7 +16,7 @@ use super::{
     confine::confine,
     events::{self, Hub},
     instance::Instance,
-    journal, memory, notify,
+    journal, memory, notify, priority,
     saturation::{self, Board},
     sweep::{Whose, sweep},
     watcher,
@@ -44,6 +44,7 @@ pub fn run(config: Config) -> Result<(), Error> {
             .hint("only root can load programs: sudo injector daemon"));
     }
     memory::give_back();
+    priority::raise();
     let _lock = only_one(&config.run_dir)?;
     let instance = Instance::new().map_err(failed)?;
     let tag = format!("{:08x}", instance.id());

@@ -32,6 +32,7 @@ mod own;
 mod pending;
 mod planning;
 mod policy;
+mod priority;
 mod recovering;
 mod rewritten;
 pub mod saturation;

@@ -85,7 +85,7 @@ fn each_named_call_fails_by_each_rung_and_only_for_the_target() {
                     wrong.push(format!("{name} by {rung}: {fault}"));
                 }
             }
-            let stopped = world.daemon.json("stop --all");
+            let stopped = world.daemon.stop_all();
             assert_eq!(stopped["faults"].as_array().map(Vec::len), Some(armed.len()), "{stopped}");
         }
     }

@@ -178,6 +178,13 @@ impl Daemon {
         ended
     }
 
+    /// Stops all faults, and returns their documents when they have ended. Not by the command line, which halts the node
+    /// if the daemon takes a second to answer: with an emulated CPU that may be so.
+    #[track_caller]
+    pub fn stop_all(&self) -> Value {
+        self.ask("DELETE", "/v1/faults", "")
+    }
+
     /// One fault's document when it has ended; waits up to so many seconds for that.
     #[track_caller]
     pub fn ended(&self, id: &str, seconds: u64) -> Value {

@@ -3,8 +3,6 @@
 
 use std::{collections::BTreeMap, fs, os::fd::BorrowedFd};
 
-use aya::programs::Program;
-
 use super::*;
 use crate::kernel::{iter::FlowReader, modify_return::Type};
 
@@ -54,11 +52,8 @@ fn measured() -> BTreeMap<String, u64> {
         all.filter_map(|name| count(&name).ok().map(|count| (name, count))).collect();
     // Those that walk the flows are an object of their own.
     let reader = FlowReader::new(&mut object).unwrap();
-    let walks = reader.programs().map(|(name, program)| {
-        let Program::Iter(program) = program else { panic!("{name} is no iterator") };
-        (name.to_owned(), instructions(program.fd().unwrap().as_fd()))
-    });
-    found.extend(walks);
+    let walks = reader.programs().iter();
+    found.extend(walks.map(|(name, program)| ((*name).to_owned(), instructions(program.as_fd()))));
     found
 }
 
