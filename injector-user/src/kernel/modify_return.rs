@@ -1,7 +1,8 @@
 //! Programs that say what a kernel function returns, and keep it from running (`BPF_MODIFY_RETURN`). aya has no such
 //! program type: these are compiled as fexit programs, which have the same arguments, relocated by aya's own loader for
 //! objects, and loaded and attached here. So is the one program for all LSM hooks: aya loads a program for one hook only,
-//! and its link has no cookie to tell the program which one it is at.
+//! and its link has no cookie to tell the program which one it is at. And so are those that walk all flows: aya's loader
+//! reads all of the kernel's types each time.
 
 use std::{
     collections::HashSet,

@@ -62,7 +62,8 @@ fn injected_and_organic_loss_are_told_apart() {
     assert!(organic <= netem && organic + missed >= netem, "{missed} missed: {dep}");
     assert_eq!(counted(dep, "drops", "QDISC_DROP") + counted(dep, "drops", "TC_EGRESS"), organic, "{dep}");
     assert!(lost["drops_injected"].as_u64().unwrap() >= ours, "{lost}");
-    assert_eq!(got.count() + injected + netem, N, "{}", got.missing(N));
+    // Where the CPU is slow the receiver's socket may have no room: that is neither ours nor netem's.
+    assert_eq!(got.count() + injected + netem + got.no_room, N, "{}", got.missing(N));
     for (what, share) in [
         ("injected", injected as f64 / N as f64 * 100.0),
         ("organic", organic as f64 / (N - injected) as f64 * 100.0),

@@ -1,17 +1,21 @@
 //! How far two samples are apart.
 
-/// The two-sample Kolmogorov-Smirnov distance: the largest difference of the two empirical distribution functions,
-/// 0..=1.
-pub fn ks_distance(a: &[u64], b: &[u64]) -> f64 {
-    let sorted = |values: &[u64]| {
-        let mut values = values.to_vec();
+/// The two-sample Kolmogorov-Smirnov distance, 0..=1: the largest difference of the two empirical distribution functions,
+/// where `a` may be up to `later` above `b`, as what goes a longer way is, and never below.
+pub fn ks_distance(a: &[u64], b: &[u64], later: u64) -> f64 {
+    let sorted = |values: &[u64], more: u64| {
+        let mut values: Vec<u64> = values.iter().map(|value| value + more).collect();
         values.sort_unstable();
         values
     };
-    let (a, b) = (sorted(a), sorted(b));
+    let (a, early, late) = (sorted(a, 0), sorted(b, 0), sorted(b, later));
     let share =
         |sorted: &[u64], at: u64| sorted.partition_point(|value| *value <= at) as f64 / sorted.len() as f64;
-    a.iter().chain(&b).map(|at| (share(&a, *at) - share(&b, *at)).abs()).fold(0.0, f64::max)
+    let apart = |at: &u64| {
+        let ours = share(&a, *at);
+        (ours - share(&early, *at)).max(share(&late, *at) - ours)
+    };
+    a.iter().chain(&early).chain(&late).map(apart).fold(0.0, f64::max)
 }
 
 /// The lengths of the runs of numbers below `n` that are not among the `seen`.
@@ -35,12 +39,16 @@ pub fn mean(values: &[u64]) -> f64 {
 
 #[test]
 fn distances_of_known_samples() {
-    assert_eq!(ks_distance(&[1, 2, 3, 4], &[4, 3, 2, 1]), 0.0);
-    assert_eq!(ks_distance(&[1, 2], &[3, 4]), 1.0);
+    assert_eq!(ks_distance(&[1, 2, 3, 4], &[4, 3, 2, 1], 0), 0.0);
+    assert_eq!(ks_distance(&[1, 2], &[3, 4], 0), 1.0);
     // At 2 three quarters of the first are done, and one of the four of the second.
-    assert_eq!(ks_distance(&[1, 2, 2, 9], &[1, 3, 4, 9]), 0.5);
-    assert_eq!(ks_distance(&[1, 3], &[1, 2, 3, 4]), 0.25);
-    assert_eq!(ks_distance(&[5, 5, 5], &[5]), 0.0);
+    assert_eq!(ks_distance(&[1, 2, 2, 9], &[1, 3, 4, 9], 0), 0.5);
+    assert_eq!(ks_distance(&[1, 3], &[1, 2, 3, 4], 0), 0.25);
+    assert_eq!(ks_distance(&[5, 5, 5], &[5], 0), 0.0);
+    // Later by 1 or 2 is what was allowed, by 3 is not, and earlier never is.
+    assert_eq!(ks_distance(&[2, 4], &[1, 2], 2), 0.0);
+    assert_eq!(ks_distance(&[2, 5], &[1, 2], 2), 0.5);
+    assert_eq!(ks_distance(&[1, 2], &[2, 4], 2), 0.5);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{
     attached, complete,
     device::{BLOCK, Device, able, direct},
-    lag, read, samples,
+    lag, lost, read, samples,
 };
 use crate::support::{
     World, cgroup::Cgroup, lacks, same_as_natively, same_as_on_6_1, same_in_every_guest, skip, wait_for,
@@ -70,13 +70,18 @@ fn requests_are_counted_once_each_with_their_time_by_who_asks() {
     let more = |now: [u64; 2], before: [u64; 2]| [now[0] - before[0], now[1] - before[1]];
     let counted = (more(disk.ended(), before.0), more(fast.ended(), before.1));
     assert_eq!(counted, ([60, 30], [40, 250]), "by the kernel's own count");
-    complete(&doc);
     let of = |path: &str| ["io_read", "io_write", "io_queued"].map(|what| samples(&doc, path, what));
     let ([reads, writes, queued], [back_reads, back_writes, back_queued]) =
         (of(&world.victim.path), of(&world.control.path));
-    assert_eq!(([reads, writes], [back_reads, back_writes]), ([60, 250], [40, 30]), "{doc}");
+    // The kernel runs no program within itself, and counts those runs: on a slow CPU a request may end while another one
+    // is looked at. All are seen or counted, none is seen twice.
+    let missed = lost(&doc);
+    let all = [(reads, 60), (writes, 250), (back_reads, 40), (back_writes, 30)];
+    assert!(all.iter().all(|(seen, asked)| seen <= asked), "{doc}");
+    let unseen: u64 = all.iter().map(|(seen, asked)| asked - seen).sum();
+    assert!(unseen <= missed && missed <= 10, "{unseen} were not seen, {missed} missed: {doc}");
     // All of the slow device; before 6.12 some of the other one pass by a queue as well.
-    assert!((60..=310).contains(&queued) && (30..=70).contains(&back_queued), "{doc}");
+    assert!((60 - missed..=310).contains(&queued) && (30 - missed..=70).contains(&back_queued), "{doc}");
     let p50 = |path: &str, what: &str| micros(&doc, path, what, "p50_us");
     let (victim, control) = (&world.victim.path, &world.control.path);
     let (slow, fast) = (
@@ -91,7 +96,7 @@ fn requests_are_counted_once_each_with_their_time_by_who_asks() {
     assert!(slow.iter().all(|us| (18_700..60_000).contains(us)), "{slow:?}");
     assert!(fast.iter().all(|us| *us < 10_000), "{fast:?}");
     let sum = lag(&doc, victim, "io_read").unwrap()["total_us"].as_u64().unwrap();
-    assert!(sum >= 60 * 20_000, "{sum} us in all");
+    assert!(sum >= reads * 20_000, "{sum} us in all");
     assert!(micros(&doc, victim, "io_write", "p99_us") > 0);
     assert!(lag(&doc, victim, "io_read").unwrap()["p99_us"].is_null(), "60 samples are too few: {doc}");
     let (code, text, _) = world.daemon.run(&format!("saturation --target {}", world.target()));
