@@ -194,7 +194,8 @@ fn bulk_tcp_under_loss_is_as_slow_as_with_netem() {
         numbers(&victim.join())[0]
     };
     let (mut ratios, mut ratio) = (Vec::new(), 0.0);
-    // What disturbs the machine, or has luck with what it loses, is in some of them: three are enough if they are as they should be.
+    // What disturbs the machine, or has luck with what it loses, is in some of them: three are enough if they are as
+    // they should be.
     while ratios.len() < 9 && !(ratios.len() >= 3 && (0.6..=1.6).contains(&ratio)) {
         world.here.run("tc", "qdisc add dev v0 root netem loss 1% limit 10000");
         let netem = run();
