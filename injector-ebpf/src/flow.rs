@@ -5,8 +5,8 @@ use crate::{hist::BUCKETS, layout};
 /// One socket's conversation with one peer: the state lives with the socket and dies with it.
 ///
 /// Small, because socket storage is charged to the socket (`optmem_max`, 20 KiB on 6.1), and an observer must not
-/// make the application's own calls fail. The histogram is in [`FlowRtt`], for some flows only. What every packet
-/// touches comes first: in the kernel's element it lies in one cache line.
+/// make the application's own calls fail. The histogram is in [`FlowRtt`], for some flows only, and what packets add is
+/// mostly in its [`Slot`].
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flow {
@@ -25,12 +25,12 @@ pub struct Flow {
     pub rx_packets: u64,
     /// As for tx.
     pub rx_bytes: u64,
-    /// `jiffies64` when it was last seen.
-    pub last: u64,
     /// Segments sent beyond one for each skb (`gso_segs` - 1).
     pub tx_more: u64,
-    /// As for tx.
+    /// As for tx. These six are [`Counts`].
     pub rx_more: u64,
+    /// `jiffies64` when it was last seen.
+    pub last: u64,
     /// Retransmitted skbs (organic or because of us: compare with `injected_drops`).
     pub retransmits: u64,
     /// Segments that we lost, in both directions.
@@ -66,6 +66,58 @@ pub struct Flow {
     /// Zero.
     pub pad_end: u16,
 }
+
+/// What packets add to a flow.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// See [`Flow`].
+    pub tx_packets: u64,
+    /// See [`Flow`].
+    pub tx_bytes: u64,
+    /// See [`Flow`].
+    pub rx_packets: u64,
+    /// See [`Flow`].
+    pub rx_bytes: u64,
+    /// See [`Flow`].
+    pub tx_more: u64,
+    /// See [`Flow`].
+    pub rx_more: u64,
+}
+
+impl Counts {
+    /// Where a flow has its own.
+    #[inline(always)]
+    pub const fn of(flow: *mut Flow) -> *mut Self {
+        flow.wrapping_byte_add(core::mem::offset_of!(Flow, tx_packets)).cast()
+    }
+}
+
+const _: () = assert!(
+    core::mem::offset_of!(Flow, rx_more) - core::mem::offset_of!(Flow, tx_packets)
+        == core::mem::offset_of!(Counts, rx_more)
+);
+
+/// Where packets are counted whose flow is known: found by the socket's number, and one cache line. The way through the
+/// socket's storage is three of them, each known only from the one before. A flow has one if no other flow has it; its
+/// counts are these and its own.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slot {
+    /// The socket's cookie, with [`SLOT_ENDED`] if its flow has ended. 0: nobody has had it.
+    pub cookie: u64,
+    /// See [`Flow::generation`].
+    pub generation: u32,
+    /// The lower half of [`Flow::last`].
+    pub last: u32,
+    /// What is to be added to those of the flow.
+    pub counts: Counts,
+}
+
+/// [`Slot::cookie`]: what is still counted here belongs to the flow's own counts. Cookies do not come this far.
+pub const SLOT_ENDED: u64 = 1 << 63;
+/// How many there are: 4 MiB. Sockets are numbered in turn, so that as many that were made one after the other have one.
+pub const SLOTS: u32 = 65_536;
 
 /// [`Flow::flags`]: it has ended; what still comes is added to its dependency at once.
 pub const FLOW_ENDED: u32 = 1;
@@ -297,6 +349,7 @@ pub const REST_IN: u32 = 3;
 pub const RESTS: usize = 6;
 
 layout!(
+    Slot = 64,
     Flow = 184,
     FlowRtt = 8 + BUCKETS * 4,
     Seen = 32,

@@ -65,6 +65,8 @@ pub const REST: &str = "INJ_REST";
 pub const READ: &str = "INJ_READ";
 /// Array of one `u64`: how many flows were read.
 pub const READ_AT: &str = "INJ_READ_AT";
+/// Map.
+pub const SLOTS: &str = "INJ_SLOTS";
 /// Array of one [`crate::flow::FlowStats`].
 pub const FLOW_STATS: &str = "INJ_FLOW_STATS";
 /// Array of one `u64`: how many flows may be open.

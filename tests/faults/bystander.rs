@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::support::{THERE, World, able, same_in_every_guest, traffic::Flag};
+use crate::support::{THERE, World, able, kernel, same_in_every_guest, traffic::Flag};
 
 /// A numbered stream of the control, while faults of all kinds come and go on the interface that it uses.
 #[test]
@@ -13,14 +13,17 @@ fn arming_changing_and_stopping_lose_and_reorder_nothing_of_others() {
         return;
     }
     let world = World::new();
-    let mut faults = vec![
-        "drop --percent 50 --direction both",
-        "drop --ramp 1%..80%/1s",
-        "drop --percent 50 --local-error",
-        "reset --percent 50 --direction both",
-        "garble --percent 50 --direction both",
-        "duplicate --percent 50",
-    ];
+    let mut faults = vec!["drop --percent 50 --direction both"];
+    // An emulated guest takes three seconds for each: there only what this machine's kernel may lack.
+    if kernel() == "native" {
+        faults.extend([
+            "drop --ramp 1%..80%/1s",
+            "drop --percent 50 --local-error",
+            "reset --percent 50 --direction both",
+            "garble --percent 50 --direction both",
+            "duplicate --percent 50",
+        ]);
+    }
     if able(&world.daemon, "delay").is_ok() {
         faults.extend(["delay --by 50ms --direction both", "corrupt --percent 50"]);
     }

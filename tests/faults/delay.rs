@@ -7,8 +7,8 @@ use std::{
 };
 
 use crate::support::{
-    THERE, THERE6, World, lacks,
-    traffic::{connect, median, ping_pong, tcp_echo},
+    THERE, THERE6, World, figure, lacks,
+    traffic::{Flag, connect, median, ping_pong, tcp_echo},
 };
 
 /// Round trips of ping, in microseconds.
@@ -86,7 +86,7 @@ fn nothing_is_lost_across_stops() {
     if lacks("nothing_is_lost_across_stops", &world.daemon, "delay") {
         return;
     }
-    const STOPS: usize = 20;
+    let stops = figure(20, 100, 10);
     // The first fault makes the clsact qdisc, for which the kernel stops the interface's queues for a moment.
     // `plan` says so, and it stays until the daemon ends: what is tested here is what follows.
     let plan = world.daemon.json(&format!("delay --target {} --by 150ms --dry-run", world.target()));
@@ -94,12 +94,12 @@ fn nothing_is_lost_across_stops() {
     let first = world.daemon.arm(&format!("delay --target {} --by 150ms --for 1m", world.target()));
     world.daemon.json(&format!("stop {first}"));
     let to = world.receiver(THERE, 9001);
+    let over = Flag::new();
     let sender = world.in_victim(|| {
         let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
         socket.connect((THERE, 9001)).unwrap();
-        let begun = Instant::now();
         let mut n = 0_u64;
-        while begun.elapsed() < Duration::from_secs(STOPS as u64) {
+        while !over.is_set() {
             socket.send(&n.to_be_bytes()).unwrap();
             n += 1;
             sleep(Duration::from_millis(3));
@@ -107,7 +107,7 @@ fn nothing_is_lost_across_stops() {
         n.to_string()
     });
     let (mut held, mut begun) = (0, Instant::now());
-    for stop in 0..STOPS {
+    for stop in 0..stops {
         let id = world.daemon.arm(&format!("delay --target {} --by 150ms --for 1m", world.target()));
         sleep(Duration::from_millis(250));
         let fault = world.daemon.json(&format!("stop {id}"));
@@ -119,8 +119,9 @@ fn nothing_is_lost_across_stops() {
             begun = Instant::now();
         }
     }
+    over.set();
     let sent = sender.join();
-    println!("n={sent} datagrams over {STOPS} stops, {held} were delayed");
+    println!("n={sent} datagrams over {stops} stops, {held} were delayed");
     assert!(held > 200, "only {held} datagrams were delayed: the stream missed the faults");
     let (got, sent) = (to.finish(), sent.parse().unwrap());
     assert_eq!(got.count(), sent, "{}", got.missing(sent));

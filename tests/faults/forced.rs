@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, thread::sleep, time::Duration};
 
 use injector::{
-    kernel::{Kernel as _, probe, real::Real},
+    kernel::{Kernel as _, object::Object, probe, real::Real},
     limits::{Budget, Protection},
     plan::{Site, Step},
     target::Host,
@@ -44,7 +44,9 @@ impl Forced {
     fn new() -> Self {
         let world = World::new();
         let host = Host::detect(std::path::Path::new("/")).unwrap();
-        let mut kernel = Real::new(0x7e57, probe::capabilities(), host.cgroup).unwrap();
+        let mut object = Object::load(0x7e57).unwrap();
+        let capabilities = probe::capabilities(&mut object).unwrap();
+        let mut kernel = Real::new(object, 0x7e57, capabilities, host.cgroup).unwrap();
         let holder = world.in_victim(|| {
             sleep(Duration::from_secs(600));
             String::new()

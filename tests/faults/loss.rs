@@ -20,7 +20,7 @@ fn numbers(text: &str) -> Vec<u64> {
 
 /// 5 % of the victim's datagrams are lost, none of the control's, and nobody is told.
 fn udp_egress(ip: &'static str) {
-    let world = World::new();
+    let world = World::lent();
     let (n, per_ms) = pace();
     let (to_victim, to_control) = (world.receiver(ip, 9001), world.receiver(ip, 9002));
     let id = world.daemon.arm(&format!("drop --target {} --percent 5 --for 2m", world.target()));
@@ -67,7 +67,7 @@ fn udp_loss_at_egress_ipv6() {
 
 /// At ingress the victim is the receiver: 5 % never reach its socket.
 fn udp_ingress(ip: &'static str) {
-    let world = World::new();
+    let world = World::lent();
     let (n, per_ms) = pace();
     let n = n / 5;
     let victim = Receiver::start(Some(&world.victim), &world.here, ip, 9001);
@@ -109,7 +109,7 @@ fn tcp_retransmits_what_was_lost_at_egress() {
     if crate::support::same_in_every_guest("tcp_retransmits_what_was_lost_at_egress") {
         return;
     }
-    let world = World::new();
+    let world = World::lent();
     let _server = world.over_there(|| tcp_sink(THERE, 9001));
     let id = world
         .daemon
@@ -140,7 +140,7 @@ fn only_the_named_peer_is_hit() {
     if crate::support::same_in_every_guest("only_the_named_peer_is_hit") {
         return;
     }
-    let world = World::new();
+    let world = World::lent();
     let (to_one, to_other) = (world.receiver(THERE, 9001), world.receiver(THERE, 9002));
     let id = world
         .daemon
@@ -161,7 +161,7 @@ fn children_are_hit_and_neighbours_are_not() {
     if crate::support::same_in_every_guest("children_are_hit_and_neighbours_are_not") {
         return;
     }
-    let world = World::new();
+    let world = World::lent();
     let child = world.victim.child("sub");
     let to = world.receiver(THERE, 9001);
     let id = world.daemon.arm(&format!("drop --target {} --percent 100 --for 1m", world.target()));
@@ -180,7 +180,7 @@ fn bulk_tcp_under_loss_is_as_slow_as_with_netem() {
         return;
     }
     let test = "bulk_tcp_under_loss_is_as_slow_as_with_netem";
-    let world = World::new();
+    let world = World::lent();
     if crate::support::lacks(test, &world.daemon, "delay") {
         return;
     }
@@ -219,7 +219,7 @@ fn connections_that_were_there_before_are_hit() {
     if crate::support::same_in_every_guest("connections_that_were_there_before_are_hit") {
         return;
     }
-    let world = World::new();
+    let world = World::lent();
     let _server = world.over_there(|| tcp_sink(THERE, 9001));
     let (tell, told) = nix::unistd::pipe().map(|(read, write)| (write, read)).unwrap();
     let victim = world.in_victim(move || {

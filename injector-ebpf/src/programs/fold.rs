@@ -17,6 +17,7 @@ use super::{
     atomic,
     flows::{self, lost},
     maps::{INJ_DEPS, INJ_DEPS_REST, INJ_FLOW_RTT, INJ_FLOWS, INJ_ZERO_DEP, raw},
+    slots,
 };
 
 const TCP: u16 = 6;
@@ -91,12 +92,14 @@ pub fn late(flow: *mut Flow) -> u32 {
 fn end(flow: *mut Flow) -> *mut DepValue {
     let none = core::ptr::null_mut();
     unsafe {
-        if (*flow).cookie == 0 {
+        let cookie = (*flow).cookie;
+        if cookie == 0 {
             return none;
         }
         // Marks it as added: the reader leaves it out.
         (*flow).flags |= FLOW_ENDED;
         (*flow).cookie = 0;
+        slots::end(flow, cookie);
     }
     lost!(folded);
     let dep = dependency(flow, true);

@@ -1,7 +1,7 @@
 //! Every map, declared once, named by what it holds. The names are those of `names.rs`.
 
 use aya_ebpf::{
-    bindings::BPF_F_NO_PREALLOC,
+    bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC},
     btf_maps::SkStorage,
     macros::{btf_map, map},
     maps::{
@@ -13,7 +13,8 @@ use injector_ebpf::{
     dep::{CountKey, DepLost, MOST_COUNTS, MOST_QUERIES, MOST_TIMES, Query, QueryKey, Span, TimeKey, Times},
     event::EVENT_ROOM,
     flow::{
-        AGGREGATES, Aggregate, DepKey, DepValue, End, Flow, FlowRtt, FlowStats, MOST_DEPS, RESTS, Rest, Seen,
+        AGGREGATES, Aggregate, DepKey, DepValue, End, Flow, FlowRtt, FlowStats, MOST_DEPS, RESTS, Rest,
+        SLOTS, Seen, Slot,
     },
     gate::{Halt, Lease},
     lag::{InFlight, Lag, LagKey, LagLost, MOST_IN_FLIGHT, MOST_LAGS, MOST_WAITING},
@@ -94,6 +95,9 @@ pub static INJ_GENERATION: Array<u64> = Array::with_max_entries(2, 0);
 /// Packets at interfaces that no flow counts.
 #[map]
 pub static INJ_REST: PerCpuArray<Rest> = PerCpuArray::with_max_entries(RESTS as u32, 0);
+/// Counts of flows by the socket's number. What can be mapped begins at a page: each is one cache line.
+#[map]
+pub static INJ_SLOTS: Array<Slot> = Array::with_max_entries(SLOTS, BPF_F_MMAPABLE);
 #[map]
 pub static INJ_FLOW_STATS: Array<FlowStats> = Array::with_max_entries(1, 0);
 #[map]

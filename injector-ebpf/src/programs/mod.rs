@@ -51,6 +51,7 @@ mod probe;
 mod rest;
 mod room;
 mod select;
+mod slots;
 mod task;
 mod tcp;
 mod twin;

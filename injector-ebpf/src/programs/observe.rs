@@ -11,13 +11,14 @@ use aya_ebpf::{
     programs::SkBuffContext,
 };
 use injector_ebpf::{
-    flow::{FLOW_ENDED, Flow},
+    flow::{Counts, FLOW_ENDED, Flow, SLOT_ENDED, Slot},
     rule::CG_WATCH,
 };
 
 use super::{
     atomic, flows, fold, gate,
     maps::{INJ_FLOWS, raw},
+    slots,
 };
 
 const AF_INET: u32 = 2;
@@ -34,19 +35,14 @@ pub const PACKET_HOST: u32 = 0;
 #[cgroup_skb]
 pub fn inj_obs_tx(ctx: SkBuffContext) -> i32 {
     let skb = ctx.skb.skb;
-    let flow = flow(skb);
-    if flow.is_null() {
-        return 1;
-    }
-    unsafe {
-        atomic::add(&raw mut (*flow).tx_packets, 1);
-        atomic::add(&raw mut (*flow).tx_bytes, u64::from((*skb).len));
+    count(skb, |counts| unsafe {
+        atomic::add(&raw mut (*counts).tx_packets, 1);
+        atomic::add(&raw mut (*counts).tx_bytes, u64::from((*skb).len));
         let segments = (*skb).gso_segs;
         if segments > 1 {
-            atomic::add(&raw mut (*flow).tx_more, u64::from(segments - 1));
+            atomic::add(&raw mut (*counts).tx_more, u64::from(segments - 1));
         }
-        ended_meanwhile(flow);
-    }
+    });
     1
 }
 
@@ -57,20 +53,64 @@ pub fn inj_obs_rx(ctx: SkBuffContext) -> i32 {
     if unsafe { (*skb).pkt_type } != PACKET_HOST {
         return 1;
     }
-    let flow = flow(skb);
-    if flow.is_null() {
-        return 1;
-    }
-    unsafe {
-        atomic::add(&raw mut (*flow).rx_packets, 1);
-        atomic::add(&raw mut (*flow).rx_bytes, u64::from((*skb).len));
+    count(skb, |counts| unsafe {
+        atomic::add(&raw mut (*counts).rx_packets, 1);
+        atomic::add(&raw mut (*counts).rx_bytes, u64::from((*skb).len));
         let segments = (*skb).gso_segs;
         if segments > 1 {
-            atomic::add(&raw mut (*flow).rx_more, u64::from(segments - 1));
+            atomic::add(&raw mut (*counts).rx_more, u64::from(segments - 1));
         }
+    });
+    1
+}
+
+/// Adds a packet to its flow, if it has one. What a packet of a known flow costs is here, where the flow has a slot.
+#[inline(always)]
+fn count(skb: *mut __sk_buff, add: impl Fn(*mut Counts)) {
+    let cookie = unsafe { bpf_get_socket_cookie(skb.cast()) };
+    let Some(slot) = slots::of(cookie) else { return };
+    if cookie == 0 {
+        return;
+    }
+    unsafe {
+        if (*slot).cookie == cookie && (*slot).generation == gate::generation() {
+            add(&raw mut (*slot).counts);
+            (*slot).last = bpf_jiffies64() as u32;
+            // Read anew: the flow may have ended since.
+            if core::ptr::read_volatile(&raw const (*slot).cookie) != cookie {
+                slot_ended_meanwhile(skb, slot, cookie);
+            }
+            return;
+        }
+        let flow = flow(skb);
+        if flow.is_null() {
+            return;
+        }
+        add(Counts::of(flow));
+        ended_meanwhile(flow);
+        if slots::claim(slot, flow, cookie) && core::ptr::read_volatile(&raw const (*flow).cookie) != cookie {
+            slots::end(flow, cookie);
+            ended_meanwhile(flow);
+        }
+    }
+}
+
+/// What was counted in the slot of a flow that has ended is its socket's flow's own.
+#[inline(never)]
+fn slot_ended_meanwhile(skb: *mut __sk_buff, slot: *mut Slot, cookie: u64) -> i32 {
+    unsafe {
+        // Another one's by now, a second later: nobody knows whose what is.
+        if (*slot).cookie != cookie | SLOT_ENDED {
+            return 0;
+        }
+        let flow = flow(skb);
+        if flow.is_null() {
+            return 0;
+        }
+        slots::spill(slot, flow);
         ended_meanwhile(flow);
     }
-    1
+    0
 }
 
 /// Reads a field of a socket by one load of its own: the verifier knows `sk + constant`, and no other
@@ -90,7 +130,7 @@ unsafe fn ended_meanwhile(flow: *mut Flow) {
     }
 }
 
-/// The packet's flow, or null. What a packet of a known flow costs is here; everything else is in [`look`].
+/// The packet's flow, or null. That of a known one is here; everything else is in [`look`].
 #[inline(always)]
 fn flow(skb: *mut __sk_buff) -> *mut Flow {
     let sk = unsafe { (*skb).__bindgen_anon_2.sk };

@@ -6,12 +6,20 @@
 
 use core::ffi::c_void;
 
-use aya_ebpf::{bindings::BPF_F_MMAPABLE, helpers::generated::bpf_seq_write, macros::map, maps::Array};
-use injector_ebpf::flow::{Flow, FlowRtt};
+use aya_ebpf::{
+    bindings::BPF_F_MMAPABLE,
+    helpers::generated::{bpf_jiffies64, bpf_seq_write},
+    macros::map,
+    maps::Array,
+};
+use injector_ebpf::flow::{Counts, Flow, FlowRtt, SLOTS, Slot};
 
 /// Room for flows; the loader says how many.
 #[map]
 pub static INJ_READ: Array<Flow> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+/// Those of the object that counts.
+#[map]
+pub static INJ_SLOTS: Array<Slot> = Array::with_max_entries(SLOTS, BPF_F_MMAPABLE);
 /// How many are in it.
 #[map]
 pub static INJ_READ_AT: Array<u64> = Array::with_max_entries(1, 0);
@@ -47,8 +55,33 @@ pub extern "C" fn inj_iter_flows(ctx: *mut c_void) -> i32 {
             to.add(word).write_volatile(from.add(word).read_volatile());
         }
         *at += 1;
+        add_slot(place);
     }
     0
+}
+
+/// Adds what is counted in the flow's slot.
+#[inline(always)]
+unsafe fn add_slot(flow: *mut Flow) {
+    let cookie = unsafe { (*flow).cookie };
+    let Some(slot) = INJ_SLOTS.get_ptr(cookie as u32 % SLOTS) else { return };
+    unsafe {
+        if (*slot).cookie != cookie {
+            return;
+        }
+        let (from, to) = (&raw const (*slot).counts, Counts::of(flow));
+        (*to).tx_packets += (*from).tx_packets;
+        (*to).tx_bytes += (*from).tx_bytes;
+        (*to).rx_packets += (*from).rx_packets;
+        (*to).rx_bytes += (*from).rx_bytes;
+        (*to).tx_more += (*from).tx_more;
+        (*to).rx_more += (*from).rx_more;
+        let now = bpf_jiffies64();
+        let last = now - u64::from((now as u32).wrapping_sub((*slot).last));
+        if last > (*flow).last {
+            (*flow).last = last;
+        }
+    }
 }
 
 /// Hands a histogram to the reader of the iterator, whole: these are few.

@@ -120,6 +120,11 @@ impl Btf {
         Self::parse(bytes_of_kernel()?)
     }
 
+    /// As they were read.
+    pub fn bytes(&self) -> &[u8] {
+        &self.data
+    }
+
     fn parse(data: Vec<u8>) -> Result<Self> {
         let mut btf = Self {
             data,

@@ -66,6 +66,7 @@ struct IterCreate {
 pub struct FlowReader {
     flows: OwnedFd,
     rtt: OwnedFd,
+    slots: OwnedFd,
     /// What the kernel calls such iterators.
     kind: u32,
     room: u32,
@@ -97,7 +98,8 @@ fn array(name: &str, value: usize, room: u32, flags: u32) -> Result<MapData> {
 }
 
 impl Walk {
-    fn new(room: u32, kind: u32, flows: BorrowedFd<'_>, rtt: BorrowedFd<'_>) -> Result<Self> {
+    /// `maps`: of flows, of their histograms, and of slots.
+    fn new(room: u32, kind: u32, [flows, rtt, slots]: [BorrowedFd<'_>; 3]) -> Result<Self> {
         ensure!(!READER.is_empty(), "this binary was built without the kernel programs (cargo xtask setup)");
         let places = array(names::READ, size_of::<Flow>(), room, BPF_F_MMAPABLE)?;
         let at = array(names::READ_AT, size_of::<u64>(), 1, 0)?;
@@ -105,6 +107,7 @@ impl Walk {
         let programs = ModifyReturn::new(READER, &names, |name| match name {
             names::READ => Some(places.fd().as_fd().as_raw_fd()),
             names::READ_AT => Some(at.fd().as_fd().as_raw_fd()),
+            names::SLOTS => Some(slots.as_raw_fd()),
             _ => None,
         })?;
         let load =
@@ -165,8 +168,9 @@ impl FlowReader {
     pub fn new(object: &mut Object) -> Result<Self> {
         let (flows, rtt) = (object.map_fd(names::FLOWS)?, object.map_fd(names::FLOW_RTT)?);
         let kind = object.function("bpf_iter_bpf_sk_storage_map")?;
-        let walk = Walk::new(FIRST_ROOM, kind, flows.as_fd(), rtt.as_fd())?;
-        Ok(Self { flows, rtt, kind, room: FIRST_ROOM, expected: 0, walk })
+        let slots = object.map_fd(names::SLOTS)?;
+        let walk = Walk::new(FIRST_ROOM, kind, [flows.as_fd(), rtt.as_fd(), slots.as_fd()])?;
+        Ok(Self { flows, rtt, slots, kind, room: FIRST_ROOM, expected: 0, walk })
     }
 
     /// So many flows there will be: if there is no room for them, it is made at once and not by doubling it again and
@@ -190,7 +194,8 @@ impl FlowReader {
             }
             ensure!(self.room < MOST_ROOM, "more than {MOST_ROOM} flows");
             self.room = (self.room * 2).max(self.expected);
-            self.walk = Walk::new(self.room, self.kind, self.flows.as_fd(), self.rtt.as_fd())?;
+            let maps = [self.flows.as_fd(), self.rtt.as_fd(), self.slots.as_fd()];
+            self.walk = Walk::new(self.room, self.kind, maps)?;
         };
         for first in (0..found).step_by(WINDOW) {
             each(self.walk.window(first)?.values(found - first));

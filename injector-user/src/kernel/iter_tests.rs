@@ -1,6 +1,7 @@
 //! Flows of a real program, in a cgroup and a network namespace of its own, read back by the iterator.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{BufRead as _, BufReader, Write as _},
     os::unix::fs::MetadataExt as _,
@@ -12,12 +13,15 @@ use std::{
 
 use aya::programs::{CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, CgroupSock, Program as Loaded};
 use injector_ebpf::{
-    flow::{DepKey, DepValue, FlowStats},
+    flow::{DepKey, DepValue, FlowStats, SLOT_ENDED, SLOTS, Slot},
     rule::{CG_WATCH, CgroupEntry},
 };
 
 use super::*;
-use crate::observe::{Snapshot, ZERO};
+use crate::{
+    kernel::slots::Slots,
+    observe::{Snapshot, ZERO},
+};
 
 #[path = "rest_tests.rs"]
 mod rest;
@@ -151,7 +155,22 @@ fn key(cgroup: u64, local: bool) -> DepKey {
 
 #[test]
 fn flows_of_a_real_program_come_back_with_their_counts() {
-    let test = "flows_of_a_real_program_come_back_with_their_counts";
+    come_back("flows_of_a_real_program_come_back_with_their_counts", false);
+}
+
+#[test]
+fn flows_whose_slots_are_anothers_come_back_with_their_counts() {
+    come_back("flows_whose_slots_are_anothers_come_back_with_their_counts", true);
+}
+
+/// Who has which slot.
+fn owners(object: &mut Object) -> Vec<u64> {
+    let slots = object.array::<Slot>(names::SLOTS).unwrap();
+    (0..SLOTS).map(|at| slots.get(&at, 0).unwrap().cookie).collect()
+}
+
+/// `taken`: all slots are those of sockets that went without a word, so that every flow counts in its own storage.
+fn come_back(test: &str, taken: bool) {
     if !nix::unistd::geteuid().is_root() {
         println!("SKIP {test}: needs root");
         return;
@@ -160,6 +179,12 @@ fn flows_of_a_real_program_come_back_with_their_counts() {
     let Some(mut object) = observers(test, &cgroup) else { return };
     let mut reader = FlowReader::new(&mut object).unwrap();
     assert_eq!(reader.all().unwrap(), []);
+    // No socket of this machine has such a number yet.
+    let other = |at: u32| (1 << 48) + u64::from(at);
+    for at in (0..SLOTS).filter(|_| taken) {
+        let slot = Slot { cookie: other(at), ..Slot::default() };
+        object.array(names::SLOTS).unwrap().set(at, slot, 0).unwrap();
+    }
     let mut talker = Talker::start(&cgroup);
 
     let flows = reader.all().unwrap();
@@ -213,6 +238,21 @@ fn flows_of_a_real_program_come_back_with_their_counts() {
     assert_eq!((sender.tx_segments(), sender.tx_bytes, sender.rx_packets), (40, 4000, 0));
     assert_eq!((receiver.rx_segments(), receiver.rx_bytes, receiver.tx_packets), (40, 4000, 0));
 
+    let owned = owners(&mut object);
+    if taken {
+        assert!(
+            (0..SLOTS).zip(&owned).all(|(at, owner)| *owner == other(at)),
+            "a slot was taken from another"
+        );
+        let mut slots = Slots::default();
+        assert_eq!(slots.free(&mut object, &flows, 1).unwrap(), 0, "one reading is not enough");
+        assert_eq!(slots.free(&mut object, &flows, 1).unwrap(), SLOTS as usize);
+    } else {
+        let cookies: BTreeSet<u64> = flows.iter().map(|flow| flow.cookie).collect();
+        let owners: BTreeSet<u64> = owned.into_iter().filter(|owner| *owner != 0).collect();
+        assert_eq!(owners, cookies, "each flow has its slot");
+    }
+
     // The link is made once; each read is a new walk.
     assert_eq!(reader.all().unwrap().len(), 4);
     let all = Snapshot::take(&mut object, &mut reader, vec![]).unwrap();
@@ -246,6 +286,11 @@ fn flows_of_a_real_program_come_back_with_their_counts() {
     let stats: FlowStats = object.array(names::FLOW_STATS).unwrap().get(&0, 0).unwrap();
     println!("{stats:?}");
     assert_eq!((stats.created, stats.refused, stats.no_memory, stats.folded), (4, 0, 0, 4));
+    let left = owners(&mut object);
+    assert!(
+        left.iter().all(|owner| *owner == 0 || owner & SLOT_ENDED != 0),
+        "a flow has ended and its slot not"
+    );
 }
 
 #[test]
@@ -265,7 +310,7 @@ fn histograms_that_are_cut_by_a_read_are_put_together() {
         decoder.push(chunk);
     }
     let found = decoder.finish().unwrap();
-    assert_eq!(found.keys().copied().collect::<std::collections::BTreeSet<_>>(), [1, 2, 3].into());
+    assert_eq!(found.keys().copied().collect::<BTreeSet<_>>(), [1, 2, 3].into());
     let mut decoder = Decoder::default();
     decoder.push(&bytes[..100]);
     assert!(decoder.finish().is_err());

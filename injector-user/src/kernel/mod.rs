@@ -25,6 +25,7 @@ mod query;
 pub mod real;
 mod rings;
 mod shapes;
+mod slots;
 mod storage;
 pub mod types;
 mod watched;

@@ -92,6 +92,7 @@ impl Object {
     pub fn load(instance: u32) -> Result<Self> {
         ensure!(!OBJECT.is_empty(), "this binary was built without the kernel programs (cargo xtask setup)");
         let kernel = Btf::of_kernel()?;
+        types::keep(kernel.bytes())?;
         let mut loader = EbpfLoader::new();
         // Without io_uring nobody asks for it.
         let rings = kernel.offset("io_kiocb", "opcode");

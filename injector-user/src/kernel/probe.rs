@@ -1,7 +1,7 @@
 //! What this kernel can do, found out by loading and attaching programs that do nothing, in a network
 //! namespace that is made for it. Never from config files: flags and lists have been seen to be wrong.
 
-use std::os::fd::AsFd as _;
+use std::{collections::BTreeSet, os::fd::AsFd as _};
 
 use anyhow::{Context as _, Result, ensure};
 use aya::programs::{KProbe, LinkOrder, Lsm, TcAttachType, tc::TcAttachOptions};
@@ -23,50 +23,35 @@ use crate::{
 /// time, and one that is rare.
 const TRIED: [&str; 2] = ["openat", "fdatasync"];
 
-/// Tries everything. An instance of maps and programs is made for it and is gone afterwards.
-pub fn capabilities() -> Capabilities {
+/// Tries everything, with an object that has nothing loaded yet but what it needs itself; so it is left.
+///
+/// # Errors
+/// A program that was loaded for it cannot be unloaded.
+pub fn capabilities(object: &mut Object) -> Result<Capabilities> {
+    let found = all(object);
+    object.unload_probes()?;
+    Ok(found)
+}
+
+fn all(object: &mut Object) -> Capabilities {
     let text = |result: Result<()>| result.map_err(|error| format!("{error:#}"));
-    let mut object = match Object::load(0) {
-        Ok(object) => object,
-        Err(error) => {
-            let why = format!("{error:#}");
-            return Capabilities {
-                tcx: false,
-                drop: Err(why.clone()),
-                delay: Err(why.clone()),
-                rate: Err(why.clone()),
-                flow_rate: Err(why.clone()),
-                lsm: Err(why.clone()),
-                kprobe: Err(why.clone()),
-                modify_return: Err(why.clone()),
-                security: Err(why.clone()),
-                watching: Watching::none(&why),
-                lags: Lags::none(&why),
-                sockets: Err(why.clone()),
-                cgroup: Err(why),
-                missing_calls: Default::default(),
-                missing_hooks: Default::default(),
-                missing_security: Default::default(),
-            };
-        }
-    };
-    let tcx = in_fresh_netns(&mut object, tcx).is_ok();
+    let tcx = in_fresh_netns(object, tcx).is_ok();
     Capabilities {
         tcx,
-        drop: text(if tcx { Ok(()) } else { in_fresh_netns(&mut object, clsact) }),
-        delay: text(in_fresh_netns(&mut object, delay)),
-        rate: text(in_fresh_netns(&mut object, rate)),
-        flow_rate: text(in_fresh_netns(&mut object, flow_rate)),
-        lsm: text(lsm(&mut object)),
-        kprobe: text(kprobe(&mut object)),
-        modify_return: text(modify_return(&mut object, &TRIED.map(syscall_function))),
-        security: text(modify_return(&mut object, &[security_function("file_open")])),
-        watching: watched::watching(&mut object),
+        drop: text(if tcx { Ok(()) } else { in_fresh_netns(object, clsact) }),
+        delay: text(in_fresh_netns(object, delay)),
+        rate: text(in_fresh_netns(object, rate)),
+        flow_rate: text(in_fresh_netns(object, flow_rate)),
+        lsm: text(lsm(object)),
+        kprobe: text(kprobe(object)),
+        modify_return: text(modify_return(object, &TRIED.map(syscall_function))),
+        security: text(modify_return(object, &[security_function("file_open")])),
+        watching: watched::watching(object),
         lags: Lags {
             io: text(object.load_lags(&names::IO)),
             run_queue: text(object.load_lags(&names::RUN_QUEUE)),
         },
-        sockets: text(storage::storage(&mut object)),
+        sockets: text(storage::storage(object)),
         cgroup: text(
             names::CONNECT.iter().chain([&names::SOCKET]).try_for_each(|name| object.load_program(name)),
         ),
@@ -76,9 +61,33 @@ pub fn capabilities() -> Capabilities {
     }
 }
 
-/// The same as a document.
+/// The same as a document, by maps and programs that are made for it and are gone afterwards.
 pub fn doctor() -> DoctorDoc {
-    document(&capabilities())
+    let found = Object::load(0).and_then(|mut object| capabilities(&mut object));
+    document(&found.unwrap_or_else(|error| nothing(&format!("{error:#}"))))
+}
+
+/// What can be done where not even the maps can be made.
+fn nothing(why: &str) -> Capabilities {
+    let no = || Err(why.to_owned());
+    Capabilities {
+        tcx: false,
+        drop: no(),
+        delay: no(),
+        rate: no(),
+        flow_rate: no(),
+        lsm: no(),
+        kprobe: no(),
+        modify_return: no(),
+        security: no(),
+        watching: Watching::none(why),
+        lags: Lags::none(why),
+        sockets: no(),
+        cgroup: no(),
+        missing_calls: BTreeSet::new(),
+        missing_hooks: BTreeSet::new(),
+        missing_security: BTreeSet::new(),
+    }
 }
 
 /// Capabilities in words.

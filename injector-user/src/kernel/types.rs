@@ -27,14 +27,26 @@ pub fn of_kernel() -> Result<Arc<Btf>> {
     let mut kept = TYPES.lock().unwrap_or_else(PoisonError::into_inner);
     let types = match kept.take() {
         Some((types, _)) => types,
-        None => Arc::new(read().context("reading the kernel's types")?),
+        None => Arc::new(parse(&bytes_of_kernel()?)?),
     };
     *kept = Some((Arc::clone(&types), Instant::now()));
     Ok(types)
 }
 
-fn read() -> Result<Btf> {
-    Ok(Btf::parse(&only_what_has_ids(&bytes_of_kernel()?)?, Endianness::default())?)
+/// These are what will be asked for, from one who has read them just now.
+///
+/// # Errors
+/// They are no types.
+pub fn keep(bytes: &[u8]) -> Result<()> {
+    let mut kept = TYPES.lock().unwrap_or_else(PoisonError::into_inner);
+    if kept.is_none() {
+        *kept = Some((Arc::new(parse(bytes)?), Instant::now()));
+    }
+    Ok(())
+}
+
+fn parse(bytes: &[u8]) -> Result<Btf> {
+    Btf::parse(&only_what_has_ids(bytes)?, Endianness::default()).context("the kernel's types")
 }
 
 /// Forgets them if nobody used them for 10 seconds before `now`. Did it?
@@ -59,7 +71,7 @@ mod tests {
             println!("SKIP ids_are_those_of_the_whole: this kernel has no BTF");
             return;
         };
-        let ids = read().unwrap();
+        let ids = parse(&bytes_of_kernel().unwrap()).unwrap();
         for (name, kind) in [
             ("btf_trace_tcp_probe", BtfKind::Typedef),
             ("btf_trace_sched_switch", BtfKind::Typedef),

@@ -25,7 +25,7 @@ use crate::{
     api::Server,
     config::Config,
     error::Error,
-    kernel::{Ring, probe, real::Real},
+    kernel::{Ring, object::Object, probe, real::Real},
     output,
     target::Host,
 };
@@ -51,8 +51,9 @@ pub fn run(config: Config) -> Result<(), Error> {
     recover(&config.run_dir);
     let journal = Journal::start(&config.run_dir, &tag).map_err(failed)?;
     let host = Host::detect(Path::new("/"))?;
-    let capabilities = probe::capabilities();
-    let kernel = Real::new(instance.id(), capabilities, host.cgroup.clone()).map_err(failed)?;
+    let mut object = Object::load(instance.id()).map_err(failed)?;
+    let capabilities = probe::capabilities(&mut object).map_err(failed)?;
+    let kernel = Real::new(object, instance.id(), capabilities, host.cgroup.clone()).map_err(failed)?;
     let mut kernel = kernel.with_run_queue(config.run_queue);
     kernel.set_most_flows(config.most_flows).map_err(failed)?;
     let ring = kernel.events().map_err(failed)?;

@@ -20,7 +20,7 @@ fn opened() -> File {
 #[test]
 fn a_descriptor_that_is_closed_within_a_second_is_counted() {
     let test = "a_descriptor_that_is_closed_within_a_second_is_counted";
-    let world = World::new();
+    let world = World::lent();
     if lacks(test, &world.daemon, "fail calls that have a hook") {
         return;
     }

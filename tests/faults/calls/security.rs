@@ -34,7 +34,7 @@ fn opens() -> String {
 #[test]
 fn the_resolved_path_fails_where_bpf_is_no_active_lsm() {
     let test = "the_resolved_path_fails_where_bpf_is_no_active_lsm";
-    let world = World::new();
+    let world = World::lent();
     if lacks(test, &world.daemon, "fail calls that have a hook") || same_as_on_6_1(test) {
         return;
     }
@@ -69,7 +69,7 @@ fn the_resolved_path_fails_where_bpf_is_no_active_lsm() {
 #[test]
 fn both_ways_at_one_hook_are_two_faults() {
     let test = "both_ways_at_one_hook_are_two_faults";
-    let world = World::new();
+    let world = World::lent();
     if lacks(test, &world.daemon, "fail calls that have a hook") || same_as_on_6_1(test) || !active() {
         return;
     }

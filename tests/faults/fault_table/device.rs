@@ -112,7 +112,7 @@ fn rate() {
 /// the fault goes on until it is stopped.
 #[test]
 fn overload() {
-    if kernel() == "6.12" && same_as_in("6.1", "device::overload") {
+    if same_as_in("6.1", "device::overload") {
         return;
     }
     let Some(mut table) = table("device::overload", &["rate", "rate per flow"]) else { return };

@@ -1,11 +1,11 @@
 //! Between programs of one machine: lo's link layer has no addresses, and what leaves by it comes in by it.
 
 use super::{LOOPBACK, Table, change, connections, dns, stream};
-use crate::support::same_as_on_6_1;
+use crate::support::same_as_in;
 
 #[test]
 fn lost_and_refused_on_loopback() {
-    if same_as_on_6_1("loopback::lost_and_refused_on_loopback") {
+    if same_as_in("6.12", "loopback::lost_and_refused_on_loopback") {
         return;
     }
     let mut table = Table::new();
@@ -22,7 +22,7 @@ fn lost_and_refused_on_loopback() {
 
 #[test]
 fn changed_and_answered_on_loopback() {
-    if same_as_on_6_1("loopback::changed_and_answered_on_loopback") {
+    if same_as_in("6.12", "loopback::changed_and_answered_on_loopback") {
         return;
     }
     let mut table = Table::new();

@@ -1,5 +1,7 @@
 //! Programs: each is loaded when it is first needed, by what its type asks for.
 
+use std::sync::OnceLock;
+
 use anyhow::{Context as _, Result, bail};
 use aya::{
     maps::ProgramArray,
@@ -78,6 +80,19 @@ impl Object {
             Program::BtfTracePoint(p) => p.unload(),
             _ => bail!("program {name} has a type that is never unloaded"),
         }?;
+        Ok(())
+    }
+
+    /// Unloads all that was loaded to find out what the kernel can do.
+    ///
+    /// # Errors
+    /// One of them is of a type that is never unloaded.
+    pub fn unload_probes(&mut self) -> Result<()> {
+        let loaded =
+            self.ebpf.programs().filter(|(name, program)| *name != names::BEAT && program.fd().is_ok());
+        let loaded: Vec<String> = loaded.map(|(name, _)| name.to_owned()).collect();
+        loaded.iter().try_for_each(|name| self.unload_program(name))?;
+        self.typed = OnceLock::new();
         Ok(())
     }
 

@@ -39,6 +39,7 @@ use super::{
     net::{Netns, Rewritten, Rtnl, SockInfo},
     object::Object,
     own::{Counting, Own},
+    slots::Slots,
 };
 use crate::{
     limits::{Budget, Protection},
@@ -105,6 +106,7 @@ pub struct Real {
     /// What was said of cgroups, and how often it has changed.
     said: (BTreeMap<u64, CgroupEntry>, u64),
     reader: Option<FlowReader>,
+    slots: Slots,
     kinds: Kinds,
     lags: Lags,
     cost: Cost,
@@ -114,12 +116,16 @@ pub struct Real {
 }
 
 impl Real {
-    /// Creates the maps, halted.
+    /// By the maps and programs of `object`, which is this instance's, and halted.
     ///
     /// # Errors
-    /// The kernel refuses the maps.
-    pub fn new(instance: u32, capabilities: Capabilities, cgroup_root: PathBuf) -> Result<Self> {
-        let mut object = Object::load(instance)?;
+    /// The kernel refuses a write to the maps.
+    pub fn new(
+        mut object: Object,
+        instance: u32,
+        capabilities: Capabilities,
+        cgroup_root: PathBuf,
+    ) -> Result<Self> {
         object.array::<u64>(names::FLOW_LIMIT)?.set(0, MOST_FLOWS, 0)?;
         object.array::<u64>(names::GENERATION)?.set(0, 1, 0)?;
         Ok(Self {
@@ -146,6 +152,7 @@ impl Real {
             most_flows: MOST_FLOWS,
             said: (BTreeMap::new(), 1),
             reader: None,
+            slots: Slots::default(),
             kinds: Kinds::default(),
             lags: Lags::default(),
             cost: Cost::default(),
