@@ -14,6 +14,8 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
+use crate::signals;
+
 /// How often a long step says that it is still at it.
 const PROGRESS: Duration = Duration::from_secs(15);
 
@@ -86,8 +88,8 @@ pub fn run_logged(what: &str, command: &mut Command, log: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Gives `line` each line that comes out of `child` until its end; false once `deadline` has passed, with the
-/// child still running. Programs that the child left behind may hold the pipe: they are not waited for.
+/// Gives `line` each line that comes out of `child` until its end; false once `deadline` has passed or we were
+/// interrupted, with the child still running. Programs that the child left behind may hold the pipe: they are not waited for.
 pub fn follow(
     child: &mut Child,
     output: impl Read + Send + 'static,
@@ -107,25 +109,26 @@ pub fn follow(
         }
     });
     let mut ended = false;
+    let over = || Instant::now() >= deadline || signals::interrupted();
     loop {
         let wait = deadline.saturating_duration_since(Instant::now()).min(Duration::from_millis(200));
         match lines.recv_timeout(wait) {
             Ok(text) => {
                 line(&text);
-                if Instant::now() >= deadline {
+                if over() {
                     return Ok(false);
                 }
             }
             Err(RecvTimeoutError::Disconnected) => return Ok(true),
             Err(RecvTimeoutError::Timeout) if ended => return Ok(true),
-            Err(RecvTimeoutError::Timeout) if Instant::now() >= deadline => return Ok(false),
+            Err(RecvTimeoutError::Timeout) if over() => return Ok(false),
             // Looked at only when silent; one more wait then gives the reader time for the rest.
             Err(RecvTimeoutError::Timeout) => ended = has_ended(child)?,
         }
     }
 }
 
-/// Whether a child ended, leaving it to be waited for: a handler may still send it a signal by its number.
+/// Whether a child ended, leaving it to be waited for: its number is still its own.
 fn has_ended(child: &Child) -> Result<bool> {
     let id = Id::Pid(Pid::from_raw(i32::try_from(child.id())?));
     let status = waitid(id, WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT)?;

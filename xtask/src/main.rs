@@ -11,6 +11,7 @@ mod kernel;
 mod lint;
 mod paths;
 mod setup;
+mod signals;
 mod soak;
 mod test;
 mod vm;

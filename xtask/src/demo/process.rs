@@ -5,41 +5,19 @@ use std::io::Read as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::command;
+use crate::{command, signals};
 
 /// How long a program may take to end when it is told to.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(10);
-
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
-extern "C" fn interrupt(_: libc::c_int) {
-    INTERRUPTED.store(true, Ordering::Relaxed);
-}
-
-/// From now on a signal that would end us makes the next wait fail, so that everything is taken down on the way.
-pub fn catch_signals() -> Result<()> {
-    let action = SigAction::new(SigHandler::Handler(interrupt), SaFlags::SA_RESTART, SigSet::empty());
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        // SAFETY: the handler only touches an atomic.
-        unsafe { sigaction(signal, &action) }?;
-    }
-    Ok(())
-}
-
-/// Whether a signal told us to end.
-pub fn is_interrupted() -> bool {
-    INTERRUPTED.load(Ordering::Relaxed)
-}
 
 /// Waits until `ready` gives something; fails after `limit` and when we are interrupted.
 pub fn until<T>(what: &str, limit: Duration, mut ready: impl FnMut() -> Result<Option<T>>) -> Result<T> {
@@ -48,7 +26,7 @@ pub fn until<T>(what: &str, limit: Duration, mut ready: impl FnMut() -> Result<O
         if let Some(value) = ready()? {
             return Ok(value);
         }
-        if is_interrupted() {
+        if signals::interrupted() {
             bail!("interrupted");
         }
         if begun.elapsed() > limit {

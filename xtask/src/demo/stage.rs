@@ -7,10 +7,10 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::check::Kind;
-use super::process;
 use super::step::{PHASES, Step};
 use super::text::say;
 use super::world::{PORTS, World};
+use crate::signals;
 
 /// What to show.
 pub struct Stage {
@@ -26,10 +26,10 @@ impl Stage {
     /// Shows it; true if all that was to be felt was felt, and nothing is left.
     pub fn run(&self) -> Result<bool> {
         let begun = Instant::now();
-        process::catch_signals()?;
+        signals::heed()?;
         let world = World::new(&self.injector).context("preparing the demo")?;
         let shown = self.show(&world, begun);
-        if shown.is_err() && !process::is_interrupted() {
+        if shown.is_err() && !signals::interrupted() {
             eprintln!("demo: the end of the daemon's log:\n{}", world.daemon.log());
         }
         let good = shown?;

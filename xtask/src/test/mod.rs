@@ -19,7 +19,7 @@ use clap::ValueEnum;
 use self::build::{Binary, Kind};
 use self::report::{Report, Stage};
 use crate::kernel::{Kernel, MATRIX, NEWEST, NEWEST_TESTS, OVERRIDE};
-use crate::{lint, setup};
+use crate::{lint, setup, signals};
 
 /// The flags of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -180,6 +180,10 @@ fn stage(name: &str, binaries: Vec<&Binary>, run: impl Fn(&Binary) -> Result<run
     let started = Instant::now();
     let mut stage = Stage::new(name);
     for binary in binaries {
+        if signals::interrupted() {
+            stage.fail(format!("{}: interrupted before it was started", binary.name));
+            continue;
+        }
         println!("-- {name}: {}", binary.name);
         let at = Instant::now();
         match run(binary) {

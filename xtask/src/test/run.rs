@@ -15,6 +15,7 @@ use super::build::{Binary, Built};
 use super::libtest::{self, Transcript};
 use crate::command::{self, follow};
 use crate::kernel::Kernel;
+use crate::signals;
 use crate::vm::{self, End, GuestJob, MEMORY};
 
 /// Where a guest finds the program under test.
@@ -90,6 +91,7 @@ fn here(command: &mut Command, args: &Args) -> Result<Ran> {
     }
     let status = child.wait()?;
     let why = match status.code() {
+        _ if signals::interrupted() => Some("interrupted".into()),
         _ if !in_time => Some(format!("ended by the time limit of {} s", args.timeout)),
         Some(0) => None,
         _ => Some(status.to_string()),

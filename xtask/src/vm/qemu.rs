@@ -2,13 +2,12 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::command::{self, follow};
+use crate::signals;
 
 /// Emulated, never KVM: stock kernels hang under some hosts' nested KVM, and CI has none.
 /// With two CPUs in threads of their own, a guest dies now and then of an `int3` that text patching had removed
@@ -70,18 +69,16 @@ pub fn cpu(version: Option<(u32, u32)>) -> &'static str {
 /// with the thread that started it.
 pub fn boot(boot: &Boot<'_>, limit: Duration, mut line: impl FnMut(&str)) -> Result<End> {
     let deadline = Instant::now() + limit;
+    signals::heed()?;
+    ensure!(!signals::interrupted(), "interrupted before the guest was started");
     let mut child = spawn(boot)?;
-    let signals = Signals::forward_to(&child)?;
     let stdout = child.stdout.take().context("no pipe from qemu")?;
     let in_time = follow(&mut child, stdout, deadline, &mut line)?;
     if !in_time {
         child.kill().context("ending qemu")?;
     }
     let ended = child.wait()?;
-    drop(signals);
-    if INTERRUPTED.load(Ordering::Relaxed) {
-        bail!("interrupted; the guest was ended");
-    }
+    ensure!(!signals::interrupted(), "interrupted; the guest was ended");
     let said = std::fs::read_to_string(boot.status).unwrap_or_default();
     let end = judge(&said, in_time);
     if end == End::NeverStarted && !ended.success() {
@@ -120,44 +117,6 @@ fn judge(said: &str, in_time: bool) -> End {
         None if !in_time => End::TimeLimit,
         None if said.contains("started") => End::Died,
         None => End::NeverStarted,
-    }
-}
-
-static GUEST: AtomicI32 = AtomicI32::new(0);
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
-/// While it lives, a signal that would end us ends the guest instead; its end then ends us, tidily.
-struct Signals(Vec<(Signal, SigAction)>);
-
-impl Signals {
-    fn forward_to(child: &Child) -> Result<Self> {
-        GUEST.store(i32::try_from(child.id())?, Ordering::Relaxed);
-        let action = SigAction::new(SigHandler::Handler(end_guest), SaFlags::SA_RESTART, SigSet::empty());
-        let mut before = Vec::new();
-        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-            // SAFETY: the handler only touches atomics and calls kill, which is async-signal-safe.
-            before.push((signal, unsafe { sigaction(signal, &action) }?));
-        }
-        Ok(Self(before))
-    }
-}
-
-impl Drop for Signals {
-    fn drop(&mut self) {
-        for (signal, action) in &self.0 {
-            // SAFETY: the action is the one that was in force before.
-            unsafe { sigaction(*signal, action) }.ok();
-        }
-        GUEST.store(0, Ordering::Relaxed);
-    }
-}
-
-extern "C" fn end_guest(_: libc::c_int) {
-    INTERRUPTED.store(true, Ordering::Relaxed);
-    let guest = GUEST.load(Ordering::Relaxed);
-    if guest > 0 {
-        // SAFETY: kill takes plain numbers; the child is not reaped while the handler is in force.
-        unsafe { libc::kill(guest, libc::SIGTERM) };
     }
 }
 
