@@ -22,8 +22,8 @@ use injector_ebpf::{
 
 use super::{
     mapped::Mapped,
-    modify_return::{ModifyReturn, Type},
     object::Object,
+    typed::{Type, Typed},
 };
 
 static READER: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/reader.o"));
@@ -104,7 +104,7 @@ impl Walk {
         let places = array(names::READ, size_of::<Flow>(), room, BPF_F_MMAPABLE)?;
         let at = array(names::READ_AT, size_of::<u64>(), 1, 0)?;
         let names = [names::ITER_FLOWS, names::ITER_RTT];
-        let programs = ModifyReturn::new(READER, &names, |name| match name {
+        let programs = Typed::new(READER, &names, |name| match name {
             names::READ => Some(places.fd().as_fd().as_raw_fd()),
             names::READ_AT => Some(at.fd().as_fd().as_raw_fd()),
             names::SLOTS => Some(slots.as_raw_fd()),

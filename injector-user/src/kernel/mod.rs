@@ -15,7 +15,6 @@ pub mod iter;
 mod lag_fields;
 mod mapped;
 mod meters;
-mod modify_return;
 pub mod net;
 pub mod object;
 mod own;
@@ -27,6 +26,7 @@ mod rings;
 mod shapes;
 mod slots;
 mod storage;
+mod typed;
 pub mod types;
 mod watched;
 

@@ -29,8 +29,8 @@ use injector_ebpf::{
 use syscalls::Sysno;
 
 use super::{
-    btf::Btf, fields, hook_function, lag_fields::lag_offsets, modify_return::ModifyReturn, probes::Probes,
-    rings, security_function, shapes, storage, syscall_function, types,
+    btf::Btf, fields, hook_function, lag_fields::lag_offsets, probes::Probes, rings, security_function,
+    shapes, storage, syscall_function, typed::Typed, types,
 };
 use crate::plan::lsm_hooks;
 
@@ -44,7 +44,7 @@ const TYPED: [&str; 6] =
 pub struct Object {
     ebpf: Ebpf,
     /// The programs that aya does not know.
-    typed: OnceLock<ModifyReturn>,
+    typed: OnceLock<Typed>,
     /// System calls that this kernel has not.
     missing: BTreeSet<&'static str>,
     /// LSM hooks that this kernel has not.
@@ -246,16 +246,16 @@ impl Object {
     ///
     /// # Errors
     /// They use a map of a type that is used by no other program.
-    pub fn modify_return(&self) -> Result<&ModifyReturn> {
+    pub fn typed(&self) -> Result<&Typed> {
         if let Some(typed) = self.typed.get() {
             return Ok(typed);
         }
-        let made = self.make_modify_return()?;
+        let made = self.make_typed()?;
         Ok(self.typed.get_or_init(|| made))
     }
 
-    fn make_modify_return(&self) -> Result<ModifyReturn> {
-        ModifyReturn::new(OBJECT, &TYPED, |name| {
+    fn make_typed(&self) -> Result<Typed> {
+        Typed::new(OBJECT, &TYPED, |name| {
             let data = match self.ebpf.map(name)? {
                 Map::Array(data)
                 | Map::PerCpuArray(data)

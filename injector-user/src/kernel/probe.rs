@@ -9,10 +9,11 @@ use injector_ebpf::names;
 use nix::sched::{CloneFlags, unshare};
 
 use super::{
-    modify_return::Type,
     net::{BpfFilter, FilterAction, Netns, Rtnl},
     object::Object,
-    security_function, storage, syscall_function, watched,
+    security_function, storage, syscall_function,
+    typed::Type,
+    watched,
 };
 use crate::{
     api::types::{DoctorDoc, ProbeDoc},
@@ -239,12 +240,12 @@ fn kprobe(object: &mut Object) -> Result<()> {
 }
 
 fn modify_return(object: &mut Object, functions: &[String]) -> Result<()> {
-    let programs = object.modify_return()?;
+    let programs = object.typed()?;
     for function in functions {
         let said = || format!("fmod_ret on {function}");
         let id = object.function(function).with_context(said)?;
         let program = programs.load(names::PROBE_RETURN, Type::ModifyReturn, id).with_context(said)?;
-        super::modify_return::attach(program.as_fd()).with_context(said)?;
+        super::typed::attach(program.as_fd()).with_context(said)?;
     }
     Ok(())
 }

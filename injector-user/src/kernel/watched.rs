@@ -8,9 +8,9 @@ use injector_ebpf::names;
 
 use super::{
     compat,
-    modify_return::{Type, attach_told},
     object::Object,
     syscall_function,
+    typed::{Type, attach_told},
 };
 use crate::plan::Watching;
 
@@ -35,7 +35,7 @@ pub fn watching(object: &mut Object) -> Watching {
 fn entry(object: &Object, program: &str, function: &str) -> Result<()> {
     let said = || format!("fentry on {function}");
     let id = object.function(function).with_context(said)?;
-    let program = object.modify_return()?.load(program, Type::Entry, id).with_context(said)?;
+    let program = object.typed()?.load(program, Type::Entry, id).with_context(said)?;
     attach_told(program.as_fd(), Type::Entry, 0).with_context(said).map(drop)
 }
 

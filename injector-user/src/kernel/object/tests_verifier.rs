@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fs, os::fd::BorrowedFd};
 
 use super::*;
-use crate::kernel::{iter::FlowReader, modify_return::Type};
+use crate::kernel::{iter::FlowReader, typed::Type};
 
 const TABLE: &str = include_str!("../../../../docs/VERIFIER.md");
 /// Percent of the table's figure; from there on it is too much.
@@ -45,7 +45,7 @@ fn measured() -> BTreeMap<String, u64> {
             return Ok(instructions(object.program(name)?.fd()?.as_fd()));
         };
         let id = object.function(&function)?;
-        anyhow::Ok(instructions(object.modify_return()?.load(name, kind, id)?.as_fd()))
+        anyhow::Ok(instructions(object.typed()?.load(name, kind, id)?.as_fd()))
     };
     let all = all.into_iter().filter(|name| !repeated(name));
     let mut found: BTreeMap<String, u64> =

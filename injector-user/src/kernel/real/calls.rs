@@ -13,9 +13,9 @@ use crate::{
     kernel::{
         attach::Shared,
         hook_function,
-        modify_return::{self, Type},
         object::Object,
         security_function, syscall_function,
+        typed::{self, Type},
     },
     plan::{Step, hook_index},
     spec::Rung,
@@ -96,20 +96,17 @@ impl Calls {
                 let said = || format!("LSM hook {call}");
                 let cookie = hook_index(call).with_context(said)?;
                 let id = object.function(&hook_function(call)).with_context(said)?;
-                let program =
-                    object.modify_return()?.load(names::CALL_LSM, Type::Lsm, id).with_context(said)?;
-                Ok(Link::Hook(
-                    modify_return::attach_told(program.as_fd(), Type::Lsm, cookie).with_context(said)?,
-                ))
+                let program = object.typed()?.load(names::CALL_LSM, Type::Lsm, id).with_context(said)?;
+                Ok(Link::Hook(typed::attach_told(program.as_fd(), Type::Lsm, cookie).with_context(said)?))
             }
             Rung::Security => {
                 let said = || format!("fmod_ret on security_{call}");
                 let cookie = COOKIE_SECURITY | hook_index(call).with_context(said)?;
                 let id = object.function(&security_function(call)).with_context(said)?;
                 let name = if call == OPEN { names::OPEN_LSM } else { names::CALL_LSM };
-                let typed = object.modify_return()?;
+                let typed = object.typed()?;
                 let program = typed.load(name, Type::ModifyReturn, id).with_context(said)?;
-                let link = modify_return::attach_told(program.as_fd(), Type::ModifyReturn, cookie);
+                let link = typed::attach_told(program.as_fd(), Type::ModifyReturn, cookie);
                 Ok(Link::Return { link: link.with_context(said)?, program })
             }
             Rung::Cgroup => bail!("the cgroup's hooks of {call} are attached cgroup by cgroup"),
@@ -124,11 +121,9 @@ impl Calls {
                 let function = syscall_function(call);
                 let said = || format!("fmod_ret on {function}");
                 let id = object.function(&function).with_context(said)?;
-                let program = object
-                    .modify_return()?
-                    .load(names::CALL_RETURN, Type::ModifyReturn, id)
-                    .with_context(said)?;
-                let link = modify_return::attach(program.as_fd()).with_context(said)?;
+                let program =
+                    object.typed()?.load(names::CALL_RETURN, Type::ModifyReturn, id).with_context(said)?;
+                let link = typed::attach(program.as_fd()).with_context(said)?;
                 Ok(Link::Return { program, link })
             }
         })
@@ -140,7 +135,7 @@ impl Calls {
         for step in steps {
             let Step::Call { rung, call } = step else { continue };
             if let Some(Link::Return { program, .. }) = self.links.get(&(*rung, call.clone())) {
-                sum = Some(sum.unwrap_or(0) + modify_return::missed(program.as_fd())?);
+                sum = Some(sum.unwrap_or(0) + typed::missed(program.as_fd())?);
             }
         }
         Ok(sum)

@@ -11,9 +11,9 @@ use crate::{
     kernel::{
         attach::Shared,
         compat,
-        modify_return::{Type, attach_told},
         object::Object,
         syscall_function,
+        typed::{Type, attach_told},
     },
     plan::Step,
 };
@@ -92,7 +92,7 @@ impl Watched {
 fn entry(object: &Object, program: &str, function: &str, told: u64) -> Result<Link> {
     let said = || format!("fentry on {function}");
     let id = object.function(function).with_context(said)?;
-    let program = object.modify_return()?.load(program, Type::Entry, id).with_context(said)?;
+    let program = object.typed()?.load(program, Type::Entry, id).with_context(said)?;
     // The link holds the program.
     Ok(Link::Entry(attach_told(program.as_fd(), Type::Entry, told).with_context(said)?))
 }

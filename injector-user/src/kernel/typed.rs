@@ -1,8 +1,10 @@
-//! Programs that say what a kernel function returns, and keep it from running (`BPF_MODIFY_RETURN`). aya has no such
-//! program type: these are compiled as fexit programs, which have the same arguments, relocated by aya's own loader for
-//! objects, and loaded and attached here. So is the one program for all LSM hooks: aya loads a program for one hook only,
-//! and its link has no cookie to tell the program which one it is at. And so are those that walk all flows: aya's loader
-//! reads all of the kernel's types each time.
+//! Programs that are loaded for a function of the kernel's, by the function's type, where aya cannot do it.
+//!
+//! `BPF_MODIFY_RETURN` says what a function returns, and keeps it from running: aya has no such program type, so these
+//! are compiled as fexit programs, which have the same arguments, relocated by aya's own loader for objects, and loaded
+//! and attached here. So is the one program for all LSM hooks: aya loads a program for one hook only, and its link has
+//! no cookie to tell the program which one it is at. And so are those that walk all flows: aya's loader reads all of the
+//! kernel's types each time.
 
 use std::{
     collections::HashSet,
@@ -48,13 +50,13 @@ impl Type {
 
 /// The programs of an object, with its maps in place; not in the kernel yet.
 #[derive(Debug)]
-pub struct ModifyReturn {
+pub struct Typed {
     elf: Elf,
     /// Its types, in the kernel.
     types: OwnedFd,
 }
 
-impl ModifyReturn {
+impl Typed {
     /// Takes these programs from an object whose maps are in the kernel; `map` gives the descriptor of one, `None` if
     /// it is not to be had: none of these programs may use it then.
     ///
