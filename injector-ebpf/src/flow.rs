@@ -104,20 +104,39 @@ const _: () = assert!(
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Slot {
-    /// The socket's cookie, with [`SLOT_ENDED`] if its flow has ended. 0: nobody has had it.
+    /// The socket's cookie, with [`SLOT_ENDED`] if its flow has ended, or [`SLOT_BUSY`]. 0: it is free.
     pub cookie: u64,
     /// See [`Flow::generation`].
     pub generation: u32,
-    /// The lower half of [`Flow::last`].
+    /// The lower half of [`Flow::last`], or of `jiffies64` when the flow ended.
     pub last: u32,
     /// What is to be added to those of the flow.
     pub counts: Counts,
 }
 
-/// [`Slot::cookie`]: what is still counted here belongs to the flow's own counts. Cookies do not come this far.
+/// [`Slot::cookie`]: what is still counted here belongs to the flow's own counts.
 pub const SLOT_ENDED: u64 = 1 << 63;
-/// How many there are: 4 MiB. Sockets are numbered in turn, so that as many that were made one after the other have one.
+/// [`Slot::cookie`]: it is being given to a flow, or freed. No flow's, and nobody takes it.
+pub const SLOT_BUSY: u64 = 1 << 62;
+/// How many there are: 4 MiB.
 pub const SLOTS: u32 = 65_536;
+
+/// Whether a socket with this number may have a slot. Not those few whose numbers look like marks: the kernel counts them
+/// from above, where it is interrupted while it gives a number (`gen_cookie_next`, include/linux/cookie.h).
+#[inline(always)]
+pub const fn has_slot(cookie: u64) -> bool {
+    cookie != 0 && cookie & (SLOT_ENDED | SLOT_BUSY) == 0
+}
+
+/// Which slot a socket's flow may have.
+///
+/// Each CPU numbers its sockets in turn, and takes 4,096 numbers at a time: beyond the sixteenth such block they go on
+/// a quarter of a block further, so that few sockets on each of many CPUs do not share a few slots.
+#[inline(always)]
+pub const fn slot_of(cookie: u64) -> u32 {
+    let round = (cookie / SLOTS as u64) as u32;
+    (cookie as u32).wrapping_add(round.wrapping_mul(1024)) % SLOTS
+}
 
 /// [`Flow::flags`]: it has ended; what still comes is added to its dependency at once.
 pub const FLOW_ENDED: u32 = 1;

@@ -10,8 +10,8 @@ use crate::support::{
 };
 
 /// A ratio of throughput that no noise explains, on an emulated CPU that two guests and their host share and which the
-/// daemon needs a part of: such a CPU is full, and so what a packet costs is in the ratio. What is held too long, takes
-/// another way than it should, or loses a packet in a hundred, is far below.
+/// daemon needs a part of: such a CPU is full, and so what a packet costs is in the ratio (0.56 to 0.99 were seen).
+/// What loses a packet in a hundred, or lets few be under way at a time, is far below.
 const TOO_SLOW: f64 = 0.4;
 
 /// Sends so many datagrams from the victim to the other end.
@@ -182,8 +182,9 @@ fn bulk_tcp_is_as_fast_as_under_plain_netem() {
         || world.over_there(|| bulk(HERE, 9001, Duration::from_secs(4)).bytes_acked.to_string()).join();
     let out: (_, _, &dyn Fn() -> String) = ("egress", (&world.here, "v0"), &out);
     for (way, (ns, link), run) in [out, ("ingress", (&world.there, "v1"), &into)] {
-        let mut best = [0_u64; 2];
-        for _ in 0..3 {
+        let (mut best, mut runs) = ([0_u64; 2], 0);
+        while runs < 3 {
+            runs += 1;
             let netem: u64 = under_netem(ns, link, "delay 50ms", run).parse().unwrap();
             let fault = format!("delay --by 50ms --direction {way}");
             let ours: u64 = under_fault(&world, &fault, run).parse().unwrap();
@@ -195,7 +196,7 @@ fn bulk_tcp_is_as_fast_as_under_plain_netem() {
             }
         }
         let ratio = best[0] as f64 / best[1] as f64;
-        println!("n=1 bulk TCP under 50 ms at {way}: the fastest are {ratio:.2}");
+        println!("n={runs} bulk TCP under 50 ms at {way}: the fastest are {ratio:.2}");
         assert!(ratio >= TOO_SLOW, "bulk TCP under 50 ms at {way}: {ratio:.2} of plain netem");
     }
     drop((outside, inside));

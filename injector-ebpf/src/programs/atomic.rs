@@ -39,6 +39,15 @@ pub unsafe fn add(at: *mut u64, by: u64) {
     let _ = unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(at, by) };
 }
 
+/// Adds, before anything that is read after it is read.
+///
+/// # Safety
+/// `at` points into a map value.
+#[inline(always)]
+pub unsafe fn add_first(at: *mut u64, by: u64) {
+    let _ = unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::SeqCst }>(at, by) };
+}
+
 /// Adds to a word of 32 bits.
 ///
 /// # Safety

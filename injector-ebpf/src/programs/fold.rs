@@ -92,13 +92,15 @@ pub fn late(flow: *mut Flow) -> u32 {
 fn end(flow: *mut Flow) -> *mut DepValue {
     let none = core::ptr::null_mut();
     unsafe {
-        let cookie = (*flow).cookie;
+        if (*flow).cookie == 0 {
+            return none;
+        }
+        (*flow).flags |= FLOW_ENDED;
+        // Marks it as added: the reader leaves it out.
+        let cookie = atomic::take(&raw mut (*flow).cookie);
         if cookie == 0 {
             return none;
         }
-        // Marks it as added: the reader leaves it out.
-        (*flow).flags |= FLOW_ENDED;
-        (*flow).cookie = 0;
         slots::end(flow, cookie);
     }
     lost!(folded);

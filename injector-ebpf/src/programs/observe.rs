@@ -36,12 +36,12 @@ pub const PACKET_HOST: u32 = 0;
 pub fn inj_obs_tx(ctx: SkBuffContext) -> i32 {
     let skb = ctx.skb.skb;
     count(skb, |counts| unsafe {
-        atomic::add(&raw mut (*counts).tx_packets, 1);
-        atomic::add(&raw mut (*counts).tx_bytes, u64::from((*skb).len));
         let segments = (*skb).gso_segs;
         if segments > 1 {
             atomic::add(&raw mut (*counts).tx_more, u64::from(segments - 1));
         }
+        atomic::add(&raw mut (*counts).tx_packets, 1);
+        atomic::add_first(&raw mut (*counts).tx_bytes, u64::from((*skb).len));
     });
     1
 }
@@ -54,12 +54,12 @@ pub fn inj_obs_rx(ctx: SkBuffContext) -> i32 {
         return 1;
     }
     count(skb, |counts| unsafe {
-        atomic::add(&raw mut (*counts).rx_packets, 1);
-        atomic::add(&raw mut (*counts).rx_bytes, u64::from((*skb).len));
         let segments = (*skb).gso_segs;
         if segments > 1 {
             atomic::add(&raw mut (*counts).rx_more, u64::from(segments - 1));
         }
+        atomic::add(&raw mut (*counts).rx_packets, 1);
+        atomic::add_first(&raw mut (*counts).rx_bytes, u64::from((*skb).len));
     });
     1
 }
@@ -73,9 +73,9 @@ fn count(skb: *mut __sk_buff, add: impl Fn(*mut Counts)) {
         return;
     }
     unsafe {
-        if (*slot).cookie == cookie && (*slot).generation == gate::generation() {
-            add(&raw mut (*slot).counts);
+        if slots::is_of(slot, cookie) {
             (*slot).last = bpf_jiffies64() as u32;
+            add(&raw mut (*slot).counts);
             // Read anew: the flow may have ended since.
             if core::ptr::read_volatile(&raw const (*slot).cookie) != cookie {
                 slot_ended_meanwhile(skb, slot, cookie);
@@ -95,7 +95,8 @@ fn count(skb: *mut __sk_buff, add: impl Fn(*mut Counts)) {
     }
 }
 
-/// What was counted in the slot of a flow that has ended is its socket's flow's own.
+/// What was counted in the slot of a flow that has ended is its socket's flow's own; nobody's where that is no longer
+/// observed.
 #[inline(never)]
 fn slot_ended_meanwhile(skb: *mut __sk_buff, slot: *mut Slot, cookie: u64) -> i32 {
     unsafe {
@@ -105,9 +106,10 @@ fn slot_ended_meanwhile(skb: *mut __sk_buff, slot: *mut Slot, cookie: u64) -> i3
         }
         let flow = flow(skb);
         if flow.is_null() {
+            slots::forget(slot);
             return 0;
         }
-        slots::spill(slot, flow);
+        slots::spill(slot, Counts::of(flow));
         ended_meanwhile(flow);
     }
     0
@@ -168,6 +170,8 @@ pub unsafe fn flow_of(sk: *mut bpf_sock, cgroup: impl FnOnce() -> u64) -> *mut F
         _ => return none,
     }
     let id = cgroup();
+    // Before the entry, which is written before it: what is kept is never newer than its generation says.
+    let generation = gate::generation();
     let entry = gate::cgroup(id).unwrap_or_default();
     if entry.flags & CG_WATCH == 0 && !gate::all_watched() {
         return none;
@@ -177,7 +181,7 @@ pub unsafe fn flow_of(sk: *mut bpf_sock, cgroup: impl FnOnce() -> u64) -> *mut F
         unsafe {
             (*flow).cgroup = id;
             (*flow).rules = entry.rules;
-            (*flow).generation = gate::generation();
+            (*flow).generation = generation;
         }
     }
     flow

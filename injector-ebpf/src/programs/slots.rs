@@ -1,9 +1,9 @@
 //! Slots: the counts of flows, by the socket's number.
 
 use aya_ebpf::helpers::generated::bpf_jiffies64;
-use injector_ebpf::flow::{Counts, Flow, SLOT_ENDED, SLOTS, Slot};
+use injector_ebpf::flow::{Counts, Flow, SLOT_BUSY, SLOT_ENDED, Slot, has_slot, slot_of};
 
-use super::{atomic, maps::INJ_SLOTS};
+use super::{atomic, gate, maps::INJ_SLOTS};
 
 /// Who was about to count in a slot when its flow ended has done so after so many ticks, a second or more.
 const DONE: u32 = 1000;
@@ -11,7 +11,16 @@ const DONE: u32 = 1000;
 /// The slot of a socket, which may be another one's.
 #[inline(always)]
 pub fn of(cookie: u64) -> Option<*mut Slot> {
-    INJ_SLOTS.get_ptr_mut(cookie as u32 % SLOTS)
+    INJ_SLOTS.get_ptr_mut(slot_of(cookie))
+}
+
+/// Whether packets of this socket are counted in the slot.
+///
+/// # Safety
+/// `slot` is in the map.
+#[inline(always)]
+pub unsafe fn is_of(slot: *mut Slot, cookie: u64) -> bool {
+    unsafe { (*slot).cookie == cookie && (*slot).generation == gate::generation() }
 }
 
 /// Takes the slot for a flow if it is free. Is it the flow's now?
@@ -21,7 +30,7 @@ pub fn of(cookie: u64) -> Option<*mut Slot> {
 #[inline(always)]
 pub unsafe fn claim(slot: *mut Slot, flow: *mut Flow, cookie: u64) -> bool {
     unsafe {
-        if (*flow).cookie != cookie {
+        if (*flow).cookie != cookie || !has_slot(cookie) {
             return false;
         }
         let had = (*slot).cookie;
@@ -29,14 +38,24 @@ pub unsafe fn claim(slot: *mut Slot, flow: *mut Flow, cookie: u64) -> bool {
             (*slot).generation = (*flow).generation;
             return false;
         }
-        let now = bpf_jiffies64() as u32;
-        let free = had == 0 || had & SLOT_ENDED != 0 && now.wrapping_sub((*slot).last) > DONE;
-        if !free || atomic::exchange(&raw mut (*slot).cookie, had, cookie) != had {
+        let ended = || (bpf_jiffies64() as u32).wrapping_sub((*slot).last) > DONE && empty(slot);
+        let free = had == 0 || had & SLOT_ENDED != 0 && ended();
+        if !free || atomic::exchange(&raw mut (*slot).cookie, had, SLOT_BUSY) != had {
             return false;
         }
-        (*slot).last = now;
         (*slot).generation = (*flow).generation;
+        (*slot).last = bpf_jiffies64() as u32;
+        atomic::exchange(&raw mut (*slot).cookie, SLOT_BUSY, cookie);
         true
+    }
+}
+
+/// Whether all that was counted has been moved away: who is to do so may have been preempted.
+#[inline(always)]
+unsafe fn empty(slot: *mut Slot) -> bool {
+    unsafe {
+        let Counts { tx_packets, tx_bytes, rx_packets, rx_bytes, tx_more, rx_more } = (*slot).counts;
+        tx_packets | tx_bytes | rx_packets | rx_bytes | tx_more | rx_more == 0
     }
 }
 
@@ -47,8 +66,14 @@ pub unsafe fn claim(slot: *mut Slot, flow: *mut Flow, cookie: u64) -> bool {
 #[inline(always)]
 pub unsafe fn end(flow: *mut Flow, cookie: u64) {
     let Some(slot) = of(cookie) else { return };
-    if unsafe { atomic::exchange(&raw mut (*slot).cookie, cookie, cookie | SLOT_ENDED) } == cookie {
-        unsafe { spill(slot, flow) };
+    unsafe {
+        if (*slot).cookie != cookie {
+            return;
+        }
+        (*slot).last = bpf_jiffies64() as u32;
+        if atomic::exchange(&raw mut (*slot).cookie, cookie, cookie | SLOT_ENDED) == cookie {
+            spill(slot, Counts::of(flow));
+        }
     }
 }
 
@@ -57,14 +82,31 @@ pub unsafe fn end(flow: *mut Flow, cookie: u64) {
 /// # Safety
 /// The slot is the flow's, or was.
 #[inline(always)]
-pub unsafe fn spill(slot: *mut Slot, flow: *mut Flow) {
+pub unsafe fn spill(slot: *mut Slot, to: *mut Counts) {
     unsafe {
-        let (from, to) = (&raw mut (*slot).counts, Counts::of(flow));
+        let from = &raw mut (*slot).counts;
         atomic::add(&raw mut (*to).tx_packets, atomic::take(&raw mut (*from).tx_packets));
         atomic::add(&raw mut (*to).tx_bytes, atomic::take(&raw mut (*from).tx_bytes));
         atomic::add(&raw mut (*to).rx_packets, atomic::take(&raw mut (*from).rx_packets));
         atomic::add(&raw mut (*to).rx_bytes, atomic::take(&raw mut (*from).rx_bytes));
         atomic::add(&raw mut (*to).tx_more, atomic::take(&raw mut (*from).tx_more));
         atomic::add(&raw mut (*to).rx_more, atomic::take(&raw mut (*from).rx_more));
+    }
+}
+
+/// Throws away what is in a slot.
+///
+/// # Safety
+/// Nobody's flow has it.
+#[inline(always)]
+pub unsafe fn forget(slot: *mut Slot) {
+    unsafe {
+        let from = &raw mut (*slot).counts;
+        atomic::take(&raw mut (*from).tx_packets);
+        atomic::take(&raw mut (*from).tx_bytes);
+        atomic::take(&raw mut (*from).rx_packets);
+        atomic::take(&raw mut (*from).rx_bytes);
+        atomic::take(&raw mut (*from).tx_more);
+        atomic::take(&raw mut (*from).rx_more);
     }
 }

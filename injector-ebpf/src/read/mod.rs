@@ -12,7 +12,7 @@ use aya_ebpf::{
     macros::map,
     maps::Array,
 };
-use injector_ebpf::flow::{Counts, Flow, FlowRtt, SLOTS, Slot};
+use injector_ebpf::flow::{Counts, Flow, FlowRtt, SLOTS, Slot, slot_of};
 
 /// Room for flows; the loader says how many.
 #[map]
@@ -64,7 +64,7 @@ pub extern "C" fn inj_iter_flows(ctx: *mut c_void) -> i32 {
 #[inline(always)]
 unsafe fn add_slot(flow: *mut Flow) {
     let cookie = unsafe { (*flow).cookie };
-    let Some(slot) = INJ_SLOTS.get_ptr(cookie as u32 % SLOTS) else { return };
+    let Some(slot) = INJ_SLOTS.get_ptr(slot_of(cookie)) else { return };
     unsafe {
         if (*slot).cookie != cookie {
             return;
@@ -76,8 +76,10 @@ unsafe fn add_slot(flow: *mut Flow) {
         (*to).rx_bytes += (*from).rx_bytes;
         (*to).tx_more += (*from).tx_more;
         (*to).rx_more += (*from).rx_more;
+        // The upper half is that of a moment ago: it was seen within the last 49 days.
+        let last = (*slot).last;
         let now = bpf_jiffies64();
-        let last = now - u64::from((now as u32).wrapping_sub((*slot).last));
+        let last = now.wrapping_sub(u64::from((now as u32).wrapping_sub(last)));
         if last > (*flow).last {
             (*flow).last = last;
         }

@@ -13,7 +13,7 @@ use std::{
 
 use aya::programs::{CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, CgroupSock, Program as Loaded};
 use injector_ebpf::{
-    flow::{DepKey, DepValue, FlowStats, SLOT_ENDED, SLOTS, Slot},
+    flow::{Counts, DepKey, DepValue, FlowStats, SLOT_ENDED, SLOTS, Slot},
     rule::{CG_WATCH, CgroupEntry},
 };
 
@@ -155,22 +155,37 @@ fn key(cgroup: u64, local: bool) -> DepKey {
 
 #[test]
 fn flows_of_a_real_program_come_back_with_their_counts() {
-    come_back("flows_of_a_real_program_come_back_with_their_counts", false);
+    come_back("flows_of_a_real_program_come_back_with_their_counts", None);
 }
 
 #[test]
 fn flows_whose_slots_are_anothers_come_back_with_their_counts() {
-    come_back("flows_whose_slots_are_anothers_come_back_with_their_counts", true);
+    // No socket of this machine has such a number yet.
+    let slot = Slot { cookie: 1 << 48, ..Slot::default() };
+    come_back("flows_whose_slots_are_anothers_come_back_with_their_counts", Some((slot, false)));
 }
 
-/// Who has which slot.
-fn owners(object: &mut Object) -> Vec<u64> {
+#[test]
+fn flows_take_slots_whose_flows_have_ended() {
+    let slot = Slot { cookie: 1 << 48 | SLOT_ENDED, ..Slot::default() };
+    come_back("flows_take_slots_whose_flows_have_ended", Some((slot, true)));
+}
+
+#[test]
+fn flows_leave_slots_from_which_something_has_still_to_be_moved() {
+    let counts = Counts { rx_more: 1, ..Counts::default() };
+    let slot = Slot { cookie: 1 << 48 | SLOT_ENDED, counts, ..Slot::default() };
+    come_back("flows_leave_slots_from_which_something_has_still_to_be_moved", Some((slot, false)));
+}
+
+fn slots_of(object: &mut Object) -> Vec<Slot> {
     let slots = object.array::<Slot>(names::SLOTS).unwrap();
-    (0..SLOTS).map(|at| slots.get(&at, 0).unwrap().cookie).collect()
+    (0..SLOTS).map(|at| slots.get(&at, 0).unwrap()).collect()
 }
 
-/// `taken`: all slots are those of sockets that went without a word, so that every flow counts in its own storage.
-fn come_back(test: &str, taken: bool) {
+/// `before`: what all slots are at first, and whether a flow may have them; those that have none count in their own
+/// storage.
+fn come_back(test: &str, before: Option<(Slot, bool)>) {
     if !nix::unistd::geteuid().is_root() {
         println!("SKIP {test}: needs root");
         return;
@@ -179,12 +194,10 @@ fn come_back(test: &str, taken: bool) {
     let Some(mut object) = observers(test, &cgroup) else { return };
     let mut reader = FlowReader::new(&mut object).unwrap();
     assert_eq!(reader.all().unwrap(), []);
-    // No socket of this machine has such a number yet.
-    let other = |at: u32| (1 << 48) + u64::from(at);
-    for at in (0..SLOTS).filter(|_| taken) {
-        let slot = Slot { cookie: other(at), ..Slot::default() };
-        object.array(names::SLOTS).unwrap().set(at, slot, 0).unwrap();
+    if let Some((slot, _)) = before {
+        (0..SLOTS).for_each(|at| object.array(names::SLOTS).unwrap().set(at, slot, 0).unwrap());
     }
+    let (slot, may) = before.unwrap_or((Slot::default(), true));
     let mut talker = Talker::start(&cgroup);
 
     let flows = reader.all().unwrap();
@@ -238,19 +251,18 @@ fn come_back(test: &str, taken: bool) {
     assert_eq!((sender.tx_segments(), sender.tx_bytes, sender.rx_packets), (40, 4000, 0));
     assert_eq!((receiver.rx_segments(), receiver.rx_bytes, receiver.tx_packets), (40, 4000, 0));
 
-    let owned = owners(&mut object);
-    if taken {
-        assert!(
-            (0..SLOTS).zip(&owned).all(|(at, owner)| *owner == other(at)),
-            "a slot was taken from another"
-        );
+    let changed: Vec<Slot> = slots_of(&mut object).into_iter().filter(|now| *now != slot).collect();
+    let owners: BTreeSet<u64> = changed.iter().map(|slot| slot.cookie).collect();
+    if may {
+        assert_eq!(owners, flows.iter().map(|flow| flow.cookie).collect(), "each flow has its slot");
+        assert!(changed.iter().all(|slot| slot.counts != Counts::default()), "nothing was counted there");
+    } else {
+        assert_eq!(changed, [], "what was not free was changed");
+    }
+    if slot.cookie == 1 << 48 {
         let mut slots = Slots::default();
         assert_eq!(slots.free(&mut object, &flows, 1).unwrap(), 0, "one reading is not enough");
         assert_eq!(slots.free(&mut object, &flows, 1).unwrap(), SLOTS as usize);
-    } else {
-        let cookies: BTreeSet<u64> = flows.iter().map(|flow| flow.cookie).collect();
-        let owners: BTreeSet<u64> = owned.into_iter().filter(|owner| *owner != 0).collect();
-        assert_eq!(owners, cookies, "each flow has its slot");
     }
 
     // The link is made once; each read is a new walk.
@@ -275,6 +287,8 @@ fn come_back(test: &str, taken: bool) {
         assert_eq!(dep.flows, 1);
         let more = dep.tx_segments - flow.tx_segments();
         assert!(more <= 4, "only FIN and ACK came after: {more}");
+        let more = [dep.tx_bytes - flow.tx_bytes, dep.rx_bytes - flow.rx_bytes];
+        assert!(more.iter().all(|bytes| *bytes <= 4 * 60), "of 60 bytes at most: {more:?}");
         assert!(dep.rtt_samples >= flow.rtt_samples);
     }
     // The datagram sockets, too: what they counted is in their dependencies.
@@ -286,11 +300,10 @@ fn come_back(test: &str, taken: bool) {
     let stats: FlowStats = object.array(names::FLOW_STATS).unwrap().get(&0, 0).unwrap();
     println!("{stats:?}");
     assert_eq!((stats.created, stats.refused, stats.no_memory, stats.folded), (4, 0, 0, 4));
-    let left = owners(&mut object);
-    assert!(
-        left.iter().all(|owner| *owner == 0 || owner & SLOT_ENDED != 0),
-        "a flow has ended and its slot not"
-    );
+    let left: Vec<Slot> = slots_of(&mut object).into_iter().filter(|now| *now != slot).collect();
+    let over =
+        |slot: &Slot| slot.counts == Counts::default() && (slot.cookie == 0 || slot.cookie & SLOT_ENDED != 0);
+    assert!(left.iter().all(over), "a flow has ended and its slot has not, or still holds counts: {left:?}");
 }
 
 #[test]

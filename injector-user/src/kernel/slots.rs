@@ -10,14 +10,12 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use injector_ebpf::{
-    flow::{Flow, SLOT_ENDED, SLOTS, Slot},
+    flow::{Flow, SLOT_BUSY, SLOT_ENDED, SLOTS, Slot, slot_of},
     names,
 };
 
 use super::{mapped::Mapped, object::Object};
 
-/// [`Slot::cookie`] while one is being freed: no socket has this number, and no program takes the slot.
-const FREEING: u64 = SLOT_ENDED >> 1;
 /// A slot is so many words; the first is [`Slot::cookie`].
 const WORDS: usize = size_of::<Slot>() / size_of::<u64>();
 
@@ -52,7 +50,7 @@ impl Slots {
         let slots: Vec<_> = words.chunks_exact(WORDS).filter_map(|words| words.split_first()).collect();
         let mut open = vec![false; slots.len()];
         for flow in flows {
-            let at = (flow.cookie % u64::from(SLOTS)) as usize;
+            let at = slot_of(flow.cookie) as usize;
             if let (Some((cookie, _)), Some(open)) = (slots.get(at), open.get_mut(at)) {
                 *open |= cookie.load(Ordering::Acquire) == flow.cookie;
             }
@@ -62,12 +60,12 @@ impl Slots {
         for (at, ((cookie, rest), _)) in slots.iter().zip(&open).enumerate().filter(|(_, (_, open))| !**open)
         {
             let one = (at, cookie.load(Ordering::Acquire));
-            if one.1 == 0 || one.1 & (SLOT_ENDED | FREEING) != 0 {
+            if one.1 == 0 || one.1 & (SLOT_ENDED | SLOT_BUSY) != 0 {
                 continue;
             }
             if self.suspects.binary_search(&one).is_err() {
                 suspects.push(one);
-            } else if cookie.compare_exchange(one.1, FREEING, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            } else if cookie.compare_exchange(one.1, SLOT_BUSY, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
                 rest.iter().for_each(|word| word.store(0, Ordering::Relaxed));
                 cookie.store(0, Ordering::Release);
                 freed += 1;
@@ -89,23 +87,26 @@ mod tests {
 
     #[test]
     fn what_two_readings_do_not_find_is_freed() {
-        let words: Vec<_> = (0..8 * WORDS).map(|_| AtomicU64::new(7)).collect();
-        let size = u64::from(SLOTS);
-        let cookies = [0, 1, 2, 3 | SLOT_ENDED, 4, 5 + size, 6 + 2 * size, FREEING];
-        for (at, cookie) in cookies.into_iter().enumerate() {
-            words[at * WORDS].store(cookie, Ordering::Relaxed);
-        }
+        let words: Vec<_> = (0..9 * WORDS).map(|_| AtomicU64::new(7)).collect();
+        // Numbers of the second round have their slots a quarter of a block further on.
+        let second = |at: u64| at + 2 * u64::from(SLOTS) - 1024;
+        assert_eq!((slot_of(5), slot_of(second(5))), (5, 5));
+        let cookies = [0, 1, 2, 3 | SLOT_ENDED, 4, second(5), second(6), SLOT_BUSY, 8];
+        let put = |at: usize, cookie| words[at * WORDS].store(cookie, Ordering::Relaxed);
+        (0..).zip(cookies).for_each(|(at, cookie)| put(at, cookie));
         let now = || words.chunks(WORDS).map(|slot| slot[0].load(Ordering::Relaxed)).collect::<Vec<_>>();
         let mut slots = Slots::default();
         // 4 has only begun since, 5 is that of another round, and one without a slot is beyond those of this test.
-        let [first, second] = [vec![open(1), open(5), open(6 + 2 * size)], vec![open(4), open(1), open(9)]];
+        let [first, later] = [vec![open(1), open(5), open(second(6))], vec![open(4), open(1), open(99)]];
         assert_eq!((slots.free_of(&words, &first), now()), (0, cookies.to_vec()));
-        assert_eq!(slots.free_of(&words, &second), 2);
-        assert_eq!(now(), [0, 1, 0, 3 | SLOT_ENDED, 4, 0, 6 + 2 * size, FREEING]);
+        // Somebody else has this one by now.
+        put(8, second(8));
+        assert_eq!(slots.free_of(&words, &later), 2);
+        assert_eq!(now(), [0, 1, 0, 3 | SLOT_ENDED, 4, 0, second(6), SLOT_BUSY, second(8)]);
         assert!(words[2 * WORDS + 1..3 * WORDS].iter().all(|word| word.load(Ordering::Relaxed) == 0));
         assert!(words[WORDS + 1..2 * WORDS].iter().all(|word| word.load(Ordering::Relaxed) == 7));
-        // The last one was found by the first reading, so that only a third decides.
-        assert_eq!((slots.free_of(&words, &second), now()[6]), (1, 0));
-        assert_eq!(slots.free_of(&words, &second), 0);
+        // Of these two it was not known yet: only a third reading decides.
+        assert_eq!((slots.free_of(&words, &later), now()[6], now()[8]), (2, 0, 0));
+        assert_eq!(slots.free_of(&words, &later), 0);
     }
 }
