@@ -51,11 +51,13 @@ pub const FLOWS: &str = "INJ_FLOWS";
 pub const SEEN: &str = "INJ_SEEN";
 /// Per-CPU array of [`crate::flow::Aggregate`].
 pub const AGGREGATES: &str = "INJ_AGGR";
+/// Array of [`crate::flow::Near`], which can be mapped, so many for each CPU as [`crate::flow::NEAR`] says.
+pub const CG_NEAR: &str = "INJ_CG_NEAR";
 /// Hash of [`crate::flow::DepKey`] to [`crate::flow::DepValue`].
 pub const DEPS: &str = "INJ_DEPS";
 /// Hash from cgroup id to [`crate::flow::DepValue`]: what found no place in [`DEPS`].
 pub const DEPS_REST: &str = "INJ_DEPS_REST";
-/// Socket storage: [`crate::flow::FlowRtt`].
+/// Array of [`crate::flow::FlowRtt`], which can be mapped.
 pub const FLOW_RTT: &str = "INJ_FLOW_RTT";
 /// Array of two `u64`: how often the daemon has changed what it says of cgroups; and not 0 if all are observed.
 pub const GENERATION: &str = "INJ_GENERATION";
@@ -178,8 +180,6 @@ pub const RELEASED: &str = "inj_released";
 pub const REST_TX: &str = "inj_rest_tx";
 /// The same on the way in.
 pub const REST_RX: &str = "inj_rest_rx";
-/// Writes all histograms of flows to a reader.
-pub const ITER_RTT: &str = "inj_iter_rtt";
 /// Writes all flows to [`READ`].
 pub const ITER_FLOWS: &str = "inj_iter_flows";
 

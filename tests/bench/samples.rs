@@ -11,11 +11,11 @@ use aya::{
     programs::{BtfTracePoint, CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, Program, ProgramInfo},
     sys::{Stats, enable_stats},
 };
-use injector::kernel::object::Object;
-use injector_ebpf::{
-    flow::{Aggregate, FlowStats},
-    names::{self, MEASURED_SAMPLES},
+use injector::{
+    kernel::{iter::FlowReader, object::Object},
+    observe::read_cgroups,
 };
+use injector_ebpf::names::{self, MEASURED_SAMPLES};
 use serde_json::{Value, json};
 
 use crate::{median, observe::between, place::Place};
@@ -58,8 +58,8 @@ impl Pair {
 
 /// RTT samples of our cgroup.
 fn taken(object: &mut Object, place: &Place) -> Result<u64> {
-    let sums = object.per_cpu_hash::<u64, Aggregate>(names::CG_AGGREGATES)?.get(&place.id, 0)?;
-    Ok(sums.iter().map(|sum| sum.samples).sum())
+    let sums = read_cgroups(object, &|_| true)?;
+    Ok(sums.get(&place.id).map_or(0, |sum| sum.samples))
 }
 
 /// What a program at each segment takes beyond an empty one, by the kernel's account of both ends of a connection.
@@ -119,8 +119,8 @@ pub fn measure(object: &mut Object, twin: &mut Ebpf, place: &Place, rounds: u32)
     };
     let real = segments(object, twin, place, &mut pair, rounds, (names::TCP_PROBE, 1))?;
     let near = segments(object, twin, place, &mut pair, rounds, (names::MEASURED_TCP, MEASURED_SAMPLES))?;
-    let stats: FlowStats = object.array(names::FLOW_STATS)?.get(&0, 0)?;
-    ensure!(stats.histograms >= 2, "no histogram was used: {stats:?}");
+    let histograms = FlowReader::new(object)?.histograms()?;
+    ensure!(histograms.len() >= 2, "histograms of {} flows were used", histograms.len());
     Ok([
         row("a received segment with its RTT sample, bpf_stats".to_owned(), real, 1),
         row(format!("the same, {MEASURED_SAMPLES} times in a row"), near, MEASURED_SAMPLES),

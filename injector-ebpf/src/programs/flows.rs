@@ -6,13 +6,11 @@ use aya_ebpf::{
     bindings::{__sk_buff, BPF_SK_STORAGE_GET_F_CREATE},
     helpers::generated::{bpf_sk_fullsock, bpf_sk_storage_get},
 };
-use injector_ebpf::flow::{
-    FLOW_ENDED, FLOW_NO_RTT, FLOW_RTT, Flow, FlowRtt, FlowStats, MOST_HISTOGRAMS, Seen,
-};
+use injector_ebpf::flow::{Flow, FlowStats, Seen};
 
 use super::{
     atomic,
-    maps::{INJ_FLOW_LIMIT, INJ_FLOW_RTT, INJ_FLOW_STATS, INJ_FLOWS, INJ_SEEN, raw},
+    maps::{INJ_FLOW_LIMIT, INJ_FLOW_STATS, INJ_FLOWS, INJ_SEEN, raw},
 };
 
 /// Counts in the statistics of observation.
@@ -67,37 +65,6 @@ pub unsafe fn get_or_create(sk: *mut c_void) -> *mut Flow {
         unsafe { atomic::add(&raw mut (*stats).no_memory, 1) };
     }
     flow.cast()
-}
-
-/// A flow's histogram; made if the bound allows it.
-///
-/// # Safety
-/// As for [`get`]; `flow` is that of the socket.
-#[inline(always)]
-pub unsafe fn histogram(sk: *mut c_void, flow: *mut Flow) -> *mut FlowRtt {
-    let none = core::ptr::null_mut();
-    let flags = unsafe { (*flow).flags };
-    if flags & FLOW_RTT != 0 {
-        return unsafe { bpf_sk_storage_get(raw(&INJ_FLOW_RTT), sk, none, 0) }.cast();
-    }
-    let Some(stats) = stats() else { return none.cast() };
-    let used = unsafe { (*stats).histograms.wrapping_sub((*stats).histograms_ended) };
-    if flags & (FLOW_NO_RTT | FLOW_ENDED) != 0 || used >= MOST_HISTOGRAMS {
-        unsafe { (*flow).flags |= FLOW_NO_RTT };
-        return none.cast();
-    }
-    let create = u64::from(BPF_SK_STORAGE_GET_F_CREATE);
-    let rtt: *mut FlowRtt = unsafe { bpf_sk_storage_get(raw(&INJ_FLOW_RTT), sk, none, create) }.cast();
-    unsafe {
-        if rtt.is_null() {
-            (*flow).flags |= FLOW_NO_RTT;
-            return none.cast();
-        }
-        (*flow).flags |= FLOW_RTT;
-        (*rtt).cookie = (*flow).cookie;
-        atomic::add(&raw mut (*stats).histograms, 1);
-    }
-    rtt
 }
 
 /// What was remembered of a TCP socket before it got its flow.

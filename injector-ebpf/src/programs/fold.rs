@@ -8,15 +8,13 @@ use aya_ebpf::{
     macros::{btf_tracepoint, cgroup_sock},
     programs::{BtfTracePointContext, SockContext},
 };
-use injector_ebpf::{
-    flow::{DepKey, DepValue, FLOW_ENDED, FLOW_RTT, Flow, FlowRtt},
-    hist::BUCKETS,
-};
+use injector_ebpf::flow::{DepKey, DepValue, FLOW_ENDED, Flow};
 
 use super::{
     atomic,
     flows::{self, lost},
-    maps::{INJ_DEPS, INJ_DEPS_REST, INJ_FLOW_RTT, INJ_FLOWS, INJ_ZERO_DEP, raw},
+    histograms,
+    maps::{INJ_DEPS, INJ_DEPS_REST, INJ_FLOWS, INJ_ZERO_DEP, raw},
     slots,
 };
 
@@ -87,83 +85,55 @@ pub fn late(flow: *mut Flow) -> u32 {
     1
 }
 
-/// A flow ends. Its dependency, if it was not ended before.
+/// A flow ends. Its socket's number, 0 if it was ended before, and its dependency.
 #[inline(always)]
-fn end(flow: *mut Flow) -> *mut DepValue {
+fn end(flow: *mut Flow) -> (u64, *mut DepValue) {
     let none = core::ptr::null_mut();
-    unsafe {
+    let cookie = unsafe {
         if (*flow).cookie == 0 {
-            return none;
+            return (0, none);
         }
         (*flow).flags |= FLOW_ENDED;
         // Marks it as added: the reader leaves it out.
         let cookie = atomic::take(&raw mut (*flow).cookie);
         if cookie == 0 {
-            return none;
+            return (0, none);
         }
         slots::end(flow, cookie);
-    }
+        cookie
+    };
     lost!(folded);
     let dep = dependency(flow, true);
-    if dep.is_null() {
-        return none;
+    if !dep.is_null() {
+        unsafe {
+            atomic::add(&raw mut (*dep).flows, 1);
+            move_counts(flow, dep);
+        }
     }
-    unsafe {
-        atomic::add(&raw mut (*dep).flows, 1);
-        move_counts(flow, dep);
-    }
-    dep
+    (cookie, dep)
 }
 
 #[btf_tracepoint(function = "inet_sock_set_state")]
 pub fn inj_tcp_state(ctx: BtfTracePointContext) -> i32 {
     let sk = ctx.arg::<*const c_void>(0).cast_mut();
-    if ctx.arg::<i32>(2) != TCP_CLOSE {
-        return 0;
+    if ctx.arg::<i32>(2) == TCP_CLOSE
+        && let Some(flow) = unsafe { flows::get(sk) }
+    {
+        unsafe { finish(flow) };
     }
-    let (flow, rtt) = unsafe { both(sk) };
-    unsafe { finish(flow, rtt) };
     0
-}
-
-/// The flow of a socket and its histogram; null where it has none.
-///
-/// # Safety
-/// `sk` is a socket as the program's type hands it out.
-#[inline(always)]
-pub unsafe fn both(sk: *mut c_void) -> (*mut Flow, *mut FlowRtt) {
-    let none = core::ptr::null_mut();
-    match unsafe { flows::get(sk) } {
-        Some(flow) => (flow, unsafe { bpf_sk_storage_get(raw(&INJ_FLOW_RTT), sk, none, 0) }.cast()),
-        None => (none.cast(), none.cast()),
-    }
 }
 
 /// A flow ends, with its histogram.
 ///
 /// # Safety
-/// They are what [`both`] gave.
+/// It is that of a socket.
 #[inline(always)]
-pub unsafe fn finish(flow: *mut Flow, rtt: *mut FlowRtt) {
-    if flow.is_null() {
-        return;
+pub unsafe fn finish(flow: *mut Flow) {
+    let (cookie, dep) = end(flow);
+    if cookie != 0 {
+        unsafe { histograms::end(flow, cookie, dep) };
     }
-    let dep = end(flow);
-    if dep.is_null() || rtt.is_null() || unsafe { (*flow).flags } & FLOW_RTT == 0 {
-        return;
-    }
-    unsafe {
-        (*rtt).cookie = 0;
-        for i in 0..BUCKETS {
-            let n = (*rtt).rtt[i];
-            if n != 0 {
-                atomic::add32(&raw mut (*dep).rtt[i], n);
-                // The socket may be connected anew.
-                (*rtt).rtt[i] = 0;
-            }
-        }
-    }
-    lost!(histograms_ended);
 }
 
 /// A socket of an observed cgroup is closed for good. TCP goes on for a while, and tells by its state when it ends.

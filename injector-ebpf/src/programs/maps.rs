@@ -13,8 +13,8 @@ use injector_ebpf::{
     dep::{CountKey, DepLost, MOST_COUNTS, MOST_QUERIES, MOST_TIMES, Query, QueryKey, Span, TimeKey, Times},
     event::EVENT_ROOM,
     flow::{
-        AGGREGATES, Aggregate, DepKey, DepValue, End, Flow, FlowRtt, FlowStats, MOST_DEPS, RESTS, Rest,
-        SLOTS, Seen, Slot,
+        AGGREGATES, Aggregate, DepKey, DepValue, End, Flow, FlowRtt, FlowStats, HISTOGRAMS, MOST_DEPS, NEAR,
+        Near, RESTS, Rest, SLOTS, Seen, Slot,
     },
     gate::{Halt, Lease},
     lag::{InFlight, Lag, LagKey, LagLost, MOST_IN_FLIGHT, MOST_LAGS, MOST_WAITING},
@@ -76,7 +76,10 @@ pub static INJ_ENDS: LruHashMap<End, u8> = LruHashMap::with_max_entries(8192, 0)
 pub static INJ_PROGS: ProgramArray = ProgramArray::with_max_entries(8, 0);
 #[map]
 pub static INJ_AGGR: PerCpuArray<Aggregate> = PerCpuArray::with_max_entries(AGGREGATES as u32, 0);
-/// Made when a cgroup's first packet comes: most cgroups have none.
+/// The sums of cgroups, by CPU; the loader says for how many.
+#[map]
+pub static INJ_CG_NEAR: Array<Near> = Array::with_max_entries(NEAR, BPF_F_MMAPABLE);
+/// Of those that have no place there. Made when a cgroup's first packet comes: most cgroups have none.
 #[map]
 pub static INJ_CG_AGGR: PerCpuHashMap<u64, Aggregate> =
     PerCpuHashMap::with_max_entries(512, BPF_F_NO_PREALLOC);
@@ -98,6 +101,9 @@ pub static INJ_REST: PerCpuArray<Rest> = PerCpuArray::with_max_entries(RESTS as 
 /// Counts of flows by the socket's number. What can be mapped begins at a page: each is one cache line.
 #[map]
 pub static INJ_SLOTS: Array<Slot> = Array::with_max_entries(SLOTS, BPF_F_MMAPABLE);
+/// RTT histograms of flows.
+#[map]
+pub static INJ_FLOW_RTT: Array<FlowRtt> = Array::with_max_entries(HISTOGRAMS, BPF_F_MMAPABLE);
 #[map]
 pub static INJ_FLOW_STATS: Array<FlowStats> = Array::with_max_entries(1, 0);
 #[map]
@@ -191,8 +197,6 @@ pub static INJ_DEP_SPANS: SkStorage<Span> = SkStorage::new();
 pub static INJ_FLOWS: SkStorage<Flow> = SkStorage::new();
 #[btf_map]
 pub static INJ_SEEN: SkStorage<Seen> = SkStorage::new();
-#[btf_map]
-pub static INJ_FLOW_RTT: SkStorage<FlowRtt> = SkStorage::new();
 
 /// A name, as the trie is asked for it.
 pub type NameKey = Key<Name>;

@@ -32,6 +32,7 @@ mod fragments;
 mod garble;
 mod gate;
 mod headers;
+mod histograms;
 mod ingress;
 mod kernel;
 mod lag;

@@ -9,9 +9,9 @@ use core::ffi::c_void;
 use aya_ebpf::{helpers::generated::bpf_sk_storage_delete, macros::fentry, programs::FEntryContext};
 
 use super::{
-    fold,
+    flows, fold,
     kernel::{field, offset},
-    maps::{INJ_DEP_SPANS, INJ_FLOW_RTT, INJ_FLOWS, INJ_SEEN, raw},
+    maps::{INJ_DEP_SPANS, INJ_FLOWS, INJ_SEEN, raw},
 };
 
 /// `sock_kmalloc(sk, size, ..)`: everything but filters.
@@ -39,12 +39,13 @@ fn make_room(sk: *const c_void, size: u32) {
     }
     let sk = sk.cast_mut();
     unsafe {
-        let (flow, rtt) = fold::both(sk);
+        let flow = flows::get(sk);
         // What comes by meanwhile makes a flow anew, and does not revive this one.
         let _ = bpf_sk_storage_delete(raw(&INJ_FLOWS), sk);
-        let _ = bpf_sk_storage_delete(raw(&INJ_FLOW_RTT), sk);
         let _ = bpf_sk_storage_delete(raw(&INJ_DEP_SPANS), sk);
         let _ = bpf_sk_storage_delete(raw(&INJ_SEEN), sk);
-        fold::finish(flow, rtt);
+        if let Some(flow) = flow {
+            fold::finish(flow);
+        }
     }
 }

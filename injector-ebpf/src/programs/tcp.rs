@@ -3,10 +3,12 @@
 use core::ffi::c_void;
 
 use aya_ebpf::{
-    helpers::generated::bpf_skc_to_tcp_sock, macros::btf_tracepoint, programs::BtfTracePointContext,
+    helpers::generated::{bpf_get_smp_processor_id, bpf_skc_to_tcp_sock},
+    macros::btf_tracepoint,
+    programs::BtfTracePointContext,
 };
 use injector_ebpf::{
-    flow::{Aggregate, End, Flow, Tcp},
+    flow::{Aggregate, End, Flow, NEAR, Tcp, near_place},
     hist::bucket,
     names::MEASURED_SAMPLES,
     rule::MAX_RULES,
@@ -15,15 +17,34 @@ use injector_ebpf::{
 use super::{
     atomic,
     flows::{self, lost},
-    fold, gate,
+    fold, gate, histograms,
     kernel::{field, socket_cgroup},
-    maps::{INJ_AGGR, INJ_CG_AGGR, INJ_ENDS, INJ_ZERO_AGGR},
+    maps::{INJ_AGGR, INJ_CG_AGGR, INJ_CG_NEAR, INJ_ENDS, INJ_ZERO_AGGR},
 };
 
 /// The sums of one cgroup, whether a rule means it or not: what was normal before a fault, and its share of the
 /// node's traffic.
 #[inline(always)]
 fn of_cgroup(id: u64) -> Option<*mut Aggregate> {
+    let place = unsafe { bpf_get_smp_processor_id() } * NEAR + near_place(id);
+    // A socket of no cgroup has no place: 0 is nobody's.
+    if id != 0
+        && let Some(near) = INJ_CG_NEAR.get_ptr_mut(place)
+    {
+        unsafe {
+            let own = (*near).cgroup == id
+                || (*near).cgroup == 0 && atomic::exchange(&raw mut (*near).cgroup, 0, id) == 0;
+            if own {
+                return Some(&raw mut (*near).sum);
+            }
+        }
+    }
+    far(id)
+}
+
+/// The same of a cgroup that has no place of its own.
+#[inline(always)]
+fn far(id: u64) -> Option<*mut Aggregate> {
     if let Some(sum) = INJ_CG_AGGR.get_ptr_mut(&id) {
         return Some(sum);
     }
@@ -216,7 +237,7 @@ fn tcp_probe<const AGAIN: bool>(sk: *const c_void) -> Option<()> {
     add(sk, cgroup, rules, More { segments, retransmits: 0, bucket });
     if !flow.is_null() {
         if bucket != NO_SAMPLE {
-            add_sample(sk, flow, bucket);
+            add_sample(flow, bucket);
         }
         unsafe { send_buffer(sk, flow) };
     }
@@ -240,9 +261,8 @@ unsafe fn send_buffer(sk: *const c_void, flow: *mut Flow) {
 /// A sample goes into the flow's histogram, or where it has none to its dependency at once: so the tails of a
 /// dependency are complete.
 #[inline(always)]
-fn add_sample(sk: *const c_void, flow: *mut Flow, bucket: u32) {
-    let rtt = unsafe { flows::histogram(sk.cast_mut(), flow) };
-    if !rtt.is_null() {
+fn add_sample(flow: *mut Flow, bucket: u32) {
+    if let Some(rtt) = unsafe { histograms::of(flow) } {
         unsafe {
             (*flow).rtt_samples += 1;
             if let Some(b) = (*rtt).rtt.get_mut(place(bucket)) {

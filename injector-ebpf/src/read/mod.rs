@@ -6,13 +6,8 @@
 
 use core::ffi::c_void;
 
-use aya_ebpf::{
-    bindings::BPF_F_MMAPABLE,
-    helpers::generated::{bpf_jiffies64, bpf_seq_write},
-    macros::map,
-    maps::Array,
-};
-use injector_ebpf::flow::{Counts, Flow, FlowRtt, SLOTS, Slot, slot_of};
+use aya_ebpf::{bindings::BPF_F_MMAPABLE, helpers::generated::bpf_jiffies64, macros::map, maps::Array};
+use injector_ebpf::flow::{Counts, Flow, SLOTS, Slot, slot_of};
 
 /// Room for flows; the loader says how many.
 #[map]
@@ -84,20 +79,4 @@ unsafe fn add_slot(flow: *mut Flow) {
             (*flow).last = last;
         }
     }
-}
-
-/// Hands a histogram to the reader of the iterator, whole: these are few.
-#[unsafe(no_mangle)]
-#[unsafe(link_section = "iter/bpf_sk_storage_map")]
-pub extern "C" fn inj_iter_rtt(ctx: *mut c_void) -> i32 {
-    let rtt: *const FlowRtt = unsafe { value(ctx) };
-    if rtt.is_null() {
-        return 0;
-    }
-    unsafe {
-        let meta = core::ptr::read_volatile(&raw const (*ctx.cast::<IterContext>()).meta);
-        let seq = core::ptr::read_volatile(meta);
-        let _ = bpf_seq_write(seq.cast(), rtt.cast(), size_of::<FlowRtt>() as u32);
-    }
-    0
 }

@@ -1,6 +1,6 @@
 //! Reads all flows: they live in sockets, and only an iterator over the socket storage reaches them all.
 //!
-//! The programs are an object of their own (`injector-ebpf/src/read`): the room into which the kernel writes the flows is
+//! The program is an object of its own (`injector-ebpf/src/read`): the room into which the kernel writes the flows is
 //! a map in our memory, as large as it must be. By raw bpf(2): `Iter::attach` of aya 0.14 cannot say which map to walk, and
 //! its loader reads all types of the kernel each time, which takes longer than all the rest of a first look at flows.
 
@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use aya::maps::{Array, Map, MapData};
 use aya_obj::generated::bpf_map_type;
 use injector_ebpf::{
-    flow::{Flow, FlowRtt},
+    flow::{Flow, FlowRtt, HISTOGRAMS},
     names,
 };
 
@@ -33,8 +33,6 @@ const BPF_LINK_CREATE: libc::c_int = 28;
 const BPF_ITER_CREATE: libc::c_int = 33;
 const BPF_TRACE_ITER: u32 = 28;
 const BPF_F_MMAPABLE: u32 = 1 << 10;
-/// More than the kernel's own buffer (8 pages), so that one read empties it.
-const CHUNK: usize = 64 * 1024;
 /// The room for flows at first: 640 KiB.
 const FIRST_ROOM: u32 = 4096;
 /// So many flows are in our memory at once: 640 KiB, whole pages of any size.
@@ -61,7 +59,7 @@ struct IterCreate {
     flags: u32,
 }
 
-/// The iterators over the flows of an object. Their links hold programs and maps; dropping them detaches.
+/// The iterator over the flows of an object. Its link holds program and map; dropping it detaches.
 #[derive(Debug)]
 pub struct FlowReader {
     flows: OwnedFd,
@@ -74,14 +72,13 @@ pub struct FlowReader {
     walk: Walk,
 }
 
-/// The programs with room for so many flows.
+/// The program with room for so many flows.
 struct Walk {
     places: MapData,
     at: Array<MapData, u64>,
     flows: OwnedFd,
-    rtt: OwnedFd,
     #[cfg(test)]
-    programs: Vec<(&'static str, OwnedFd)>,
+    program: OwnedFd,
     room: usize,
 }
 
@@ -98,33 +95,26 @@ fn array(name: &str, value: usize, room: u32, flags: u32) -> Result<MapData> {
 }
 
 impl Walk {
-    /// `maps`: of flows, of their histograms, and of slots.
-    fn new(room: u32, kind: u32, [flows, rtt, slots]: [BorrowedFd<'_>; 3]) -> Result<Self> {
+    /// `flows` and `slots` are the maps of them.
+    fn new(room: u32, kind: u32, flows: BorrowedFd<'_>, slots: BorrowedFd<'_>) -> Result<Self> {
         ensure!(!READER.is_empty(), "this binary was built without the kernel programs (cargo xtask setup)");
         let places = array(names::READ, size_of::<Flow>(), room, BPF_F_MMAPABLE)?;
         let at = array(names::READ_AT, size_of::<u64>(), 1, 0)?;
-        let names = [names::ITER_FLOWS, names::ITER_RTT];
-        let programs = Typed::new(READER, &names, |name| match name {
+        let programs = Typed::new(READER, &[names::ITER_FLOWS], |name| match name {
             names::READ => Some(places.fd().as_fd().as_raw_fd()),
             names::READ_AT => Some(at.fd().as_fd().as_raw_fd()),
             names::SLOTS => Some(slots.as_raw_fd()),
             _ => None,
         })?;
-        let load =
-            |name| programs.load(name, Type::Iterator, kind).with_context(|| format!("loading {name}"));
-        let link = |name, program: &OwnedFd, map| {
-            attach(program.as_fd(), map).with_context(|| format!("tie {name} to its map"))
-        };
-        let loaded = (load(names::ITER_FLOWS)?, load(names::ITER_RTT)?);
-        let (flows, rtt) =
-            (link(names::ITER_FLOWS, &loaded.0, flows)?, link(names::ITER_RTT, &loaded.1, rtt)?);
+        let program =
+            programs.load(names::ITER_FLOWS, Type::Iterator, kind).context("loading the iterator")?;
+        let flows = attach(program.as_fd(), flows).context("tie the iterator to the flows")?;
         Ok(Self {
             places,
             at: Array::try_from(Map::Array(at))?,
             flows,
-            rtt,
             #[cfg(test)]
-            programs: vec![(names::ITER_FLOWS, loaded.0), (names::ITER_RTT, loaded.1)],
+            program,
             room: room as usize,
         })
     }
@@ -161,7 +151,7 @@ impl Walk {
 }
 
 impl FlowReader {
-    /// Loads the iterators and ties them to the maps of flows.
+    /// Loads the iterator and ties it to the map of flows.
     ///
     /// # Errors
     /// The kernel refused program or link (`bpf_sk_storage_map` iterators exist since 5.9).
@@ -169,7 +159,7 @@ impl FlowReader {
         let (flows, rtt) = (object.map_fd(names::FLOWS)?, object.map_fd(names::FLOW_RTT)?);
         let kind = object.function("bpf_iter_bpf_sk_storage_map")?;
         let slots = object.map_fd(names::SLOTS)?;
-        let walk = Walk::new(FIRST_ROOM, kind, [flows.as_fd(), rtt.as_fd(), slots.as_fd()])?;
+        let walk = Walk::new(FIRST_ROOM, kind, flows.as_fd(), slots.as_fd())?;
         Ok(Self { flows, rtt, slots, kind, room: FIRST_ROOM, expected: 0, walk })
     }
 
@@ -194,8 +184,7 @@ impl FlowReader {
             }
             ensure!(self.room < MOST_ROOM, "more than {MOST_ROOM} flows");
             self.room = (self.room * 2).max(self.expected);
-            let maps = [self.flows.as_fd(), self.rtt.as_fd(), self.slots.as_fd()];
-            self.walk = Walk::new(self.room, self.kind, maps)?;
+            self.walk = Walk::new(self.room, self.kind, self.flows.as_fd(), self.slots.as_fd())?;
         };
         for first in (0..found).step_by(WINDOW) {
             each(self.walk.window(first)?.values(found - first));
@@ -213,10 +202,10 @@ impl FlowReader {
         Ok(flows)
     }
 
-    /// Its programs, loaded.
+    /// Its program, loaded.
     #[cfg(test)]
-    pub fn programs(&self) -> &[(&'static str, OwnedFd)] {
-        &self.walk.programs
+    pub fn program(&self) -> BorrowedFd<'_> {
+        self.walk.program.as_fd()
     }
 
     /// Kernel memory of the room for what is read, in bytes.
@@ -227,49 +216,13 @@ impl FlowReader {
     /// The RTT histograms of open flows, by the flow's cookie.
     ///
     /// # Errors
-    /// As for [`FlowReader::read`].
+    /// There is no memory to map them.
     pub fn histograms(&self) -> Result<HashMap<u64, FlowRtt>> {
-        let mut file = iterator(self.walk.rtt.as_fd())?;
-        let (mut decoder, mut chunk) = (Decoder::default(), vec![0; CHUNK]);
-        loop {
-            match file.read(&mut chunk) {
-                Ok(0) => return decoder.finish(),
-                Ok(n) => decoder.push(&chunk[..n]),
-                Err(e) if matches!(e.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
-                Err(e) => return Err(e).context("read the histograms of flows"),
-            }
-        }
-    }
-}
-
-/// Cuts what the iterator writes into histograms.
-#[derive(Default)]
-struct Decoder {
-    rest: Vec<u8>,
-    found: HashMap<u64, FlowRtt>,
-}
-
-impl Decoder {
-    fn push(&mut self, bytes: &[u8]) {
-        self.rest.extend_from_slice(bytes);
-        let mut values = self.rest.chunks_exact(size_of::<FlowRtt>());
-        for value in &mut values {
-            // SAFETY: as many bytes as a `FlowRtt` has, and it is plain data: every bit pattern is valid.
-            let rtt = unsafe { value.as_ptr().cast::<FlowRtt>().read_unaligned() };
-            if rtt.cookie != 0 {
-                self.found.insert(rtt.cookie, rtt);
-            }
-        }
-        self.rest = values.remainder().to_vec();
-    }
-
-    fn finish(self) -> Result<HashMap<u64, FlowRtt>> {
-        ensure!(
-            self.rest.is_empty(),
-            "the iterator ended within a histogram: {} bytes left",
-            self.rest.len()
-        );
-        Ok(self.found)
+        let length =
+            NonZeroUsize::new(HISTOGRAMS as usize * size_of::<FlowRtt>()).context("no histograms")?;
+        let mapped = Mapped::new(self.rtt.as_fd(), 0, length).context("mapping the histograms of flows")?;
+        let all = mapped.each::<FlowRtt>(HISTOGRAMS as usize);
+        Ok(all.filter(|rtt| rtt.cookie != 0).map(|rtt| (rtt.cookie, rtt)).collect())
     }
 }
 

@@ -13,14 +13,14 @@ use std::{
 
 use aya::programs::{CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, CgroupSock, Program as Loaded};
 use injector_ebpf::{
-    flow::{Counts, DepKey, DepValue, FlowStats, SLOT_ENDED, SLOTS, Slot},
+    flow::{Counts, DepKey, DepValue, FlowStats, Near, SLOT_ENDED, SLOTS, Slot},
     rule::{CG_WATCH, CgroupEntry},
 };
 
 use super::*;
 use crate::{
     kernel::slots::Slots,
-    observe::{Snapshot, ZERO},
+    observe::{Snapshot, ZERO, read_cgroups},
 };
 
 #[path = "rest_tests.rs"]
@@ -153,29 +153,40 @@ fn key(cgroup: u64, local: bool) -> DepKey {
     DepKey { cgroup, remote, port: 7001, local: u16::from(local), protocol: 6 }
 }
 
+/// What of a flow is in its dependency.
+fn ended(object: &mut Object, flow: &Flow) -> DepValue {
+    object.hash(names::DEPS).unwrap().get(&DepKey::of(flow), 0).unwrap()
+}
+
 #[test]
 fn flows_of_a_real_program_come_back_with_their_counts() {
-    come_back("flows_of_a_real_program_come_back_with_their_counts", None);
+    come_back("flows_of_a_real_program_come_back_with_their_counts", None, 0);
 }
 
 #[test]
 fn flows_whose_slots_are_anothers_come_back_with_their_counts() {
     // No socket of this machine has such a number yet.
     let slot = Slot { cookie: 1 << 48, ..Slot::default() };
-    come_back("flows_whose_slots_are_anothers_come_back_with_their_counts", Some((slot, false)));
+    come_back("flows_whose_slots_are_anothers_come_back_with_their_counts", Some((slot, false)), 0);
 }
 
 #[test]
 fn flows_take_slots_whose_flows_have_ended() {
     let slot = Slot { cookie: 1 << 48 | SLOT_ENDED, ..Slot::default() };
-    come_back("flows_take_slots_whose_flows_have_ended", Some((slot, true)));
+    come_back("flows_take_slots_whose_flows_have_ended", Some((slot, true)), 0);
 }
 
 #[test]
 fn flows_leave_slots_from_which_something_has_still_to_be_moved() {
     let counts = Counts { rx_more: 1, ..Counts::default() };
     let slot = Slot { cookie: 1 << 48 | SLOT_ENDED, counts, ..Slot::default() };
-    come_back("flows_leave_slots_from_which_something_has_still_to_be_moved", Some((slot, false)));
+    come_back("flows_leave_slots_from_which_something_has_still_to_be_moved", Some((slot, false)), 0);
+}
+
+#[test]
+fn samples_of_flows_and_cgroups_without_a_place_are_in_the_sums() {
+    // As above: it is no socket's, and no cgroup's.
+    come_back("samples_of_flows_and_cgroups_without_a_place_are_in_the_sums", None, 1 << 48);
 }
 
 fn slots_of(object: &mut Object) -> Vec<Slot> {
@@ -184,8 +195,8 @@ fn slots_of(object: &mut Object) -> Vec<Slot> {
 }
 
 /// `before`: what all slots are at first, and whether a flow may have them; those that have none count in their own
-/// storage.
-fn come_back(test: &str, before: Option<(Slot, bool)>) {
+/// storage. `taken`: whose all histograms, and all places of cgroups, are at first; 0: nobody's.
+fn come_back(test: &str, before: Option<(Slot, bool)>, taken: u64) {
     if !nix::unistd::geteuid().is_root() {
         println!("SKIP {test}: needs root");
         return;
@@ -198,6 +209,13 @@ fn come_back(test: &str, before: Option<(Slot, bool)>) {
         (0..SLOTS).for_each(|at| object.array(names::SLOTS).unwrap().set(at, slot, 0).unwrap());
     }
     let (slot, may) = before.unwrap_or((Slot::default(), true));
+    // SAFETY: plain data, all zero is a value.
+    let histogram = FlowRtt { cookie: taken, ..unsafe { std::mem::zeroed() } };
+    if taken != 0 {
+        let mut near = object.array::<Near>(names::CG_NEAR).unwrap();
+        (0..near.len()).for_each(|at| near.set(at, Near { cgroup: taken, sum: ZERO }, 0).unwrap());
+    }
+    (0..HISTOGRAMS).for_each(|at| object.array(names::FLOW_RTT).unwrap().set(at, histogram, 0).unwrap());
     let mut talker = Talker::start(&cgroup);
 
     let flows = reader.all().unwrap();
@@ -243,7 +261,9 @@ fn come_back(test: &str, before: Option<(Slot, bool)>) {
     for tcp in [&client, &server] {
         // A sample that equals the running average is unknown: on loopback that is most of them.
         assert_eq!(tcp.remote, MAPPED_LOOPBACK);
-        assert!((10..=302).contains(&tcp.rtt_samples), "RTT samples: {}", tcp.rtt_samples);
+        let samples = if taken == 0 { tcp.rtt_samples } else { ended(&mut object, tcp).rtt_samples };
+        assert!((10..=302).contains(&samples), "RTT samples: {samples}");
+        assert_eq!(tcp.rtt_samples, if taken == 0 { samples } else { 0 });
         assert!(tcp.sndbuf_limit > 0 && tcp.sndbuf_peak <= 1000);
         assert_eq!(tcp.retransmits, 0);
     }
@@ -261,18 +281,33 @@ fn come_back(test: &str, before: Option<(Slot, bool)>) {
     }
     if slot.cookie == 1 << 48 {
         let mut slots = Slots::default();
-        assert_eq!(slots.free(&mut object, &flows, 1).unwrap(), 0, "one reading is not enough");
-        assert_eq!(slots.free(&mut object, &flows, 1).unwrap(), SLOTS as usize);
+        assert_eq!(slots.free(&mut object, &flows, 1).unwrap(), (0, 0), "one reading is not enough");
+        assert_eq!(slots.free(&mut object, &flows, 1).unwrap(), (SLOTS as usize, 0));
     }
 
     // The link is made once; each read is a new walk.
     assert_eq!(reader.all().unwrap().len(), 4);
     let all = Snapshot::take(&mut object, &mut reader, vec![]).unwrap();
-    assert_eq!((all.flows.len(), all.deps.len(), all.watched), (4, 0, vec![cgroup.id()]));
+    let deps = if taken == 0 { 0 } else { 2 };
+    assert_eq!((all.flows.len(), all.deps.len(), all.watched), (4, deps, vec![cgroup.id()]));
     // No rule means these sockets: they are in the control group, with everybody else's.
     let control = &all.aggregates[0];
     assert_eq!(control.rtt.iter().sum::<u64>(), control.samples);
     assert!(control.samples >= client.rtt_samples + server.rtt_samples && control.segments >= 500);
+    // Wherever they are summed up, they are the cgroup's.
+    let own = read_cgroups(&mut object, &|_| true).unwrap()[&cgroup.id()];
+    let near = |object: &mut Object, id| {
+        let places = object.array::<Near>(names::CG_NEAR).unwrap();
+        places.iter().map(Result::unwrap).filter(|near| near.cgroup == id).map(|near| near.sum.samples).sum()
+    };
+    let found: u64 = near(&mut object, cgroup.id());
+    assert_eq!(found, if taken == 0 { own.samples } else { 0 }, "of the cgroup's own place");
+    assert_eq!(own.rtt.iter().sum::<u64>(), own.samples);
+    assert!((20..=604).contains(&own.samples) && (500..=680).contains(&own.segments), "{own:?}");
+    let gone = cgroup.id();
+    for exists in [&(|id| id != gone) as &dyn Fn(u64) -> bool, &|_| true] {
+        assert_eq!(read_cgroups(&mut object, exists).unwrap().get(&gone), None, "what is gone is forgotten");
+    }
     assert!(all.aggregates[1..].iter().all(|target| *target == ZERO));
     talker.end();
     // Sockets are freed after a grace period.
@@ -281,6 +316,9 @@ fn come_back(test: &str, before: Option<(Slot, bool)>) {
         assert!(Instant::now() < deadline, "the flows did not go with their sockets");
         std::thread::sleep(Duration::from_millis(20));
     }
+    let histograms = object.array::<FlowRtt>(names::FLOW_RTT).unwrap();
+    let changed = (0..HISTOGRAMS).filter(|at| histograms.get(at, 0).unwrap() != histogram);
+    assert_eq!(changed.collect::<Vec<u32>>(), [0; 0], "a histogram was not given back, or not empty");
     let deps = object.hash::<DepKey, DepValue>(names::DEPS).unwrap();
     for (flow, local) in [(&client, false), (&server, true)] {
         let dep = deps.get(&key(cgroup.id(), local), 0).unwrap();
@@ -289,7 +327,8 @@ fn come_back(test: &str, before: Option<(Slot, bool)>) {
         assert!(more <= 4, "only FIN and ACK came after: {more}");
         let more = [dep.tx_bytes - flow.tx_bytes, dep.rx_bytes - flow.rx_bytes];
         assert!(more.iter().all(|bytes| *bytes <= 4 * 60), "of 60 bytes at most: {more:?}");
-        assert!(dep.rtt_samples >= flow.rtt_samples);
+        assert!(dep.rtt_samples >= flow.rtt_samples.max(10));
+        assert_eq!(dep.rtt.iter().map(|n| u64::from(*n)).sum::<u64>(), dep.rtt_samples);
     }
     // The datagram sockets, too: what they counted is in their dependencies.
     let udp = |key: DepKey| deps.get(&key, 0).map(|dep| (dep.flows, dep.tx_segments, dep.rx_segments));
@@ -304,27 +343,4 @@ fn come_back(test: &str, before: Option<(Slot, bool)>) {
     let over =
         |slot: &Slot| slot.counts == Counts::default() && (slot.cookie == 0 || slot.cookie & SLOT_ENDED != 0);
     assert!(left.iter().all(over), "a flow has ended and its slot has not, or still holds counts: {left:?}");
-}
-
-#[test]
-fn histograms_that_are_cut_by_a_read_are_put_together() {
-    // SAFETY: plain data, all zero is a value.
-    let mut rtt: FlowRtt = unsafe { std::mem::zeroed() };
-    let mut bytes = Vec::new();
-    for cookie in [1, 0, 2, 3] {
-        rtt.cookie = cookie;
-        // SAFETY: `FlowRtt` has no padding.
-        bytes.extend_from_slice(unsafe {
-            std::slice::from_raw_parts((&raw const rtt).cast::<u8>(), size_of::<FlowRtt>())
-        });
-    }
-    let mut decoder = Decoder::default();
-    for chunk in bytes.chunks(1000) {
-        decoder.push(chunk);
-    }
-    let found = decoder.finish().unwrap();
-    assert_eq!(found.keys().copied().collect::<BTreeSet<_>>(), [1, 2, 3].into());
-    let mut decoder = Decoder::default();
-    decoder.push(&bytes[..100]);
-    assert!(decoder.finish().is_err());
 }

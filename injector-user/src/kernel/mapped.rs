@@ -63,6 +63,14 @@ impl Mapped {
         unsafe { std::slice::from_raw_parts(self.at.as_ptr().cast::<T>(), count) }
     }
 
+    /// Each of the first `count` values, as far as they are mapped, as it is when it is come to. Programs may write it at the
+    /// same time: it is no consistent cut through its own fields.
+    pub fn each<T: Pod>(&self, count: usize) -> impl Iterator<Item = T> {
+        let (first, count) = (self.at.as_ptr().cast::<T>(), count.min(self.len() / size_of::<T>()));
+        // SAFETY: mapped, page-aligned, and every bit pattern is a value.
+        (0..count).map(move |at| unsafe { first.add(at).read_volatile() })
+    }
+
     /// All of it in words that programs write at the same time. None of what is only to be read.
     pub fn words(&self) -> &[AtomicU64] {
         if !self.writable {

@@ -15,6 +15,7 @@ pub mod iter;
 mod lag_fields;
 mod mapped;
 mod meters;
+pub mod near;
 pub mod net;
 pub mod object;
 mod own;

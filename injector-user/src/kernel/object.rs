@@ -29,7 +29,7 @@ use injector_ebpf::{
 use syscalls::Sysno;
 
 use super::{
-    btf::Btf, fields, hook_function, lag_fields::lag_offsets, probes::Probes, rings, security_function,
+    btf::Btf, fields, hook_function, lag_fields::lag_offsets, near, probes::Probes, rings, security_function,
     shapes, storage, syscall_function, typed::Typed, types,
 };
 use crate::plan::lsm_hooks;
@@ -110,6 +110,7 @@ impl Object {
         // Lines below this level are not even compiled in by the kernel: they cost nothing.
         let level = if tracing::enabled!(tracing::Level::DEBUG) { 4_u8 } else { 2 };
         loader.override_global(aya_log::LEVEL, &level, true);
+        loader.map_max_entries(names::CG_NEAR, near::places()?);
         let mut ebpf = loader.load(OBJECT).context("the kernel refused the programs' maps")?;
         let log = EbpfLogger::init(&mut ebpf).context("the programs' log")?;
         let mut object = Self {

@@ -12,8 +12,8 @@ use injector_ebpf::{
     rule::{CG_WATCH, CgroupEntry, GateStats},
 };
 
-use super::{kinds::RawKinds, signals::sum};
-use crate::kernel::{iter::FlowReader, net::Listener, object::Object};
+use super::{ZERO, kinds::RawKinds, signals::sum};
+use crate::kernel::{iter::FlowReader, near, net::Listener, object::Object};
 
 /// How often open and ended flows are read again because a flow ended in between.
 const TRIES: usize = 3;
@@ -120,6 +120,10 @@ pub fn read_cgroups(object: &mut Object, exists: &dyn Fn(u64) -> bool) -> Result
     for id in gone {
         let _raced = map.remove(&id);
     }
+    near::read(object, exists, |id, one| {
+        let all = found.entry(id).or_insert(ZERO);
+        *all = sum([&*all, one]);
+    })?;
     Ok(found)
 }
 
