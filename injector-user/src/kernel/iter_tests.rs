@@ -23,6 +23,8 @@ use crate::{
     observe::{Snapshot, ZERO, read_cgroups},
 };
 
+#[path = "again_tests.rs"]
+mod again;
 #[path = "rest_tests.rs"]
 mod rest;
 
@@ -82,12 +84,13 @@ impl Drop for Cgroup {
 struct Talker(Child);
 
 impl Talker {
-    fn start(cgroup: &Cgroup) -> Self {
+    /// Runs it until it says that it is ready.
+    fn start(cgroup: &Cgroup, script: &str) -> Self {
         let line = r#"echo $$ > "$1/cgroup.procs" && exec unshare -n sh -c 'ip link set lo up && exec python3 -c "$0"' "$2""#;
         let mut child = Command::new("sh")
             .args(["-c", line, "sh"])
             .arg(&cgroup.0)
-            .arg(TALK)
+            .arg(script)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -216,7 +219,7 @@ fn come_back(test: &str, before: Option<(Slot, bool)>, taken: u64) {
         (0..near.len()).for_each(|at| near.set(at, Near { cgroup: taken, sum: ZERO }, 0).unwrap());
     }
     (0..HISTOGRAMS).for_each(|at| object.array(names::FLOW_RTT).unwrap().set(at, histogram, 0).unwrap());
-    let mut talker = Talker::start(&cgroup);
+    let mut talker = Talker::start(&cgroup, TALK);
 
     let flows = reader.all().unwrap();
     let histograms = reader.histograms().unwrap();
