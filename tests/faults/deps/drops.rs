@@ -61,6 +61,7 @@ fn injected_and_organic_loss_are_told_apart() {
     let truth = N - got.count() - injected - got.no_room;
     // The kernel runs no program at a tracepoint within one at the same tracepoint; it counts those runs.
     let missed = world.daemon.get("/v1/status")["own"]["missed"].as_u64().unwrap();
+    println!("netem lost {truth} of the victim's; {missed} runs missed");
     assert!(organic <= truth && organic + missed >= truth, "{truth} lost by netem, {missed} missed: {dep}");
     // netem loses what is nobody's as well: neighbours ask for each other's addresses.
     let others = lost["drops_unattributed"].as_u64().unwrap();
