@@ -13,6 +13,7 @@ mod functions;
 pub mod gates;
 pub mod iter;
 mod lag_fields;
+mod loader;
 mod mapped;
 mod meters;
 pub mod near;

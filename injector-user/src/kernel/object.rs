@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use aya::{
-    Ebpf, EbpfLoader, Pod, TestRun as _,
+    Ebpf, Pod, TestRun as _,
     maps::{Array, HashMap, LpmTrie, Map, MapData, PerCpuArray, PerCpuHashMap, SkStorage, lpm_trie},
     programs::TestRunOptions,
 };
@@ -29,16 +29,23 @@ use injector_ebpf::{
 use syscalls::Sysno;
 
 use super::{
-    btf::Btf, fields, hook_function, lag_fields::lag_offsets, near, probes::Probes, rings, security_function,
-    shapes, storage, syscall_function, typed::Typed, types,
+    btf::Btf, fields, hook_function, lag_fields::lag_offsets, loader::loader, near, probes::Probes, rings,
+    security_function, shapes, storage, syscall_function, typed::Typed, types,
 };
 use crate::plan::lsm_hooks;
 
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/injector.o"));
+pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/injector.o"));
 
 /// The programs that aya does not know, or does not attach as they are needed.
-const TYPED: [&str; 6] =
-    [names::CALL_RETURN, names::PROBE_RETURN, names::CALL_LSM, names::OPEN_LSM, names::COMPAT, names::CLOSE];
+const TYPED: [&str; 7] = [
+    names::CALL_RETURN,
+    names::PROBE_RETURN,
+    names::CALL_LSM,
+    names::OPEN_LSM,
+    names::PROBE_LSM,
+    names::COMPAT,
+    names::CLOSE,
+];
 
 /// The programs in this kernel. Dropping it detaches and unloads everything: nothing is ever pinned.
 pub struct Object {
@@ -93,7 +100,7 @@ impl Object {
         ensure!(!OBJECT.is_empty(), "this binary was built without the kernel programs (cargo xtask setup)");
         let kernel = Btf::of_kernel()?;
         types::keep(kernel.bytes())?;
-        let mut loader = EbpfLoader::new();
+        let mut loader = loader();
         // Without io_uring nobody asks for it.
         let rings = kernel.offset("io_kiocb", "opcode");
         let has_rings = rings.is_ok();

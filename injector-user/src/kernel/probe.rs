@@ -4,15 +4,16 @@
 use std::{collections::BTreeSet, os::fd::AsFd as _};
 
 use anyhow::{Context as _, Result, ensure};
-use aya::programs::{KProbe, LinkOrder, Lsm, TcAttachType, tc::TcAttachOptions};
+use aya::programs::{KProbe, LinkOrder, TcAttachType, tc::TcAttachOptions};
 use injector_ebpf::names;
 use nix::sched::{CloneFlags, unshare};
 
 use super::{
+    hook_function,
     net::{BpfFilter, FilterAction, Netns, Rtnl},
     object::Object,
     security_function, storage, syscall_function,
-    typed::Type,
+    typed::{self, Loaded, Type},
     watched,
 };
 use crate::{
@@ -36,18 +37,33 @@ pub fn capabilities(object: &mut Object) -> Result<Capabilities> {
 
 fn all(object: &mut Object) -> Capabilities {
     let text = |result: Result<()>| result.map_err(|error| format!("{error:#}"));
-    let tcx = in_fresh_netns(object, tcx).is_ok();
+    let network = in_fresh_netns(object, Network::tried)
+        .unwrap_or_else(|error| Network::refused(&format!("{error:#}")));
+    let lsm = lsm(object);
+    let modify_return =
+        |functions: &[String]| object.load_for(names::PROBE_RETURN, Type::ModifyReturn, functions);
+    let [lsm, modify_return, security, compat, closes] = typed::tried([
+        lsm,
+        modify_return(&TRIED.map(syscall_function)),
+        modify_return(&[security_function("file_open")]),
+        watched::compat(object),
+        watched::closes(object),
+    ]);
     Capabilities {
-        tcx,
-        drop: text(if tcx { Ok(()) } else { in_fresh_netns(object, clsact) }),
-        delay: text(in_fresh_netns(object, delay)),
-        rate: text(in_fresh_netns(object, rate)),
-        flow_rate: text(in_fresh_netns(object, flow_rate)),
-        lsm: text(lsm(object)),
+        tcx: network.tcx,
+        drop: network.drop,
+        delay: network.delay,
+        rate: network.rate,
+        flow_rate: network.flow_rate,
+        lsm: text(lsm.and_then(|()| called(object))),
         kprobe: text(kprobe(object)),
-        modify_return: text(modify_return(object, &TRIED.map(syscall_function))),
-        security: text(modify_return(object, &[security_function("file_open")])),
-        watching: watched::watching(object),
+        modify_return: text(modify_return),
+        security: text(security),
+        watching: Watching {
+            compat: text(compat),
+            rings: text(watched::rings(object)),
+            closes: text(closes),
+        },
         lags: Lags {
             io: text(object.load_lags(&names::IO)),
             run_queue: text(object.load_lags(&names::RUN_QUEUE)),
@@ -59,6 +75,35 @@ fn all(object: &mut Object) -> Capabilities {
         missing_calls: object.missing_calls().clone(),
         missing_hooks: object.missing_hooks().clone(),
         missing_security: object.missing_security().clone(),
+    }
+}
+
+/// What network interfaces can do here.
+struct Network {
+    tcx: bool,
+    drop: Result<(), String>,
+    delay: Result<(), String>,
+    rate: Result<(), String>,
+    flow_rate: Result<(), String>,
+}
+
+impl Network {
+    /// All of it in one namespace: to end one takes the kernel longer than all that is tried in it.
+    fn tried(object: &mut Object, ns: &Netns) -> Result<Self> {
+        let text = |result: Result<()>| result.map_err(|error| format!("{error:#}"));
+        let tcx = tcx(object).is_ok();
+        Ok(Self {
+            tcx,
+            drop: text(if tcx { Ok(()) } else { clsact(object, ns) }),
+            delay: text(delay(object, ns)),
+            rate: text(rate(object, ns)),
+            flow_rate: text(flow_rate(object, ns)),
+        })
+    }
+
+    fn refused(why: &str) -> Self {
+        let no = || Err(why.to_owned());
+        Self { tcx: false, drop: no(), delay: no(), rate: no(), flow_rate: no() }
     }
 }
 
@@ -156,7 +201,7 @@ pub fn document(found: &Capabilities) -> DoctorDoc {
 }
 
 /// Runs `f` in a network namespace that nobody else is in, and which vanishes afterwards.
-fn in_fresh_netns(object: &mut Object, f: fn(&mut Object, &Netns) -> Result<()>) -> Result<()> {
+fn in_fresh_netns<T: Send>(object: &mut Object, f: fn(&mut Object, &Netns) -> Result<T>) -> Result<T> {
     std::thread::scope(|scope| {
         scope
             .spawn(|| {
@@ -168,7 +213,7 @@ fn in_fresh_netns(object: &mut Object, f: fn(&mut Object, &Netns) -> Result<()>)
     })
 }
 
-fn tcx(object: &mut Object, _ns: &Netns) -> Result<()> {
+fn tcx(object: &mut Object) -> Result<()> {
     object.load_program(names::EMPTY_TC)?;
     let program = object.classifier(names::EMPTY_TC)?;
     let options = TcAttachOptions::TcxOrder(LinkOrder::first());
@@ -194,36 +239,42 @@ fn clsact(object: &mut Object, ns: &Netns) -> Result<()> {
 
 fn delay(object: &mut Object, ns: &Netns) -> Result<()> {
     let latency = std::time::Duration::from_millis(1);
-    device(object, ns, &Shape::Netem(Netem { latency, ..Netem::default() }), "netem (module sch_netem)")
+    device(
+        object,
+        ns,
+        &Shape::Netem(Netem { latency, ..Netem::default() }),
+        "injprobe1",
+        "netem (module sch_netem)",
+    )
 }
 
 fn rate(object: &mut Object, ns: &Netns) -> Result<()> {
     let shape = Shape::Rate { bytes_per_second: 1_000_000, burst: 66_000, queue: 66_000 };
-    device(object, ns, &shape, "tbf (module sch_tbf)")
+    device(object, ns, &shape, "injprobe2", "tbf (module sch_tbf)")
 }
 
 fn flow_rate(object: &mut Object, ns: &Netns) -> Result<()> {
     let shape = Shape::FlowRate { bytes_per_second: 1_000_000, queue_packets: 100 };
-    device(object, ns, &shape, "fq (module sch_fq)")
+    device(object, ns, &shape, "injprobe3", "fq (module sch_fq)")
 }
 
-fn device(object: &mut Object, ns: &Netns, shape: &Shape, qdisc: &'static str) -> Result<()> {
+fn device(object: &mut Object, ns: &Netns, shape: &Shape, name: &str, qdisc: &'static str) -> Result<()> {
     let mut rtnl = Rtnl::open(ns)?;
-    let device = rtnl.add_ifb("injprobe", "probe").context("ifb")?;
+    let device = rtnl.add_ifb(name, "probe").context("ifb")?;
     rtnl.set_shape(device, shape).context(qdisc)?;
     filter(object, &mut rtnl, FilterAction::RedirectTo(device)).context("clsact and mirred")
 }
 
-/// Attached is not enough: without `bpf` in the list of active LSMs nothing ever calls the hook.
-fn lsm(object: &mut Object) -> Result<()> {
-    object.load_program(names::PROBE_LSM)?;
+/// The LSM's program, for [`typed::tried`]: it counts our own calls from now on.
+fn lsm(object: &mut Object) -> Result<Vec<Loaded>> {
     let mut probe = object.array::<u64>(names::PROBE)?;
     probe.set(0, 0, 0)?;
     probe.set(1, u64::from(std::process::id()), 0)?;
-    let program: &mut Lsm = object.program(names::PROBE_LSM)?.try_into()?;
-    let id = program.attach().context("attaching to the hook file_open")?;
-    std::fs::File::open("/proc/self/stat")?;
-    program.detach(id)?;
+    object.load_for(names::PROBE_LSM, Type::Lsm, &[hook_function("file_open")])
+}
+
+/// Attached is not enough: without `bpf` in the list of active LSMs nothing ever calls the hook.
+fn called(object: &mut Object) -> Result<()> {
     let hits = object.array::<u64>(names::PROBE)?.get(&0, 0)?;
     ensure!(hits > 0, "the hook is never called: `bpf` is not among the active LSMs (kernel parameter lsm=)");
     Ok(())
@@ -235,17 +286,6 @@ fn kprobe(object: &mut Object) -> Result<()> {
     for function in TRIED.map(syscall_function) {
         let id = program.attach(&function, 0).with_context(|| format!("kprobe on {function}"))?;
         program.detach(id)?;
-    }
-    Ok(())
-}
-
-fn modify_return(object: &mut Object, functions: &[String]) -> Result<()> {
-    let programs = object.typed()?;
-    for function in functions {
-        let said = || format!("fmod_ret on {function}");
-        let id = object.function(function).with_context(said)?;
-        let program = programs.load(names::PROBE_RETURN, Type::ModifyReturn, id).with_context(said)?;
-        super::typed::attach(program.as_fd()).with_context(said)?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@
 
 use std::{
     collections::HashSet,
-    os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd},
+    os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd},
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -45,6 +45,17 @@ impl Type {
             Self::Entry => (bpf_prog_type::BPF_PROG_TYPE_TRACING, bpf_attach_type::BPF_TRACE_FENTRY),
             Self::Iterator => (bpf_prog_type::BPF_PROG_TYPE_TRACING, bpf_attach_type::BPF_TRACE_ITER),
         }
+    }
+
+    /// What failed, if it is that.
+    pub fn on(self, function: &str) -> String {
+        let kind = match self {
+            Self::ModifyReturn => "fmod_ret",
+            Self::Lsm => "BPF LSM hook",
+            Self::Entry => "fentry",
+            Self::Iterator => "iterator",
+        };
+        format!("{kind} on {function}")
     }
 }
 
@@ -157,6 +168,38 @@ pub fn attach_told(program: BorrowedFd<'_>, kind: Type, cookie: u64) -> Result<O
     link.attach_type = kind.of().1 as u32;
     link.__bindgen_anon_3.tracing.cookie = cookie;
     bpf(bpf_cmd::BPF_LINK_CREATE, &attr).context("attach")
+}
+
+/// A loaded program, as what, and the function for which.
+pub type Loaded = (OwnedFd, Type, String);
+
+/// Attaches programs and lets them go at once, each group of them; a group that was not even loaded stays an error.
+///
+/// The kernel waits until no task is within what it patches, each time, so they are tried side by side.
+///
+/// # Errors
+/// What the kernel said of the first one of the group that it refuses.
+pub fn tried<const N: usize>(groups: [Result<Vec<Loaded>>; N]) -> [Result<()>; N] {
+    let attached = |(program, kind, function): &Loaded| {
+        let link = match kind {
+            Type::ModifyReturn => attach(program.as_fd()),
+            _ => attach_told(program.as_fd(), *kind, 0),
+        };
+        let _held = link.with_context(|| kind.on(function))?;
+        // What the LSM's program is to see.
+        std::fs::File::open("/proc/self/stat").map(drop).context("/proc/self/stat")
+    };
+    std::thread::scope(|scope| {
+        groups
+            .map(|group| {
+                group.map(|group| {
+                    group.into_iter().map(|one| scope.spawn(move || attached(&one))).collect::<Vec<_>>()
+                })
+            })
+            .map(|group| {
+                group?.into_iter().try_for_each(|one| one.join().unwrap_or_else(|_| bail!("the probe died")))
+            })
+    })
 }
 
 /// How often the kernel has not run it since it was loaded, for whatever task: it runs a program of this type once at a

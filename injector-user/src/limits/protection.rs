@@ -7,6 +7,7 @@ use crate::target::{Host, cgroup_of, comm, executable, pids_of_host, subtree};
 use ipnet::IpNet;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 
 /// Ports that are protected always, and why.
 const PORTS: [(u16, &str); 6] =
@@ -46,7 +47,12 @@ impl Protection {
         protection.add_process(host, 1, "PID 1");
         protection.add_process(host, daemon, "the injector daemon");
         for pid in pids_of_host(host)? {
-            if is_sshd(comm(host, pid)) || is_sshd(executable(host, pid)) {
+            let program = executable(host, pid);
+            // Kernel threads: most processes of many hosts. Their names are no reason to look again.
+            if program.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+                continue;
+            }
+            if is_sshd(program.ok()) || is_sshd(comm(host, pid)) {
                 protection.add_process(host, pid, "sshd");
             }
         }

@@ -4,8 +4,8 @@ use super::Host;
 use super::host::unreadable;
 use crate::error::Error;
 use serde::Serialize;
-use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::{fs, io};
 
 /// A process of a target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -33,11 +33,14 @@ pub fn comm(host: &Host, pid: u32) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned())
 }
 
-/// The file name of the program that a process runs, `None` if it is gone or a kernel thread.
-pub fn executable(host: &Host, pid: u32) -> Option<String> {
-    let path = fs::read_link(host.proc.join(format!("{pid}/exe"))).ok()?;
-    let name = path.file_name()?.to_string_lossy().into_owned();
-    Some(name.strip_suffix(" (deleted)").map(str::to_owned).unwrap_or(name))
+/// The file name of the program that a process runs.
+///
+/// # Errors
+/// `NotFound` if it runs none: it is a kernel thread, or gone. Any other: who asks may not see it.
+pub fn executable(host: &Host, pid: u32) -> io::Result<String> {
+    let path = fs::read_link(host.proc.join(format!("{pid}/exe")))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(name.strip_suffix(" (deleted)").map(str::to_owned).unwrap_or(name))
 }
 
 /// The cgroup v2 path of a process, from the `0::` line of /proc/PID/cgroup; `None` if it is gone.

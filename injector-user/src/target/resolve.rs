@@ -66,7 +66,7 @@ fn target(host: &Host, spec: &TargetSpec, path: String) -> Result<Target, Error>
 /// Why a target may have no processes: on hosts without systemd everything is in the root cgroup.
 fn nobody(host: &Host, path: &str) -> Result<String, Error> {
     let root = pids(host, "/")?;
-    let user = root.iter().filter(|pid| super::executable(host, **pid).is_some()).count();
+    let user = root.iter().filter(|pid| super::executable(host, **pid).is_ok()).count();
     Ok(match user {
         0 => format!("no process is in {path} now"),
         n => format!(

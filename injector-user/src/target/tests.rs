@@ -172,12 +172,12 @@ fn facts_about_processes() {
     let at = &host.host;
     assert_eq!(pids_of_host(at).unwrap(), [1, 7, 8, 30]);
     assert_eq!(comm(at, 7).as_deref(), Some("nginx"));
-    assert_eq!(executable(at, 7).as_deref(), Some("nginx"));
+    assert_eq!(executable(at, 7).unwrap(), "nginx");
     assert_eq!(cgroup_of(at, 7).as_deref(), Some("/system.slice/nginx.service/workers"));
     let inode = fs::metadata(at.proc.join("7/ns/net")).unwrap().ino();
     assert_eq!(netns_inode(at, 7), Some(inode));
     assert_eq!(
-        (comm(at, 99), executable(at, 99), cgroup_of(at, 99), netns_inode(at, 99)),
+        (comm(at, 99), executable(at, 99).ok(), cgroup_of(at, 99), netns_inode(at, 99)),
         (None, None, None, None)
     );
     fs::write(at.proc.join("7/cgroup"), "0::/gone (deleted)\n").unwrap();

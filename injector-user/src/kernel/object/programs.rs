@@ -9,7 +9,10 @@ use aya::{
 };
 use injector_ebpf::names;
 
-use super::{Object, types};
+use super::{
+    super::typed::{Loaded, Type},
+    Object, types,
+};
 
 impl Object {
     /// A program, loaded or not.
@@ -59,6 +62,18 @@ impl Object {
             _ => bail!("program {name} has a type that is not used here"),
         };
         loaded.map_err(|error| shorten(name, &error))
+    }
+
+    /// Loads a program that aya does not know for each of these functions.
+    ///
+    /// # Errors
+    /// This kernel has no such function, or refuses the program for it.
+    pub fn load_for(&self, name: &str, kind: Type, functions: &[String]) -> Result<Vec<Loaded>> {
+        let load = |function: &String| {
+            let id = self.function(function)?;
+            anyhow::Ok((self.typed()?.load(name, kind, id)?, kind, function.clone()))
+        };
+        functions.iter().map(|one| load(one).with_context(|| kind.on(one))).collect()
     }
 
     /// Unloads a program if it is loaded; what it is attached to is detached.

@@ -15,7 +15,7 @@ fn place(name: &str) -> Option<(Type, String)> {
     Some(match name {
         names::CALL_RETURN | names::PROBE_RETURN => (Type::ModifyReturn, syscall_function("fsync")),
         names::CALL_LSM => (Type::Lsm, hook_function("file_permission")),
-        names::OPEN_LSM => (Type::Lsm, hook_function("file_open")),
+        names::OPEN_LSM | names::PROBE_LSM => (Type::Lsm, hook_function("file_open")),
         names::COMPAT => (Type::Entry, "__ia32_sys_fsync".to_owned()),
         names::CLOSE => (Type::Entry, syscall_function("close")),
         _ => return None,

@@ -75,6 +75,18 @@ fn sshd_is_known_by_its_program_too() {
 }
 
 #[test]
+fn what_runs_no_program_is_no_sshd_and_a_program_that_may_not_be_seen_may_be() {
+    let host = TestHost::new();
+    for pid in [40, 41] {
+        host.process(pid, "sshd", "/a");
+        std::fs::remove_file(host.host.proc.join(format!("{pid}/exe"))).unwrap();
+    }
+    // No link: another error than that there is none.
+    std::fs::write(host.host.proc.join("41/exe"), "").unwrap();
+    assert_eq!(keys(&gather(&host, &[]).tgids), [1, 41, DAEMON]);
+}
+
+#[test]
 fn the_files_list() {
     let host = host();
     let list = ["cgroup:/later", "unit:postgresql", "unit:soon", "port:5432", "address:10.0.0.0/8"];
