@@ -23,8 +23,10 @@ const MACHINE: &str = "-nodefaults -no-user-config -display none -no-reboot -mac
 /// same allocator's caches no longer need it often: 2,000 times in a boot of 7.2, with nothing that sets flags before it.
 const CX16: (u32, u32) = (7, 1);
 
-/// Any oops ends the guest at once; the time stamp counter is the host's and can be trusted.
-const KERNEL_ARGUMENTS: &str = "console=ttyS0 loglevel=7 panic=-1 oops=panic reboot=t tsc=reliable";
+/// Any oops ends the guest at once; the time stamp counter is the host's and can be trusted. A program is at the same
+/// addresses each time: QEMU translates its code anew otherwise, and a command takes 0.24 s instead of 0.08.
+const KERNEL_ARGUMENTS: &str =
+    "console=ttyS0 loglevel=7 panic=-1 oops=panic reboot=t tsc=reliable norandmaps";
 
 /// How a boot ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
