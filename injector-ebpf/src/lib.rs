@@ -17,6 +17,7 @@ pub mod means;
 pub mod meter;
 pub mod names;
 pub mod reaction;
+pub mod rtt;
 pub mod rule;
 pub mod tag;
 

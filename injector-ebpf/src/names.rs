@@ -29,7 +29,7 @@ pub const METER_USE: &str = "INJ_METER_USE";
 pub const USERS: &str = "INJ_USERS";
 /// Hash of the indexes of protected interfaces.
 pub const INTERFACES: &str = "INJ_INTERFACES";
-/// Per-CPU hash from cgroup id to [`crate::flow::Aggregate`].
+/// Per-CPU hash from cgroup id to [`crate::rtt::Aggregate`].
 pub const CG_AGGREGATES: &str = "INJ_CG_AGGR";
 /// Hash of local ends of the targets' sockets, [`crate::flow::End`].
 pub const ENDS: &str = "INJ_ENDS";
@@ -49,15 +49,15 @@ pub const PROGS: &str = "INJ_PROGS";
 pub const FLOWS: &str = "INJ_FLOWS";
 /// Socket storage: [`crate::flow::Seen`].
 pub const SEEN: &str = "INJ_SEEN";
-/// Per-CPU array of [`crate::flow::Aggregate`].
+/// Per-CPU array of [`crate::rtt::Aggregate`].
 pub const AGGREGATES: &str = "INJ_AGGR";
-/// Array of [`crate::flow::Near`], which can be mapped, so many for each CPU as [`crate::flow::NEAR`] says.
+/// Array of [`crate::rtt::Near`], which can be mapped, so many for each CPU as [`crate::rtt::NEAR`] says.
 pub const CG_NEAR: &str = "INJ_CG_NEAR";
 /// Hash of [`crate::flow::DepKey`] to [`crate::flow::DepValue`].
 pub const DEPS: &str = "INJ_DEPS";
 /// Hash from cgroup id to [`crate::flow::DepValue`]: what found no place in [`DEPS`].
 pub const DEPS_REST: &str = "INJ_DEPS_REST";
-/// Array of [`crate::flow::FlowRtt`], which can be mapped.
+/// Array of [`crate::rtt::FlowRtt`], which can be mapped.
 pub const FLOW_RTT: &str = "INJ_FLOW_RTT";
 /// Array of two `u64`: how often the daemon has changed what it says of cgroups; and not 0 if all are observed.
 pub const GENERATION: &str = "INJ_GENERATION";

@@ -1,8 +1,9 @@
 //! RTT histograms of flows: places in an array, which some flows have.
 
 use injector_ebpf::{
-    flow::{DepValue, Flow, FlowRtt, HISTOGRAM_TRIES, NO_HISTOGRAM, histogram_place},
+    flow::{DepValue, Flow},
     hist::BUCKETS,
+    rtt::{FlowRtt, HISTOGRAM_TRIES, NO_HISTOGRAM, histogram_place},
 };
 
 use super::{atomic, maps::INJ_FLOW_RTT};

@@ -12,14 +12,12 @@ use injector_ebpf::{
     call_means::CallShape,
     dep::{CountKey, DepLost, MOST_COUNTS, MOST_QUERIES, MOST_TIMES, Query, QueryKey, Span, TimeKey, Times},
     event::EVENT_ROOM,
-    flow::{
-        AGGREGATES, Aggregate, DepKey, DepValue, End, Flow, FlowRtt, FlowStats, HISTOGRAMS, MOST_DEPS, NEAR,
-        Near, RESTS, Rest, SLOTS, Seen, Slot,
-    },
+    flow::{DepKey, DepValue, End, Flow, FlowStats, MOST_DEPS, RESTS, Rest, SLOTS, Seen, Slot},
     gate::{Halt, Lease},
     lag::{InFlight, Lag, LagKey, LagLost, MOST_IN_FLIGHT, MOST_LAGS, MOST_WAITING},
     meter::{METERS, Meter, MeterUse},
     reaction::{Failed, Gone, Name as Ended, OnDescriptor, Thread},
+    rtt::{AGGREGATES, Aggregate, FlowRtt, HISTOGRAMS, NEAR, Near},
     rule::{
         CALLS, CgroupEntry, Delays, GateStats, MAX_PEERS, MAX_RULES, Name, NameRules, PORT_BLOCKS, PeerRules,
         PortBlock, Rule, RuleStats,

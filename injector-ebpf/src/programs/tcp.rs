@@ -8,9 +8,10 @@ use aya_ebpf::{
     programs::BtfTracePointContext,
 };
 use injector_ebpf::{
-    flow::{Aggregate, End, Flow, NEAR, Tcp, near_place},
+    flow::{End, Flow, Tcp},
     hist::bucket,
     names::MEASURED_SAMPLES,
+    rtt::{Aggregate, NEAR, near_place},
     rule::MAX_RULES,
 };
 

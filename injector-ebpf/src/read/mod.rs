@@ -15,9 +15,9 @@ pub static INJ_READ: Array<Flow> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 /// Those of the object that counts.
 #[map]
 pub static INJ_SLOTS: Array<Slot> = Array::with_max_entries(SLOTS, BPF_F_MMAPABLE);
-/// How many are in it.
+/// How many are in it, and `jiffies64` when the first one was written.
 #[map]
-pub static INJ_READ_AT: Array<u64> = Array::with_max_entries(1, 0);
+pub static INJ_READ_AT: Array<u64> = Array::with_max_entries(2, 0);
 
 /// `struct bpf_iter__bpf_sk_storage_map`.
 #[repr(C)]
@@ -48,6 +48,11 @@ pub extern "C" fn inj_iter_flows(ctx: *mut c_void) -> i32 {
         let (from, to) = (flow.cast::<u64>(), place.cast::<u64>());
         for word in 0..size_of::<Flow>() / 8 {
             to.add(word).write_volatile(from.add(word).read_volatile());
+        }
+        if *at == 0
+            && let Some(when) = INJ_READ_AT.get_ptr_mut(1)
+        {
+            *when = bpf_jiffies64();
         }
         *at += 1;
         add_slot(place);

@@ -3,6 +3,8 @@
 mod choice;
 mod order;
 
+use std::time::UNIX_EPOCH;
+
 use choice::Choice;
 use clap::Args;
 
@@ -11,7 +13,7 @@ use super::{
     differences::{head, watch, window},
     out::{self, Outcome},
     table::Table,
-    text::{bytes, count, micros},
+    text::{bytes, count, micros, span_ms},
 };
 use crate::{
     api::{
@@ -94,8 +96,9 @@ fn tables(flows: &FlowsDoc) -> Outcome {
 fn open(flows: &FlowsDoc) -> Table {
     let mut table = Table::new(&[
         "CGROUP", "PROTO", "LOCAL", "REMOTE", "SENT", "RECEIVED", "RETRANS", "DROPPED", "DELAYED", "p50",
-        "p90", "p99", "SNDBUF",
+        "p90", "p99", "SNDBUF", "IDLE",
     ]);
+    let now = millis(&flows.at);
     for flow in &flows.flows {
         table.row([
             flow.cgroup.clone(),
@@ -111,6 +114,7 @@ fn open(flows: &FlowsDoc) -> Table {
             micros(flow.rtt_p90_us),
             micros(flow.rtt_p99_us),
             share(flow.sndbuf_used, flow.sndbuf_limit),
+            idle(now, flow.last_seen.as_deref().and_then(millis)),
         ]);
     }
     table
@@ -153,6 +157,20 @@ fn listeners(flows: &FlowsDoc) -> Table {
         ]);
     }
     table
+}
+
+/// Of a time as documents have it, since 1970; `None` if it is none.
+fn millis(rfc3339: &str) -> Option<u64> {
+    let at = humantime::parse_rfc3339(rfc3339).ok()?;
+    at.duration_since(UNIX_EPOCH).ok()?.as_millis().try_into().ok()
+}
+
+/// How long ago the last packet was; `-` where that is not known.
+fn idle(now: Option<u64>, seen: Option<u64>) -> String {
+    match now.zip(seen) {
+        Some((now, seen)) => span_ms(now.saturating_sub(seen)),
+        None => "-".to_owned(),
+    }
 }
 
 /// `12 %`; `-` where there is no limit.

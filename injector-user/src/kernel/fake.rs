@@ -9,8 +9,9 @@ use std::{
 
 use anyhow::{Result, bail};
 use injector_ebpf::{
-    flow::{Aggregate, DepKey, DepValue, Flow, FlowStats},
+    flow::{DepKey, DepValue, Flow, FlowStats},
     hist::BUCKETS,
+    rtt::Aggregate,
     rule::{CgroupEntry, Delays, GateStats, Rule, RuleStats},
 };
 
@@ -375,6 +376,7 @@ impl Kernel for Fake {
         let kinds = self.with(|state| state.kinds.clone());
         Ok(Snapshot {
             at: std::time::SystemTime::now(),
+            ticks: (std::time::SystemTime::UNIX_EPOCH, Duration::from_millis(4)),
             watched,
             flows,
             histograms: std::collections::HashMap::new(),

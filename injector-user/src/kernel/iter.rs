@@ -10,14 +10,16 @@ use std::{
     io::{ErrorKind, Read as _},
     num::NonZeroUsize,
     os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
 use aya::maps::{Array, Map, MapData};
 use aya_obj::generated::bpf_map_type;
 use injector_ebpf::{
-    flow::{Flow, FlowRtt, HISTOGRAMS},
+    flow::Flow,
     names,
+    rtt::{FlowRtt, HISTOGRAMS},
 };
 
 use super::{
@@ -39,6 +41,8 @@ const FIRST_ROOM: u32 = 4096;
 const WINDOW: usize = 4096;
 /// Grown beyond this it is no host but a mistake: 1.3 GB.
 const MOST_ROOM: u32 = 1 << 23;
+/// Readings take their time, and clocks drift. By more than this it was set, or the host slept.
+const SAME_CLOCK: Duration = Duration::from_secs(1);
 
 /// `union bpf_attr`, the part for BPF_LINK_CREATE of an iterator.
 #[repr(C)]
@@ -70,6 +74,8 @@ pub struct FlowReader {
     room: u32,
     expected: u32,
     walk: Walk,
+    /// See [`FlowReader::epoch`].
+    epoch: Option<SystemTime>,
 }
 
 /// The program with room for so many flows.
@@ -99,7 +105,7 @@ impl Walk {
     fn new(room: u32, kind: u32, flows: BorrowedFd<'_>, slots: BorrowedFd<'_>) -> Result<Self> {
         ensure!(!READER.is_empty(), "this binary was built without the kernel programs (cargo xtask setup)");
         let places = array(names::READ, size_of::<Flow>(), room, BPF_F_MMAPABLE)?;
-        let at = array(names::READ_AT, size_of::<u64>(), 1, 0)?;
+        let at = array(names::READ_AT, size_of::<u64>(), 2, 0)?;
         let programs = Typed::new(READER, &[names::ITER_FLOWS], |name| match name {
             names::READ => Some(places.fd().as_fd().as_raw_fd()),
             names::READ_AT => Some(at.fd().as_fd().as_raw_fd()),
@@ -160,7 +166,7 @@ impl FlowReader {
         let kind = object.function("bpf_iter_bpf_sk_storage_map")?;
         let slots = object.map_fd(names::SLOTS)?;
         let walk = Walk::new(FIRST_ROOM, kind, flows.as_fd(), slots.as_fd())?;
-        Ok(Self { flows, rtt, slots, kind, room: FIRST_ROOM, expected: 0, walk })
+        Ok(Self { flows, rtt, slots, kind, room: FIRST_ROOM, expected: 0, walk, epoch: None })
     }
 
     /// So many flows there will be: if there is no room for them, it is made at once and not by doubling it again and
@@ -190,6 +196,20 @@ impl FlowReader {
             each(self.walk.window(first)?.values(found - first));
         }
         Ok(())
+    }
+
+    /// When `jiffies64` was 0, by this host's clock: what its values in flows are counted from. `began` is when the last
+    /// reading did, `span` how long so many ticks are.
+    ///
+    /// Kept from reading to reading unless the clock was set, so that a flow that was not seen again was last seen at the
+    /// same time in each.
+    ///
+    /// # Errors
+    /// The kernel refused a read.
+    pub fn epoch(&mut self, began: SystemTime, span: impl Fn(u64) -> Duration) -> Result<SystemTime> {
+        let found = began.checked_sub(span(self.walk.at.get(&1, 0)?)).unwrap_or(UNIX_EPOCH);
+        let near = |kept: &SystemTime| apart(*kept, found) < SAME_CLOCK;
+        Ok(*self.epoch.insert(self.epoch.filter(near).unwrap_or(found)))
     }
 
     /// The same in memory of our own.
@@ -224,6 +244,10 @@ impl FlowReader {
         let all = mapped.each::<FlowRtt>(HISTOGRAMS as usize);
         Ok(all.filter(|rtt| rtt.cookie != 0).map(|rtt| (rtt.cookie, rtt)).collect())
     }
+}
+
+fn apart(a: SystemTime, b: SystemTime) -> Duration {
+    a.duration_since(b).unwrap_or_else(|earlier| earlier.duration())
 }
 
 fn iterator(link: BorrowedFd<'_>) -> Result<File> {

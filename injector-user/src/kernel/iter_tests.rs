@@ -13,7 +13,8 @@ use std::{
 
 use aya::programs::{CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, CgroupSock, Program as Loaded};
 use injector_ebpf::{
-    flow::{Counts, DepKey, DepValue, FlowStats, Near, SLOT_ENDED, SLOTS, Slot},
+    flow::{Counts, DepKey, DepValue, FlowStats, SLOT_ENDED, SLOTS, Slot},
+    rtt::Near,
     rule::{CG_WATCH, CgroupEntry},
 };
 
@@ -219,6 +220,7 @@ fn come_back(test: &str, before: Option<(Slot, bool)>, taken: u64) {
         (0..near.len()).for_each(|at| near.set(at, Near { cgroup: taken, sum: ZERO }, 0).unwrap());
     }
     (0..HISTOGRAMS).for_each(|at| object.array(names::FLOW_RTT).unwrap().set(at, histogram, 0).unwrap());
+    let began = SystemTime::now();
     let mut talker = Talker::start(&cgroup, TALK);
 
     let flows = reader.all().unwrap();
@@ -292,7 +294,14 @@ fn come_back(test: &str, before: Option<(Slot, bool)>, taken: u64) {
     assert_eq!(reader.all().unwrap().len(), 4);
     let all = Snapshot::take(&mut object, &mut reader, vec![]).unwrap();
     let deps = if taken == 0 { 0 } else { 2 };
-    assert_eq!((all.flows.len(), all.deps.len(), all.watched), (4, deps, vec![cgroup.id()]));
+    assert_eq!((all.flows.len(), all.deps.len(), all.watched.clone()), (4, deps, vec![cgroup.id()]));
+    // Ticks and readings take their time, and nothing here a second.
+    for flow in &all.flows {
+        let seen = all.when(flow.last).unwrap();
+        assert!(seen + SAME_CLOCK > began && seen < all.at + SAME_CLOCK, "{began:?} {seen:?} {:?}", all.at);
+    }
+    let again = Snapshot::take(&mut object, &mut reader, vec![]).unwrap();
+    assert_eq!(again.ticks, all.ticks, "what was not seen again was last seen at the same time");
     // No rule means these sockets: they are in the control group, with everybody else's.
     let control = &all.aggregates[0];
     assert_eq!(control.rtt.iter().sum::<u64>(), control.samples);

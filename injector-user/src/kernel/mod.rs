@@ -36,7 +36,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Result;
 use injector_ebpf::{
-    flow::{Aggregate, FlowStats},
+    flow::FlowStats,
+    rtt::Aggregate,
     rule::{CgroupEntry, Delays, GateStats, Rule, RuleStats},
 };
 

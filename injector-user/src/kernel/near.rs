@@ -8,8 +8,8 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use injector_ebpf::{
-    flow::{Aggregate, NEAR, NEAR_BUSY, Near},
     names,
+    rtt::{Aggregate, NEAR, NEAR_BUSY, Near},
 };
 
 use super::{mapped::Mapped, object::Object};

@@ -11,8 +11,9 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use injector_ebpf::{
-    flow::{Flow, FlowRtt, HISTOGRAMS, SLOT_BUSY, SLOT_ENDED, SLOTS, Slot, slot_of},
+    flow::{Flow, SLOT_BUSY, SLOT_ENDED, SLOTS, Slot, slot_of},
     names,
+    rtt::{FlowRtt, HISTOGRAMS},
 };
 
 use super::{mapped::Mapped, object::Object};

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use injector_ebpf::{
-    flow::{DepKey, DepValue, Flow, FlowRtt},
+    flow::{DepKey, DepValue, Flow},
     hist::BUCKETS,
+    rtt::FlowRtt,
 };
 
 use super::{

@@ -1,8 +1,9 @@
 //! The document of flows, from a snapshot.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::SystemTime};
 
-use injector_ebpf::flow::{Flow, FlowRtt, REST_IN, REST_NO_FLOW, REST_NO_SOCKET, REST_NOT_OBSERVED, Rest};
+use injector_ebpf::flow::{Flow, REST_IN, REST_NO_FLOW, REST_NO_SOCKET, REST_NOT_OBSERVED, Rest};
+use injector_ebpf::rtt::FlowRtt;
 
 use super::{
     Snapshot,
@@ -42,7 +43,9 @@ pub fn flows_doc(
         shown.select_nth_unstable_by_key(MOST_SHOWN, bytes);
         shown.truncate(MOST_SHOWN);
     }
-    let doc = |flow: &&Flow| flow_doc(flow, histograms.get(&flow.cookie), name(flow.cgroup));
+    let doc = |flow: &&Flow| {
+        flow_doc(flow, histograms.get(&flow.cookie), name(flow.cgroup), snapshot.when(flow.last))
+    };
     let mut flows: Vec<_> = shown.iter().map(doc).collect();
     flows.sort_by(|a, b| {
         let bytes = |f: &FlowDoc| f.tx_bytes.saturating_add(f.rx_bytes);
@@ -68,7 +71,7 @@ pub fn flows_doc(
     }
 }
 
-fn flow_doc(flow: &Flow, rtt: Option<&FlowRtt>, cgroup: String) -> FlowDoc {
+fn flow_doc(flow: &Flow, rtt: Option<&FlowRtt>, cgroup: String, seen: Option<SystemTime>) -> FlowDoc {
     let q = rtt.map(|own| quantiles(&own.rtt)).unwrap_or_default();
     FlowDoc {
         cgroup,
@@ -89,6 +92,7 @@ fn flow_doc(flow: &Flow, rtt: Option<&FlowRtt>, cgroup: String) -> FlowDoc {
         sndbuf_used: flow.sndbuf_used.into(),
         sndbuf_limit: flow.sndbuf_limit.into(),
         sndbuf_peak_percent: f64::from(flow.sndbuf_peak) / 10.0,
+        last_seen: seen.map(|at| humantime::format_rfc3339_millis(at).to_string()),
         recent: None,
     }
 }

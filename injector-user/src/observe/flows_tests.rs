@@ -16,6 +16,7 @@ fn listening(port: u16, cgroup_id: Option<u64>) -> Listener {
 fn a_flow_is_shown_with_names_and_quantiles() {
     let mut one = flow(7, 40_000, 5, 5432, 250);
     (one.sndbuf_used, one.sndbuf_limit, one.sndbuf_peak) = (10, 87_040, 125);
+    one.last = 250;
     let doc = flows_doc(&snapshot(vec![one], vec![]), named, |_| true);
     let shown = &doc.flows[0];
     assert_eq!(doc.at, "1970-01-01T00:00:00.000Z");
@@ -23,6 +24,9 @@ fn a_flow_is_shown_with_names_and_quantiles() {
     assert_eq!((shown.tx_segments, shown.tx_bytes, shown.rtt_samples), (250, 25_000, 250));
     assert_eq!((shown.rtt_p50_us, shown.rtt_p99_us), (Some(99), Some(99)));
     assert_eq!((shown.sndbuf_limit, shown.sndbuf_peak_percent), (87_040, 12.5));
+    assert_eq!(shown.last_seen.as_deref(), Some("1970-01-01T00:00:01.000Z"), "250 ticks of 4 ms");
+    one.last = 0;
+    assert_eq!(flows_doc(&snapshot(vec![one], vec![]), named, |_| true).flows[0].last_seen, None);
 }
 
 #[test]

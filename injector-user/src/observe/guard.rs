@@ -5,7 +5,7 @@
 
 use std::{collections::VecDeque, fmt};
 
-use injector_ebpf::flow::Aggregate;
+use injector_ebpf::rtt::Aggregate;
 
 use super::{
     quantile::{quantile, total},

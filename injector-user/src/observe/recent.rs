@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use injector_ebpf::flow::Aggregate;
+use injector_ebpf::rtt::Aggregate;
 
 use super::signals::{ZERO, difference};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use injector_ebpf::flow::Aggregate;
+use injector_ebpf::rtt::Aggregate;
 
 use super::{
     failures::{Tried, shares},

@@ -1,10 +1,11 @@
 //! Made-up raw numbers for the tests of this room.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use injector_ebpf::{
-    flow::{Aggregate, DepKey, DepValue, Flow, FlowRtt, FlowStats},
+    flow::{DepKey, DepValue, Flow, FlowStats},
     hist::{BUCKETS, bucket},
+    rtt::{Aggregate, FlowRtt},
     rule::GateStats,
 };
 
@@ -55,6 +56,7 @@ pub fn snapshot(flows: Vec<Flow>, deps: Vec<(DepKey, DepValue)>) -> Snapshot {
     let histograms = flows.iter().map(|flow| (flow.cookie, histogram(flow))).collect();
     Snapshot {
         at: SystemTime::UNIX_EPOCH,
+        ticks: (SystemTime::UNIX_EPOCH, Duration::from_millis(4)),
         watched: Vec::new(),
         flows,
         histograms,

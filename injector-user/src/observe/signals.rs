@@ -1,6 +1,6 @@
 //! Latency and errors of a group of sockets between two looks at its sums.
 
-use injector_ebpf::{flow::Aggregate, hist::BUCKETS};
+use injector_ebpf::{hist::BUCKETS, rtt::Aggregate};
 
 use super::quantile::quantiles;
 use crate::api::types::SignalsDoc;

@@ -2,13 +2,14 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use anyhow::Result;
 use injector_ebpf::{
-    flow::{AGGREGATES, Aggregate, DepKey, DepValue, Flow, FlowRtt, FlowStats, Rest},
+    flow::{DepKey, DepValue, Flow, FlowStats, Rest},
     names,
+    rtt::{AGGREGATES, Aggregate, FlowRtt},
     rule::{CG_WATCH, CgroupEntry, GateStats},
 };
 
@@ -23,6 +24,8 @@ const TRIES: usize = 3;
 pub struct Snapshot {
     /// When it was taken.
     pub at: SystemTime,
+    /// When `jiffies64` was 0, and how long a tick of it is.
+    pub ticks: (SystemTime, Duration),
     /// Ids of the cgroups whose flows are observed, ascending.
     pub watched: Vec<u64>,
     /// Open flows.
@@ -53,6 +56,7 @@ impl Snapshot {
     pub fn take(object: &mut Object, reader: &mut FlowReader, listeners: Vec<Listener>) -> Result<Self> {
         let mut tries = 0;
         let (mut flows, mut deps) = (Vec::new(), Vec::new());
+        let mut began;
         let stats = loop {
             let stats = flow_stats(object)?;
             let before = stats.folded;
@@ -67,6 +71,7 @@ impl Snapshot {
                 deps.push((DepKey::other(cgroup), value));
             }
             flows.clear();
+            began = SystemTime::now();
             reader.read(|some| flows.extend_from_slice(some))?;
             let stats = flow_stats(object)?;
             tries += 1;
@@ -77,8 +82,10 @@ impl Snapshot {
         let histograms = reader.histograms()?;
         let aggregates = (0..AGGREGATES as u32).map(|i| read_aggregate(object, i)).collect::<Result<_>>()?;
         let at = SystemTime::now();
+        let epoch = reader.epoch(began, |ticks| object.span(ticks))?;
         Ok(Self {
             at,
+            ticks: (epoch, object.span(1)),
             watched: watched(object)?,
             flows,
             histograms,
@@ -90,6 +97,13 @@ impl Snapshot {
             gate: gate(object)?,
             kinds: RawKinds::default(),
         })
+    }
+
+    /// When a flow was seen that was seen at this value of `jiffies64`; `None` if it was not.
+    pub fn when(&self, last: u64) -> Option<SystemTime> {
+        let (epoch, tick) = self.ticks;
+        let nanos = u64::try_from(tick.as_nanos()).ok()?.checked_mul(last)?;
+        if last == 0 { None } else { epoch.checked_add(Duration::from_nanos(nanos)) }
     }
 }
 

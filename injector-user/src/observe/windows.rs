@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use injector_ebpf::{flow::Aggregate, hist::lower};
+use injector_ebpf::{hist::lower, rtt::Aggregate};
 
 use super::{
     failures,

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use injector_ebpf::flow::Aggregate;
+use injector_ebpf::rtt::Aggregate;
 use tracing::warn;
 
 use super::{engine::Engine, fault::Fault, recovering::Seen};

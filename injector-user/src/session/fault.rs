@@ -8,8 +8,8 @@ use std::{
 
 use injector_ebpf::{
     draw::{ALWAYS, DRAW_CHANCE},
-    flow::Aggregate,
     reaction::Reaction,
+    rtt::Aggregate,
     rule::{Delays, RULE_CLOSES, RULE_SHADOW, Rule, RuleStats},
 };
 

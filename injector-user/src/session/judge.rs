@@ -16,7 +16,7 @@ use crate::{
     plan::Step,
     spec::{AbortCondition, GroupMeasured, Measured},
 };
-use injector_ebpf::{draw::Draw, flow::Aggregate, rule::Rule};
+use injector_ebpf::{draw::Draw, rtt::Aggregate, rule::Rule};
 
 /// Said once of a fault to which that happens.
 const BACKED_OFF: &str = "backed off: a thread repeated the failing call 1000 times in a second; its calls pass for 100 ms each time";

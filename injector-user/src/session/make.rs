@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use injector_ebpf::{
-    flow::Aggregate,
+    rtt::Aggregate,
     rule::{Delays, RuleStats},
 };
 use tracing::warn;

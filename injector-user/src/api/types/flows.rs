@@ -71,6 +71,9 @@ pub struct FlowDoc {
     pub sndbuf_limit: u64,
     /// The fullest it was, percent.
     pub sndbuf_peak_percent: f64,
+    /// When its last packet was seen: RFC 3339, to a tick of the kernel (1 to 10 ms).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_seen: Option<String>,
     /// Its round trips in the document's `window`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub recent: Option<RecentDoc>,

@@ -1,7 +1,10 @@
 use clap::Parser;
 use serde_json::json;
 
-use super::*;
+use super::{
+    super::{idle, millis},
+    *,
+};
 
 #[derive(Parser)]
 struct Line {
@@ -25,6 +28,7 @@ fn flow(
         "cgroup": cgroup, "protocol": protocol, "local": local, "remote": remote, "tx_segments": 1, "tx_bytes": bytes,
         "rx_segments": 1, "rx_bytes": 1, "retransmits": 1000 - bytes, "injected_drops": 0, "injected_delays": 0,
         "rtt_samples": 7, "rtt_p99_us": p99, "sndbuf_used": bytes, "sndbuf_limit": 1000, "sndbuf_peak_percent": 0.0,
+        "last_seen": format!("2026-01-01T00:00:00.{bytes}Z"),
     })
 }
 
@@ -95,6 +99,7 @@ fn rows_are_sorted_and_cut() {
     assert_eq!(first("--sort p99"), ["/apple", "/app/x", "/zoo", "/app"], "what is not known comes last");
     assert_eq!(first("--sort retransmits"), ["/zoo", "/apple", "/app/x", "/app"]);
     assert_eq!(first("--sort sndbuf"), ["/app", "/app/x", "/apple", "/zoo"]);
+    assert_eq!(first("--sort idle"), ["/zoo", "/apple", "/app/x", "/app"], "seen one after the other");
     assert_eq!(first("--sort peer"), ["/zoo", "/app", "/app/x", "/apple"]);
     assert_eq!(first("--sort samples"), ["/app", "/app/x", "/apple", "/zoo"], "equals stay as they came");
     assert_eq!(shown("--sort p99 --top 1"), [vec!["/apple"], vec!["/app/x"], vec!["/app/x"]]);
@@ -121,4 +126,12 @@ fn what_is_none_is_refused() {
             "{words}: {error}"
         );
     }
+}
+
+#[test]
+fn how_long_a_flow_is_idle_is_told_from_the_time_of_the_look() {
+    let seen = millis("2026-01-01T00:00:00.900Z");
+    assert_eq!(idle(millis("2026-01-01T00:00:03.100Z"), seen), "2.2 s");
+    assert_eq!(idle(millis("2026-01-01T00:00:00.899Z"), seen), "0 ms", "seen while it was looked");
+    assert_eq!((idle(None, seen), idle(seen, millis("t"))), ("-".to_owned(), "-".to_owned()));
 }

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use clap::Args;
 
+use super::millis;
 use crate::{
     api::types::{DependencyDoc, FlowDoc, FlowsDoc},
     error::Error,
@@ -13,8 +14,8 @@ use crate::{
 /// The flags; values are read by [`Flags::read`].
 #[derive(Debug, Args)]
 pub(super) struct Flags {
-    /// What comes first: the most p99, p90, p50, samples, bytes, sent, received, retransmits, dropped, delayed or
-    /// sndbuf; or by name: cgroup or peer [default: bytes].
+    /// What comes first: the most p99, p90, p50, samples, bytes, sent, received, retransmits, dropped, delayed,
+    /// sndbuf or idle; or by name: cgroup or peer [default: bytes].
     #[arg(long, value_name = "KEY")]
     sort: Option<String>,
     /// Only the first N of each table.
@@ -26,7 +27,7 @@ type OfFlow = fn(&FlowDoc) -> Option<u64>;
 type OfSum = fn(&DependencyDoc) -> Option<u64>;
 
 /// A number that both tables have, the most of it first. `None` comes last.
-const NUMBERS: [(&str, OfFlow, OfSum); 11] = [
+const NUMBERS: [(&str, OfFlow, OfSum); 12] = [
     ("p99", |f| f.rtt_p99_us, |d| d.rtt_p99_us),
     ("p90", |f| f.rtt_p90_us, |d| d.rtt_p90_us),
     ("p50", |f| f.rtt_p50_us, |d| d.rtt_p50_us),
@@ -43,6 +44,8 @@ const NUMBERS: [(&str, OfFlow, OfSum); 11] = [
     ("delayed", |f| Some(f.injected_delays), |d| Some(d.injected_delays)),
     // Sums have no buffer: they stay as they come.
     ("sndbuf", |f| f.sndbuf_used.saturating_mul(1000).checked_div(f.sndbuf_limit), |_| None),
+    // Nor were they seen last at some time. Who was seen first is idle for longest.
+    ("idle", |f| Some(u64::MAX - millis(f.last_seen.as_deref()?)?), |_| None),
 ];
 
 /// What is sorted by a name.

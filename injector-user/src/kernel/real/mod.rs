@@ -18,10 +18,11 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use anyhow::{Context as _, Result};
 use aya::programs::{CgroupSkbAttachType, tc::SchedClassifierLink, tp_btf::BtfTracePointLink};
 use injector_ebpf::{
-    flow::{Aggregate, End, FlowStats},
+    flow::{End, FlowStats},
     gate::{BEAT_DEADLINE, BEAT_RENEW, BEAT_START},
     names,
     reaction::Reaction,
+    rtt::Aggregate,
     rule::{CgroupEntry, Delays, GateStats, RULE_SHADOW, Rule, RuleStats},
 };
 

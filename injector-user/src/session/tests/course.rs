@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use injector_ebpf::flow::Aggregate;
+use injector_ebpf::rtt::Aggregate;
 
 use super::bench::{Bench, DROP, SHADOW, bench, root};
 use crate::{

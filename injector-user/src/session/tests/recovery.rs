@@ -9,8 +9,8 @@ use crate::{
 };
 use injector_ebpf::{
     dep::{CONNECT, CountKey, HANDSHAKE, TimeKey, Times},
-    flow::Aggregate,
     hist::{BUCKETS, bucket},
+    rtt::Aggregate,
 };
 
 fn round_trips(us: u32, samples: u64) -> Aggregate {
