@@ -6,7 +6,12 @@
 
 use core::ffi::c_void;
 
-use aya_ebpf::{bindings::BPF_F_MMAPABLE, helpers::generated::bpf_jiffies64, macros::map, maps::Array};
+use aya_ebpf::{
+    bindings::BPF_F_MMAPABLE,
+    helpers::generated::{bpf_jiffies64, bpf_ktime_get_ns},
+    macros::map,
+    maps::Array,
+};
 use injector_ebpf::flow::{Counts, Flow, SLOTS, Slot, slot_of};
 
 /// Room for flows; the loader says how many.
@@ -15,9 +20,9 @@ pub static INJ_READ: Array<Flow> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 /// Those of the object that counts.
 #[map]
 pub static INJ_SLOTS: Array<Slot> = Array::with_max_entries(SLOTS, BPF_F_MMAPABLE);
-/// How many are in it, and `jiffies64` when the first one was written.
+/// How many are in it; `jiffies64` and the monotonic clock in nanoseconds when the first one was written.
 #[map]
-pub static INJ_READ_AT: Array<u64> = Array::with_max_entries(2, 0);
+pub static INJ_READ_AT: Array<u64> = Array::with_max_entries(3, 0);
 
 /// `struct bpf_iter__bpf_sk_storage_map`.
 #[repr(C)]
@@ -50,9 +55,9 @@ pub extern "C" fn inj_iter_flows(ctx: *mut c_void) -> i32 {
             to.add(word).write_volatile(from.add(word).read_volatile());
         }
         if *at == 0
-            && let Some(when) = INJ_READ_AT.get_ptr_mut(1)
+            && let (Some(ticks), Some(nanos)) = (INJ_READ_AT.get_ptr_mut(1), INJ_READ_AT.get_ptr_mut(2))
         {
-            *when = bpf_jiffies64();
+            (*ticks, *nanos) = (bpf_jiffies64(), bpf_ktime_get_ns());
         }
         *at += 1;
         add_slot(place);
@@ -76,7 +81,7 @@ unsafe fn add_slot(flow: *mut Flow) {
         (*to).rx_bytes += (*from).rx_bytes;
         (*to).tx_more += (*from).tx_more;
         (*to).rx_more += (*from).rx_more;
-        // The upper half is that of a moment ago: it was seen within the last 49 days.
+        // The upper half is that of a moment ago, as if it was seen within the last 2^32 ticks: 49 days at 1000 Hz.
         let last = (*slot).last;
         let now = bpf_jiffies64();
         let last = now.wrapping_sub(u64::from((now as u32).wrapping_sub(last)));

@@ -168,7 +168,12 @@ fn millis(rfc3339: &str) -> Option<u64> {
 /// How long ago the last packet was; `-` where that is not known.
 fn idle(now: Option<u64>, seen: Option<u64>) -> String {
     match now.zip(seen) {
-        Some((now, seen)) => span_ms(now.saturating_sub(seen)),
+        Some((now, seen)) => match now.saturating_sub(seen) {
+            ms @ ..60_000 => span_ms(ms),
+            ms @ ..3_600_000 => format!("{} min", ms / 60_000),
+            ms @ ..172_800_000 => format!("{} h", ms / 3_600_000),
+            ms => format!("{} d", ms / 86_400_000),
+        },
         None => "-".to_owned(),
     }
 }

@@ -376,7 +376,8 @@ impl Kernel for Fake {
         let kinds = self.with(|state| state.kinds.clone());
         Ok(Snapshot {
             at: std::time::SystemTime::now(),
-            ticks: (std::time::SystemTime::UNIX_EPOCH, Duration::from_millis(4)),
+            epoch: None,
+            tick: Duration::from_millis(4),
             watched,
             flows,
             histograms: std::collections::HashMap::new(),

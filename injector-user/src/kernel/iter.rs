@@ -10,7 +10,7 @@ use std::{
     io::{ErrorKind, Read as _},
     num::NonZeroUsize,
     os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -21,6 +21,7 @@ use injector_ebpf::{
     names,
     rtt::{FlowRtt, HISTOGRAMS},
 };
+use nix::time::{ClockId, clock_gettime};
 
 use super::{
     mapped::Mapped,
@@ -41,8 +42,8 @@ const FIRST_ROOM: u32 = 4096;
 const WINDOW: usize = 4096;
 /// Grown beyond this it is no host but a mistake: 1.3 GB.
 const MOST_ROOM: u32 = 1 << 23;
-/// Readings take their time, and clocks drift. By more than this it was set, or the host slept.
-const SAME_CLOCK: Duration = Duration::from_secs(1);
+/// A tick is up to 10 ms, and a clock may be slewed. By more than this it was set, or the host slept.
+const SAME_CLOCK: Duration = Duration::from_millis(100);
 
 /// `union bpf_attr`, the part for BPF_LINK_CREATE of an iterator.
 #[repr(C)]
@@ -105,7 +106,7 @@ impl Walk {
     fn new(room: u32, kind: u32, flows: BorrowedFd<'_>, slots: BorrowedFd<'_>) -> Result<Self> {
         ensure!(!READER.is_empty(), "this binary was built without the kernel programs (cargo xtask setup)");
         let places = array(names::READ, size_of::<Flow>(), room, BPF_F_MMAPABLE)?;
-        let at = array(names::READ_AT, size_of::<u64>(), 2, 0)?;
+        let at = array(names::READ_AT, size_of::<u64>(), 3, 0)?;
         let programs = Typed::new(READER, &[names::ITER_FLOWS], |name| match name {
             names::READ => Some(places.fd().as_fd().as_raw_fd()),
             names::READ_AT => Some(at.fd().as_fd().as_raw_fd()),
@@ -135,7 +136,7 @@ impl Walk {
 
     /// Goes through all flows once. How many there are, or `None` if they are more than there is room for.
     fn go(&mut self) -> Result<Option<usize>> {
-        self.at.set(0, 0, 0)?;
+        (0..3).try_for_each(|at| self.at.set(at, 0, 0))?;
         let mut file = iterator(self.flows.as_fd())?;
         let mut nothing = [0; 64];
         loop {
@@ -198,18 +199,21 @@ impl FlowReader {
         Ok(())
     }
 
-    /// When `jiffies64` was 0, by this host's clock: what its values in flows are counted from. `began` is when the last
-    /// reading did, `span` how long so many ticks are.
+    /// When `jiffies64` was 0, by this host's clock now: what its values in flows are counted from. `span` is how long so
+    /// many ticks are. `None`: no reading has found a flow yet.
     ///
     /// Kept from reading to reading unless the clock was set, so that a flow that was not seen again was last seen at the
     /// same time in each.
     ///
     /// # Errors
     /// The kernel refused a read.
-    pub fn epoch(&mut self, began: SystemTime, span: impl Fn(u64) -> Duration) -> Result<SystemTime> {
-        let found = began.checked_sub(span(self.walk.at.get(&1, 0)?)).unwrap_or(UNIX_EPOCH);
-        let near = |kept: &SystemTime| apart(*kept, found) < SAME_CLOCK;
-        Ok(*self.epoch.insert(self.epoch.filter(near).unwrap_or(found)))
+    pub fn epoch(&mut self, span: impl Fn(u64) -> Duration) -> Result<Option<SystemTime>> {
+        let (ticks, nanos) = (self.walk.at.get(&1, 0)?, self.walk.at.get(&2, 0)?);
+        let (now, clock) = (SystemTime::now(), clock_gettime(ClockId::CLOCK_MONOTONIC)?);
+        let ago = Duration::from(clock).saturating_sub(Duration::from_nanos(nanos));
+        let found = if ticks == 0 { None } else { now.checked_sub(ago + span(ticks)) };
+        self.epoch = kept(self.epoch, found);
+        Ok(self.epoch)
     }
 
     /// The same in memory of our own.
@@ -246,8 +250,13 @@ impl FlowReader {
     }
 }
 
-fn apart(a: SystemTime, b: SystemTime) -> Duration {
-    a.duration_since(b).unwrap_or_else(|earlier| earlier.duration())
+/// Which epoch holds after a reading: the one before it, unless the reading has `found` quite another one.
+fn kept(before: Option<SystemTime>, found: Option<SystemTime>) -> Option<SystemTime> {
+    let apart = |a: SystemTime, b| a.duration_since(b).unwrap_or_else(|earlier| earlier.duration());
+    match (before, found) {
+        (Some(before), Some(found)) if apart(before, found) >= SAME_CLOCK => Some(found),
+        _ => before.or(found),
+    }
 }
 
 fn iterator(link: BorrowedFd<'_>) -> Result<File> {

@@ -31,19 +31,22 @@ mod rest;
 
 const MAPPED_LOOPBACK: [u32; 4] = [0, 0, 0xffff_u32.to_be(), 0x7f00_0001_u32.to_be()];
 
-/// 300 questions of 100 bytes and answers of 50 over TCP; 40 datagrams of 72 bytes; then waits to be told to end.
+/// 300 questions of 100 bytes and answers of 50 over TCP; before the last one 40 datagrams of 72 bytes, and half a
+/// second; then waits to be told to end.
 const TALK: &str = r#"
-import socket, sys
+import socket, sys, time
 W = socket.MSG_WAITALL
 srv = socket.create_server(("127.0.0.1", 7001))
 cli = socket.create_connection(("127.0.0.1", 7001))
 con, _ = srv.accept()
-for _ in range(300):
+for _ in range(299):
     cli.sendall(b"x" * 100); con.recv(100, W); con.sendall(b"y" * 50); cli.recv(50, W)
 u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(("127.0.0.1", 7002))
 v = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); v.connect(("127.0.0.1", 7002))
 for _ in range(40):
     v.send(b"z" * 72); u.recv(100)
+time.sleep(0.5)
+cli.sendall(b"x" * 100); con.recv(100, W); con.sendall(b"y" * 50); cli.recv(50, W)
 print("ready", flush=True)
 sys.stdin.readline()
 "#;
@@ -160,6 +163,23 @@ fn key(cgroup: u64, local: bool) -> DepKey {
 /// What of a flow is in its dependency.
 fn ended(object: &mut Object, flow: &Flow) -> DepValue {
     object.hash(names::DEPS).unwrap().get(&DepKey::of(flow), 0).unwrap()
+}
+
+#[test]
+fn the_epoch_is_kept_until_the_clock_is_set() {
+    let at = |millis| Some(SystemTime::UNIX_EPOCH + Duration::from_millis(millis));
+    for (before, found, holds) in [
+        (None, None, None),
+        (None, at(5_000), at(5_000)),
+        // A reading without flows.
+        (at(5_000), None, at(5_000)),
+        (at(5_000), at(5_099), at(5_000)),
+        (at(5_000), at(4_901), at(5_000)),
+        (at(5_000), at(5_100), at(5_100)),
+        (at(5_000), at(4_000), at(4_000)),
+    ] {
+        assert_eq!(kept(before, found), holds, "{before:?} {found:?}");
+    }
 }
 
 #[test]
@@ -295,13 +315,15 @@ fn come_back(test: &str, before: Option<(Slot, bool)>, taken: u64) {
     let all = Snapshot::take(&mut object, &mut reader, vec![]).unwrap();
     let deps = if taken == 0 { 0 } else { 2 };
     assert_eq!((all.flows.len(), all.deps.len(), all.watched.clone()), (4, deps, vec![cgroup.id()]));
-    // Ticks and readings take their time, and nothing here a second.
+    let (quiet, sleep) = (all.when(sender.last).unwrap(), Duration::from_millis(500));
     for flow in &all.flows {
         let seen = all.when(flow.last).unwrap();
         assert!(seen + SAME_CLOCK > began && seen < all.at + SAME_CLOCK, "{began:?} {seen:?} {:?}", all.at);
+        // What was seen last, and not first.
+        assert_eq!(seen + SAME_CLOCK > quiet + sleep, flow.protocol == 6, "{seen:?} {quiet:?}");
     }
     let again = Snapshot::take(&mut object, &mut reader, vec![]).unwrap();
-    assert_eq!(again.ticks, all.ticks, "what was not seen again was last seen at the same time");
+    assert_eq!(again.epoch, all.epoch, "what was not seen again was last seen at the same time");
     // No rule means these sockets: they are in the control group, with everybody else's.
     let control = &all.aggregates[0];
     assert_eq!(control.rtt.iter().sum::<u64>(), control.samples);

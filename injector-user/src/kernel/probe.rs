@@ -265,7 +265,7 @@ fn device(object: &mut Object, ns: &Netns, shape: &Shape, name: &str, qdisc: &'s
     filter(object, &mut rtnl, FilterAction::RedirectTo(device)).context("clsact and mirred")
 }
 
-/// The LSM's program, for [`typed::tried`]: it counts our own calls from now on.
+/// The LSM's program, for [`typed::tried`]: while it is attached, it counts our own calls.
 fn lsm(object: &mut Object) -> Result<Vec<Loaded>> {
     let mut probe = object.array::<u64>(names::PROBE)?;
     probe.set(0, 0, 0)?;

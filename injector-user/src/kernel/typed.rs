@@ -182,8 +182,8 @@ pub type Loaded = (OwnedFd, Type, String);
 pub fn tried<const N: usize>(groups: [Result<Vec<Loaded>>; N]) -> [Result<()>; N] {
     let attached = |(program, kind, function): &Loaded| {
         let link = match kind {
-            Type::ModifyReturn => attach(program.as_fd()),
-            _ => attach_told(program.as_fd(), *kind, 0),
+            Type::Entry => attach_told(program.as_fd(), *kind, 0),
+            _ => attach(program.as_fd()),
         };
         let _held = link.with_context(|| kind.on(function))?;
         // What the LSM's program is to see.

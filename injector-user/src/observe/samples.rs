@@ -56,7 +56,8 @@ pub fn snapshot(flows: Vec<Flow>, deps: Vec<(DepKey, DepValue)>) -> Snapshot {
     let histograms = flows.iter().map(|flow| (flow.cookie, histogram(flow))).collect();
     Snapshot {
         at: SystemTime::UNIX_EPOCH,
-        ticks: (SystemTime::UNIX_EPOCH, Duration::from_millis(4)),
+        epoch: Some(SystemTime::UNIX_EPOCH),
+        tick: Duration::from_millis(4),
         watched: Vec::new(),
         flows,
         histograms,

@@ -24,8 +24,10 @@ const TRIES: usize = 3;
 pub struct Snapshot {
     /// When it was taken.
     pub at: SystemTime,
-    /// When `jiffies64` was 0, and how long a tick of it is.
-    pub ticks: (SystemTime, Duration),
+    /// When `jiffies64` was 0; `None` if no flow was ever seen.
+    pub epoch: Option<SystemTime>,
+    /// How long a tick of it is.
+    pub tick: Duration,
     /// Ids of the cgroups whose flows are observed, ascending.
     pub watched: Vec<u64>,
     /// Open flows.
@@ -56,7 +58,6 @@ impl Snapshot {
     pub fn take(object: &mut Object, reader: &mut FlowReader, listeners: Vec<Listener>) -> Result<Self> {
         let mut tries = 0;
         let (mut flows, mut deps) = (Vec::new(), Vec::new());
-        let mut began;
         let stats = loop {
             let stats = flow_stats(object)?;
             let before = stats.folded;
@@ -71,7 +72,6 @@ impl Snapshot {
                 deps.push((DepKey::other(cgroup), value));
             }
             flows.clear();
-            began = SystemTime::now();
             reader.read(|some| flows.extend_from_slice(some))?;
             let stats = flow_stats(object)?;
             tries += 1;
@@ -82,10 +82,11 @@ impl Snapshot {
         let histograms = reader.histograms()?;
         let aggregates = (0..AGGREGATES as u32).map(|i| read_aggregate(object, i)).collect::<Result<_>>()?;
         let at = SystemTime::now();
-        let epoch = reader.epoch(began, |ticks| object.span(ticks))?;
+        let epoch = reader.epoch(|ticks| object.span(ticks))?;
         Ok(Self {
             at,
-            ticks: (epoch, object.span(1)),
+            epoch,
+            tick: object.span(1),
             watched: watched(object)?,
             flows,
             histograms,
@@ -101,9 +102,8 @@ impl Snapshot {
 
     /// When a flow was seen that was seen at this value of `jiffies64`; `None` if it was not.
     pub fn when(&self, last: u64) -> Option<SystemTime> {
-        let (epoch, tick) = self.ticks;
-        let nanos = u64::try_from(tick.as_nanos()).ok()?.checked_mul(last)?;
-        if last == 0 { None } else { epoch.checked_add(Duration::from_nanos(nanos)) }
+        let nanos = u64::try_from(self.tick.as_nanos()).ok()?.checked_mul(last)?;
+        if last == 0 { None } else { self.epoch?.checked_add(Duration::from_nanos(nanos)) }
     }
 }
 

@@ -133,5 +133,14 @@ fn how_long_a_flow_is_idle_is_told_from_the_time_of_the_look() {
     let seen = millis("2026-01-01T00:00:00.900Z");
     assert_eq!(idle(millis("2026-01-01T00:00:03.100Z"), seen), "2.2 s");
     assert_eq!(idle(millis("2026-01-01T00:00:00.899Z"), seen), "0 ms", "seen while it was looked");
+    for (now, says) in [
+        ("2026-01-01T00:01:00.899Z", "59.9 s"),
+        ("2026-01-01T00:01:00.900Z", "1 min"),
+        ("2026-01-01T01:00:00.899Z", "59 min"),
+        ("2026-01-02T23:59:59Z", "47 h"),
+        ("2026-01-04T00:00:01Z", "3 d"),
+    ] {
+        assert_eq!(idle(millis(now), seen), says, "{now}");
+    }
     assert_eq!((idle(None, seen), idle(seen, millis("t"))), ("-".to_owned(), "-".to_owned()));
 }
