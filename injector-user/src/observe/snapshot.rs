@@ -58,7 +58,7 @@ impl Snapshot {
     pub fn take(object: &mut Object, reader: &mut FlowReader, listeners: Vec<Listener>) -> Result<Self> {
         let mut tries = 0;
         let (mut flows, mut deps) = (Vec::new(), Vec::new());
-        let stats = loop {
+        let (stats, histograms) = loop {
             let stats = flow_stats(object)?;
             let before = stats.folded;
             reader.expect(stats.created.saturating_sub(before));
@@ -73,13 +73,14 @@ impl Snapshot {
             }
             flows.clear();
             reader.read(|some| flows.extend_from_slice(some))?;
+            // Of these flows: that of one which ends before it is read would be in its dependency, which was read before.
+            let histograms = reader.histograms()?;
             let stats = flow_stats(object)?;
             tries += 1;
             if stats.folded == before || tries == TRIES {
-                break stats;
+                break (stats, histograms);
             }
         };
-        let histograms = reader.histograms()?;
         let aggregates = (0..AGGREGATES as u32).map(|i| read_aggregate(object, i)).collect::<Result<_>>()?;
         let at = SystemTime::now();
         let epoch = reader.epoch(|ticks| object.span(ticks))?;
