@@ -190,15 +190,16 @@ pub fn tried<const N: usize>(groups: [Result<Vec<Loaded>>; N]) -> [Result<()>; N
         std::fs::File::open("/proc/self/stat").map(drop).context("/proc/self/stat")
     };
     std::thread::scope(|scope| {
-        groups
-            .map(|group| {
-                group.map(|group| {
-                    group.into_iter().map(|one| scope.spawn(move || attached(&one))).collect::<Vec<_>>()
-                })
+        let start = |one: Loaded| {
+            let thread = std::thread::Builder::new().name("probe".into());
+            thread.spawn_scoped(scope, move || attached(&one)).context("a thread for the probe")
+        };
+        groups.map(|group| group.map(|group| group.into_iter().map(start).collect::<Vec<_>>())).map(|group| {
+            group?.into_iter().try_for_each(|one| match one?.join() {
+                Ok(result) => result,
+                Err(_) => bail!("the probe died"),
             })
-            .map(|group| {
-                group?.into_iter().try_for_each(|one| one.join().unwrap_or_else(|_| bail!("the probe died")))
-            })
+        })
     })
 }
 
