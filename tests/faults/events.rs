@@ -164,3 +164,37 @@ fn what_is_lost_of_a_flood_is_counted() {
     let (_, status, _) = world.daemon.run("status");
     assert_eq!(status.contains("failed calls one by one"), never > 0, "{status}");
 }
+
+/// How often the threads of a process had to wait: `voluntary_ctxt_switches` (proc_pid_status(5)).
+fn waits(pid: u32) -> u64 {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let of = |task: std::fs::DirEntry| {
+        let status = std::fs::read_to_string(task.path().join("status")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.map_or(0, |count| count.trim().parse::<u64>().unwrap())
+    };
+    tasks.map(|task| of(task.unwrap())).sum()
+}
+
+/// A failed call does not wake the daemon if it has just read.
+#[test]
+fn many_at_once_are_read_at_once() {
+    // One fewer than a fault backs off after.
+    const CALLS: usize = 999;
+    let Some(world) = world("many_at_once_are_read_at_once") else { return };
+    directory();
+    world.daemon.arm(&format!(
+        "fail open --errno EIO --percent 100 --path {DIRECTORY} --target {} --for 2m",
+        world.target()
+    ));
+    let mut watch = Watch::start(&world);
+    let before = waits(world.daemon.pid());
+    let victim = world.in_victim(|| {
+        (0..CALLS).filter(|_| File::open(format!("{DIRECTORY}/a")).is_err()).count().to_string()
+    });
+    assert_eq!(victim.join(), CALLS.to_string());
+    let waited = waits(world.daemon.pid()) - before;
+    let (events, lost) = watch.all(CALLS);
+    println!("n={CALLS} failed calls, {} told, {lost} lost; the daemon waited {waited} times", events.len());
+    assert!(waited < CALLS as u64 / 2, "{waited} times for {CALLS} calls");
+}

@@ -384,7 +384,6 @@ impl Kernel for Fake {
             rest: Vec::new(),
             deps,
             listeners: Vec::new(),
-            aggregates: Vec::new(),
             stats: FlowStats::default(),
             gate: GateStats::default(),
             kinds,

@@ -64,7 +64,6 @@ pub fn snapshot(flows: Vec<Flow>, deps: Vec<(DepKey, DepValue)>) -> Snapshot {
         rest: Vec::new(),
         deps,
         listeners: Vec::new(),
-        aggregates: Vec::new(),
         stats: FlowStats::default(),
         gate: GateStats::default(),
         kinds: RawKinds::default(),

@@ -9,7 +9,7 @@ use anyhow::Result;
 use injector_ebpf::{
     flow::{DepKey, DepValue, Flow, FlowStats, Rest},
     names,
-    rtt::{AGGREGATES, Aggregate, FlowRtt},
+    rtt::{Aggregate, FlowRtt},
     rule::{CG_WATCH, CgroupEntry, GateStats},
 };
 
@@ -40,8 +40,6 @@ pub struct Snapshot {
     pub deps: Vec<(DepKey, DepValue)>,
     /// Listening sockets of the network namespaces that were looked at.
     pub listeners: Vec<Listener>,
-    /// Sums over CPUs: the control group, then the target of each rule.
-    pub aggregates: Vec<Aggregate>,
     /// What observation lost.
     pub stats: FlowStats,
     /// What the gate let through.
@@ -81,7 +79,6 @@ impl Snapshot {
                 break (stats, histograms);
             }
         };
-        let aggregates = (0..AGGREGATES as u32).map(|i| read_aggregate(object, i)).collect::<Result<_>>()?;
         let at = SystemTime::now();
         let epoch = reader.epoch(|ticks| object.span(ticks))?;
         Ok(Self {
@@ -94,7 +91,6 @@ impl Snapshot {
             rest: Vec::new(),
             deps,
             listeners,
-            aggregates,
             stats,
             gate: gate(object)?,
             kinds: RawKinds::default(),

@@ -3,14 +3,18 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use tokio::sync::broadcast;
 
+use super::read::ktime;
 use crate::api::types::{EventDoc, EventsDoc, EventsLostDoc};
 
 /// So many are kept.
 const KEPT: usize = 256;
+/// So many faults of one slot are remembered: of the one before the last nothing comes any more.
+const FAULTS: usize = 2;
 /// So many a watcher may be behind; then the oldest are lost to it.
 const BEHIND: usize = 1024;
 
@@ -25,8 +29,8 @@ pub struct Hub {
 struct State {
     last: VecDeque<Arc<EventDoc>>,
     lost: EventsLostDoc,
-    /// The faults that have been in the slots last.
-    faults: BTreeMap<u32, String>,
+    /// The faults that have been in the slots last, and since when, by `ktime`.
+    faults: BTreeMap<u32, VecDeque<(Duration, String)>>,
 }
 
 impl Default for Hub {
@@ -38,12 +42,21 @@ impl Default for Hub {
 impl Hub {
     /// From now on what comes from this slot is this fault's.
     pub fn armed(&self, slot: u32, fault: &str) {
-        self.state().faults.insert(slot, fault.to_owned());
+        self.armed_at(slot, fault, ktime());
     }
 
-    /// Whose slot it is.
-    pub(super) fn fault(&self, slot: u32) -> Option<String> {
-        self.state().faults.get(&slot).cloned()
+    fn armed_at(&self, slot: u32, fault: &str, since: Duration) {
+        let mut state = self.state();
+        let faults = state.faults.entry(slot).or_default();
+        faults.truncate(FAULTS - 1);
+        faults.push_front((since, fault.to_owned()));
+    }
+
+    /// Whose slot it was at this time (`ktime`): what happened is read later, when it may be another one's.
+    pub(super) fn fault(&self, slot: u32, at: Duration) -> Option<String> {
+        let state = self.state();
+        let mut faults = state.faults.get(&slot)?.iter();
+        faults.find(|(since, _)| *since <= at).map(|(_, fault)| fault.clone())
     }
 
     /// An event has come.
@@ -105,7 +118,18 @@ mod tests {
         assert_eq!((last.events.len(), last.events[0].pid, last.lost.all()), (KEPT, 2000 - KEPT as u32, 8));
         assert_eq!(watcher.try_recv(), Err(TryRecvError::Lagged(2000 - BEHIND as u64)));
         assert_eq!(watcher.try_recv().unwrap().pid, 2000 - BEHIND as u32);
-        hub.armed(3, "fail-7k3");
-        assert_eq!((hub.fault(3).as_deref(), hub.fault(4)), (Some("fail-7k3"), None));
+    }
+
+    #[test]
+    fn an_event_is_that_of_the_fault_which_had_the_slot_then() {
+        let (hub, ms) = (Hub::default(), Duration::from_millis);
+        for (fault, since) in [("fail-1", 10), ("fail-2", 20), ("fail-3", 30)] {
+            hub.armed_at(3, fault, ms(since));
+        }
+        let of = |slot, at| hub.fault(slot, ms(at));
+        assert_eq!((of(3, 29).as_deref(), of(3, 30).as_deref()), (Some("fail-2"), Some("fail-3")));
+        assert_eq!((of(3, 19), of(4, 30)), (None, None));
+        hub.armed(4, "fail-4");
+        assert_eq!(hub.fault(4, ktime()).as_deref(), Some("fail-4"), "by the same clock");
     }
 }

@@ -19,6 +19,8 @@ use crate::{
 
 /// Between two looks, if nothing comes: losses may have been counted.
 const LOOK: Duration = Duration::from_secs(1);
+/// Between two readings: one that is woken for each failed call costs the node more than the call does.
+const REST: Duration = Duration::from_millis(20);
 /// Between two walks through all cgroups for one that is not known.
 const WALK: Duration = Duration::from_secs(1);
 
@@ -49,18 +51,23 @@ pub async fn read(ring: Ring, hub: Arc<Hub>, host: Host, shutdown: impl Future<O
         }
         let ring = ring.get_mut();
         while let Some(event) = ring.take() {
-            let since = now().saturating_sub(Duration::from_nanos(event.at));
-            hub.tell(words(&event, since, hub.fault(event.rule), cgroups.path(event.cgroup)));
+            let at = Duration::from_nanos(event.at);
+            let (since, fault) = (ktime().saturating_sub(at), hub.fault(event.rule, at));
+            hub.tell(words(&event, since, fault, cgroups.path(event.cgroup)));
         }
         match ring.lost() {
             Ok((left_out, full)) => hub.lose(left_out, full),
             Err(error) => warn!("what the ring lost cannot be read: {error:#}"),
         }
+        tokio::select! {
+            () = tokio::time::sleep(REST) => {}
+            () = &mut shutdown => return,
+        }
     }
 }
 
 /// The clock of the programs (`bpf_ktime_get_ns`).
-fn now() -> Duration {
+pub(super) fn ktime() -> Duration {
     match nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC) {
         Ok(now) => Duration::from(now),
         // Not on any Linux that can load our programs.
