@@ -242,6 +242,8 @@ impl FlowReader {
     /// # Errors
     /// There is no memory to map them.
     pub fn histograms(&self) -> Result<HashMap<u64, FlowRtt>> {
+        #[cfg(test)]
+        tests::ends::before_histograms();
         let length =
             NonZeroUsize::new(HISTOGRAMS as usize * size_of::<FlowRtt>()).context("no histograms")?;
         let mapped = Mapped::new(self.rtt.as_fd(), 0, length).context("mapping the histograms of flows")?;

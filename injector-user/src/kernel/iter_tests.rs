@@ -26,6 +26,8 @@ use crate::{
 
 #[path = "again_tests.rs"]
 mod again;
+#[path = "ends_tests.rs"]
+pub mod ends;
 #[path = "rest_tests.rs"]
 mod rest;
 

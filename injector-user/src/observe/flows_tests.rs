@@ -26,7 +26,11 @@ fn a_flow_is_shown_with_names_and_quantiles() {
     assert_eq!((shown.sndbuf_limit, shown.sndbuf_peak_percent), (87_040, 12.5));
     assert_eq!(shown.last_seen.as_deref(), Some("1970-01-01T00:00:01.000Z"), "250 ticks of 4 ms");
     one.last = 0;
-    assert_eq!(flows_doc(&snapshot(vec![one], vec![]), named, |_| true).flows[0].last_seen, None);
+    let mut look = snapshot(vec![one], vec![]);
+    assert_eq!(flows_doc(&look, named, |_| true).flows[0].last_seen, None);
+    look.flows[0].last = 250;
+    look.epoch = look.at.checked_sub(std::time::Duration::from_secs(2));
+    assert_eq!(flows_doc(&look, named, |_| true).flows[0].last_seen, None, "before 1970");
 }
 
 #[test]

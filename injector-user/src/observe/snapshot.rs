@@ -97,10 +97,12 @@ impl Snapshot {
         })
     }
 
-    /// When a flow was seen that was seen at this value of `jiffies64`; `None` if it was not.
+    /// When a flow was seen that was seen at this value of `jiffies64`; `None` if it was not, or if that would be before
+    /// 1970, which the clock has been set back to since.
     pub fn when(&self, last: u64) -> Option<SystemTime> {
         let nanos = u64::try_from(self.tick.as_nanos()).ok()?.checked_mul(last)?;
-        if last == 0 { None } else { self.epoch?.checked_add(Duration::from_nanos(nanos)) }
+        let seen = if last == 0 { None } else { self.epoch?.checked_add(Duration::from_nanos(nanos)) };
+        seen.filter(|seen| *seen >= SystemTime::UNIX_EPOCH)
     }
 }
 

@@ -39,7 +39,10 @@ fn errno(result: i32) -> String {
 
 /// `since` is how long ago it was, by the clock of the kernel's.
 pub(super) fn words(event: &Event, since: Duration, fault: Option<String>, cgroup: String) -> EventDoc {
-    let time = SystemTime::now().checked_sub(since).unwrap_or(SystemTime::UNIX_EPOCH);
+    // Before 1970 it was if the clock has been set back to then.
+    let time = SystemTime::now()
+        .checked_sub(since)
+        .map_or(SystemTime::UNIX_EPOCH, |time| time.max(SystemTime::UNIX_EPOCH));
     EventDoc {
         time: humantime::format_rfc3339_micros(time).to_string(),
         fault,
@@ -69,6 +72,13 @@ mod tests {
 
     fn of(kind: u32, start: &[u8]) -> EventDoc {
         words(&event(kind, start), Duration::ZERO, None, "/app".into())
+    }
+
+    #[test]
+    fn what_was_before_1970_is_told_too() {
+        let ages = Duration::from_secs(1 << 33);
+        let doc = words(&event(TELLS_NOTHING, b""), ages, None, "/app".into());
+        assert_eq!(doc.time, "1970-01-01T00:00:00.000000Z");
     }
 
     #[test]

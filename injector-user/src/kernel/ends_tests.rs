@@ -1,0 +1,48 @@
+//! A flow ends while somebody looks: its samples are in that look once.
+
+use std::cell::RefCell;
+
+use aya::maps::{Array, MapData};
+
+use super::*;
+
+thread_local! {
+    /// What this thread does before it reads histograms the next time.
+    static BEFORE_HISTOGRAMS: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+}
+
+/// Called by [`FlowReader::histograms`].
+pub fn before_histograms() {
+    if let Some(then) = BEFORE_HISTOGRAMS.take() {
+        then();
+    }
+}
+
+#[test]
+fn samples_of_flows_that_end_during_a_look_are_in_their_dependency() {
+    let test = "samples_of_flows_that_end_during_a_look_are_in_their_dependency";
+    if !nix::unistd::geteuid().is_root() {
+        println!("SKIP {test}: needs root");
+        return;
+    }
+    let cgroup = Cgroup::new();
+    let Some(mut object) = observers(test, &cgroup) else { return };
+    let mut reader = FlowReader::new(&mut object).unwrap();
+    let mut talker = Talker::start(&cgroup, TALK);
+    let before: u64 = reader.all().unwrap().iter().map(|flow| flow.rtt_samples).sum();
+    assert!(before >= 20, "{before} samples of 600 segments");
+    let stats: Array<MapData, FlowStats> = object.beside(names::FLOW_STATS).unwrap().try_into().unwrap();
+    let all_end = move || {
+        talker.end();
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while stats.get(&0, 0).is_ok_and(|stats| stats.folded < stats.created) {
+            assert!(Instant::now() < deadline, "the flows did not end with their program");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    BEFORE_HISTOGRAMS.set(Some(Box::new(all_end)));
+    let look = Snapshot::take(&mut object, &mut reader, vec![]).unwrap();
+    let ended: u64 = look.deps.iter().map(|(_, dep)| dep.rtt_samples).sum();
+    assert!(ended >= before, "{ended} of {before} samples, and {} flows", look.flows.len());
+    assert_eq!((look.flows.len(), look.histograms.len()), (0, 0), "they are not in it twice");
+}
