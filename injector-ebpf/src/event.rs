@@ -5,8 +5,10 @@ use crate::layout;
 /// Most events in a second, of all faults together. What is more is counted by the meter
 /// [`crate::meter::NODE_EVENTS`].
 pub const EVENTS_PER_SECOND: u64 = 1000;
-/// Room for events that the daemon has not read yet, in bytes.
-pub const EVENT_ROOM: u32 = 256 * 1024;
+/// Room for events that the daemon has not read yet, in bytes: for those of two seconds, the end of one and the beginning
+/// of the next.
+pub const EVENT_ROOM: u32 = 512 * 1024;
+const _: () = assert!(2 * EVENTS_PER_SECOND < EVENT_ROOM as u64 / (size_of::<Event>() as u64 + 8));
 /// Bytes of a path or an address that an event keeps.
 pub const EVENT_TEXT: usize = 128;
 

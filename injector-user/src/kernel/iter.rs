@@ -21,9 +21,9 @@ use injector_ebpf::{
     names,
     rtt::{FlowRtt, HISTOGRAMS},
 };
-use nix::time::{ClockId, clock_gettime};
 
 use super::{
+    clock::ktime,
     mapped::Mapped,
     object::Object,
     typed::{Type, Typed},
@@ -209,8 +209,8 @@ impl FlowReader {
     /// The kernel refused a read.
     pub fn epoch(&mut self, span: impl Fn(u64) -> Duration) -> Result<Option<SystemTime>> {
         let (ticks, nanos) = (self.walk.at.get(&1, 0)?, self.walk.at.get(&2, 0)?);
-        let (now, clock) = (SystemTime::now(), clock_gettime(ClockId::CLOCK_MONOTONIC)?);
-        let ago = Duration::from(clock).saturating_sub(Duration::from_nanos(nanos));
+        let (now, clock) = (SystemTime::now(), ktime());
+        let ago = clock.saturating_sub(Duration::from_nanos(nanos));
         let found = if ticks == 0 { None } else { now.checked_sub(ago + span(ticks)) };
         self.epoch = kept(self.epoch, found);
         Ok(self.epoch)

@@ -3,7 +3,8 @@
 use std::io::{Error, Result};
 
 use aya::EbpfLoader;
-use libc::{c_ulong, seccomp_data, sock_filter, sock_fprog};
+
+use super::seccomp::{self, ALLOW, NUMBER, answer, errno, load, test};
 
 /// The calls that open a file: they find none.
 const OPENING: &[libc::c_long] = &[
@@ -39,27 +40,14 @@ fn without_files<T: Send>(make: fn() -> T) -> Result<T> {
 
 /// From now on this thread is told that there is no such file.
 fn refuse_opening() -> Result<()> {
-    let step = |code: u32, jt: u8, k: u32| sock_filter { code: code as u16, jt, jf: 0, k };
-    let mut filter = vec![step(
-        libc::BPF_LD | libc::BPF_W | libc::BPF_ABS,
-        0,
-        std::mem::offset_of!(seccomp_data, nr) as u32,
-    )];
-    for (done, call) in OPENING.iter().enumerate() {
-        let to_refusal = (OPENING.len() - done) as u8;
-        filter.push(step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, to_refusal, *call as u32));
+    let mut filter = vec![load(NUMBER)];
+    for call in OPENING {
+        filter.extend([test(libc::BPF_JEQ, *call as u32, 0, 1), answer(errno(libc::ENOENT))]);
     }
-    filter.push(step(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW));
-    filter.push(step(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ERRNO | libc::ENOENT as u32));
-    let program = sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-    let (one, zero): (c_ulong, c_ulong) = (1, 0);
-    // SAFETY: both are of this thread alone; the program outlives the call, which copies it.
-    let refused = unsafe {
-        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, one, zero, zero, zero) != 0
-            || libc::prctl(libc::PR_SET_SECCOMP, c_ulong::from(libc::SECCOMP_MODE_FILTER), &raw const program)
-                != 0
-    };
-    if refused { Err(Error::last_os_error()) } else { Ok(()) }
+    filter.push(answer(ALLOW));
+    // Of this thread alone, as the filter is.
+    nix::sys::prctl::set_no_new_privs()?;
+    seccomp::install(filter)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 pub mod attach;
 pub mod btf;
 pub mod cgroups;
+mod clock;
 mod compat;
 mod cost;
 mod drift;
@@ -25,6 +26,7 @@ pub mod probes;
 mod query;
 pub mod real;
 mod rings;
+pub mod seccomp;
 mod shapes;
 mod slots;
 mod storage;
@@ -46,6 +48,7 @@ use crate::{
     observe::{RawLags, Snapshot},
     plan::{Addresses, Capabilities, Side, Site, Step},
 };
+pub use clock::ktime;
 pub use events::Ring;
 pub use functions::{hook_function, security_function, syscall_function};
 use net::{Rewritten, SockInfo};

@@ -137,8 +137,10 @@ impl Typed {
                 let end = log.iter().position(|byte| *byte == 0).unwrap_or(log.len());
                 let text = String::from_utf8_lossy(&log[..end]);
                 // The last line is a count.
-                let why = text.lines().rev().find(|line| !line.starts_with("processed ")).unwrap_or_default();
-                bail!("{refused}: {why}")
+                match text.lines().rev().find(|line| !line.starts_with("processed ")) {
+                    Some(why) => bail!("{refused}: {why}"),
+                    None => bail!("{refused}"),
+                }
             }
         }
     }

@@ -97,8 +97,8 @@ impl Snapshot {
         })
     }
 
-    /// When a flow was seen that was seen at this value of `jiffies64`; `None` if it was not, or if that would be before
-    /// 1970, which the clock has been set back to since.
+    /// When a flow was seen that was seen at this value of `jiffies64`; `None` if it was not. Nor is there a time before
+    /// 1970, in which a host without a clock of its own begins.
     pub fn when(&self, last: u64) -> Option<SystemTime> {
         let nanos = u64::try_from(self.tick.as_nanos()).ok()?.checked_mul(last)?;
         let seen = if last == 0 { None } else { self.epoch?.checked_add(Duration::from_nanos(nanos)) };

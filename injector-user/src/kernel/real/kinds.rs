@@ -16,7 +16,7 @@ use injector_ebpf::{
 };
 
 use crate::{
-    kernel::{cgroups::CgroupLinks, object::Object, storage::storage},
+    kernel::{cgroups::CgroupLinks, ktime, object::Object, storage::storage},
     observe::RawKinds,
 };
 
@@ -177,7 +177,5 @@ fn hold(object: &mut Object, name: &str) -> Result<Option<Held>> {
 
 /// Nanoseconds of the clock that the programs read.
 pub(super) fn now() -> u64 {
-    let Ok(now) = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC) else { return 0 };
-    let part = |n: i64| u64::try_from(n).unwrap_or_default();
-    part(now.tv_sec()) * 1_000_000_000 + part(now.tv_nsec())
+    u64::try_from(ktime().as_nanos()).unwrap_or(u64::MAX)
 }

@@ -5,9 +5,11 @@
 //! that are newer than the list are refused too. The kernel's own work on our behalf (modprobe for a device's
 //! module, kernel/umh.c) is done by its own threads and is not filtered.
 
-use std::io::{Error, Result};
+use std::io::Result;
 
-use libc::{c_long, c_ulong, seccomp_data, sock_filter, sock_fprog};
+use libc::{c_long, seccomp_data, sock_filter};
+
+use crate::kernel::seccomp::{self, ALLOW, NUMBER, answer, argument, errno, load, test};
 
 /// The architecture that a call must come in by, linux/audit.h. Another one (`int 0x80`) has other numbers.
 #[cfg(target_arch = "x86_64")]
@@ -63,28 +65,16 @@ pub(super) const REFUSED: &[c_long] = &[
 
 /// Installs the filter for this thread and those that it starts. Needs no_new_privs or CAP_SYS_ADMIN.
 pub(super) fn install() -> Result<()> {
-    let mut program = program();
-    let filter =
-        sock_fprog { len: u16::try_from(program.len()).map_err(Error::other)?, filter: program.as_mut_ptr() };
-    let (mode, none) = (c_ulong::from(libc::SECCOMP_SET_MODE_FILTER), 0 as c_ulong);
-    // SAFETY: the program outlives the call; the kernel copies it.
-    let result = unsafe { libc::syscall(libc::SYS_seccomp, mode, none, &raw const filter) };
-    if result == 0 { Ok(()) } else { Err(Error::last_os_error()) }
+    seccomp::install(program())
 }
 
-const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
-
-const fn errno(errno: i32) -> u32 {
-    libc::SECCOMP_RET_ERRNO | errno as u32
-}
-
-/// The program, in the kernel's classic BPF. Every test is followed by its answer: a jump is never long.
+/// The program. Every test is followed by its answer: a jump is never long.
 fn program() -> Vec<sock_filter> {
     let mut code = vec![
         load(core::mem::offset_of!(seccomp_data, arch)),
         test(libc::BPF_JEQ, ARCHITECTURE, 1, 0),
         answer(libc::SECCOMP_RET_KILL_PROCESS),
-        load(core::mem::offset_of!(seccomp_data, nr)),
+        load(NUMBER),
         test(libc::BPF_JGT, NEWEST, 0, 1),
         answer(errno(libc::ENOSYS)),
     ];
@@ -111,25 +101,4 @@ fn program() -> Vec<sock_filter> {
     ]);
     code.push(answer(ALLOW));
     code
-}
-
-/// The offset of the lower half of an argument: both architectures are little-endian.
-const fn argument(number: usize) -> usize {
-    core::mem::offset_of!(seccomp_data, args) + 8 * number
-}
-
-fn load(offset: usize) -> sock_filter {
-    instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset as u32)
-}
-
-fn test(comparison: u32, value: u32, yes: u8, no: u8) -> sock_filter {
-    instruction(libc::BPF_JMP | comparison | libc::BPF_K, yes, no, value)
-}
-
-fn answer(action: u32) -> sock_filter {
-    instruction(libc::BPF_RET | libc::BPF_K, 0, 0, action)
-}
-
-fn instruction(code: u32, jt: u8, jf: u8, k: u32) -> sock_filter {
-    sock_filter { code: code as u16, jt, jf, k }
 }

@@ -32,10 +32,7 @@ pub fn confine() -> Result<(), Error> {
             .hint("it does not run unconfined; the kernel needs CONFIG_SECCOMP_FILTER")
     };
     let dropped = capability::drop_unneeded().map_err(|error| failed("its capabilities", error))?;
-    // SAFETY: no pointers are passed.
-    if unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) } != 0 {
-        return Err(failed("new privileges", std::io::Error::last_os_error()));
-    }
+    nix::sys::prctl::set_no_new_privs().map_err(|error| failed("new privileges", error.into()))?;
     filter::install().map_err(|error| failed("system calls", error))?;
     info!(
         "confined: no_new_privs; {} system calls are refused; capabilities dropped: {dropped}; kept: {}",

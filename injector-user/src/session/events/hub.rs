@@ -8,15 +8,18 @@ use std::{
 
 use tokio::sync::broadcast;
 
-use super::read::ktime;
-use crate::api::types::{EventDoc, EventsDoc, EventsLostDoc};
+use crate::{
+    api::types::{EventDoc, EventsDoc, EventsLostDoc},
+    kernel::ktime,
+};
 
 /// So many are kept.
 const KEPT: usize = 256;
-/// So many faults of one slot are remembered: of the one before the last nothing comes any more.
+/// So many faults of one slot are remembered, the last ones: of older ones nothing is left to read, unless the reader
+/// stood still.
 const FAULTS: usize = 2;
 /// So many a watcher may be behind; then the oldest are lost to it.
-const BEHIND: usize = 1024;
+const BEHIND: usize = 2048;
 
 /// See the module.
 #[derive(Debug)]
@@ -40,7 +43,7 @@ impl Default for Hub {
 }
 
 impl Hub {
-    /// From now on what comes from this slot is this fault's.
+    /// From now on what happens by this slot is this fault's: to be said before the first call can fail.
     pub fn armed(&self, slot: u32, fault: &str) {
         self.armed_at(slot, fault, ktime());
     }
@@ -110,14 +113,14 @@ mod tests {
     fn the_last_are_kept_and_a_slow_watcher_is_told_what_it_lost() {
         let hub = Hub::default();
         let mut watcher = hub.watch();
-        for pid in 0..2000 {
+        for pid in 0..3000 {
             hub.tell(EventDoc { pid, ..EventDoc::default() });
         }
         hub.lose(7, 1);
         let last = hub.last();
-        assert_eq!((last.events.len(), last.events[0].pid, last.lost.all()), (KEPT, 2000 - KEPT as u32, 8));
-        assert_eq!(watcher.try_recv(), Err(TryRecvError::Lagged(2000 - BEHIND as u64)));
-        assert_eq!(watcher.try_recv().unwrap().pid, 2000 - BEHIND as u32);
+        assert_eq!((last.events.len(), last.events[0].pid, last.lost.all()), (KEPT, 3000 - KEPT as u32, 8));
+        assert_eq!(watcher.try_recv(), Err(TryRecvError::Lagged(3000 - BEHIND as u64)));
+        assert_eq!(watcher.try_recv().unwrap().pid, 3000 - BEHIND as u32);
     }
 
     #[test]

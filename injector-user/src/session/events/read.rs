@@ -13,7 +13,7 @@ use tracing::warn;
 
 use super::{hub::Hub, words::words};
 use crate::{
-    kernel::Ring,
+    kernel::{Ring, ktime},
     target::{self, Host},
 };
 
@@ -47,31 +47,28 @@ pub async fn read(ring: Ring, hub: Arc<Hub>, host: Host, shutdown: impl Future<O
                 }
             },
             () = tokio::time::sleep(LOOK) => {}
-            () = &mut shutdown => return,
+            () = &mut shutdown => break,
         }
-        let ring = ring.get_mut();
-        while let Some(event) = ring.take() {
-            let at = Duration::from_nanos(event.at);
-            let (since, fault) = (ktime().saturating_sub(at), hub.fault(event.rule, at));
-            hub.tell(words(&event, since, fault, cgroups.path(event.cgroup)));
-        }
-        match ring.lost() {
-            Ok((left_out, full)) => hub.lose(left_out, full),
-            Err(error) => warn!("what the ring lost cannot be read: {error:#}"),
-        }
+        tell(ring.get_mut(), &hub, &mut cgroups);
         tokio::select! {
             () = tokio::time::sleep(REST) => {}
-            () = &mut shutdown => return,
+            () = &mut shutdown => break,
         }
     }
+    // What came since: the faults have ended.
+    tell(ring.get_mut(), &hub, &mut cgroups);
 }
 
-/// The clock of the programs (`bpf_ktime_get_ns`).
-pub(super) fn ktime() -> Duration {
-    match nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC) {
-        Ok(now) => Duration::from(now),
-        // Not on any Linux that can load our programs.
-        Err(_) => Duration::ZERO,
+/// Tells what the ring has, and how much it has not.
+fn tell(ring: &mut Ring, hub: &Hub, cgroups: &mut Cgroups) {
+    while let Some(event) = ring.take() {
+        let at = Duration::from_nanos(event.at);
+        let (ago, fault) = (ktime().saturating_sub(at), hub.fault(event.rule, at));
+        hub.tell(words(&event, ago, fault, cgroups.path(event.cgroup)));
+    }
+    match ring.lost() {
+        Ok((left_out, full)) => hub.lose(left_out, full),
+        Err(error) => warn!("what the ring lost cannot be read: {error:#}"),
     }
 }
 

@@ -37,12 +37,11 @@ fn errno(result: i32) -> String {
     known.map_or_else(|| result.to_string(), |errno| errno.name().to_owned())
 }
 
-/// `since` is how long ago it was, by the clock of the kernel's.
-pub(super) fn words(event: &Event, since: Duration, fault: Option<String>, cgroup: String) -> EventDoc {
-    // Before 1970 it was if the clock has been set back to then.
-    let time = SystemTime::now()
-        .checked_sub(since)
-        .map_or(SystemTime::UNIX_EPOCH, |time| time.max(SystemTime::UNIX_EPOCH));
+/// `ago` is how long ago it was, by the clock of the kernel's.
+pub(super) fn words(event: &Event, ago: Duration, fault: Option<String>, cgroup: String) -> EventDoc {
+    let now = SystemTime::now();
+    // A host without a clock of its own begins in 1970, and nothing before that can be written down.
+    let time = now.checked_sub(ago).unwrap_or(now).max(SystemTime::UNIX_EPOCH);
     EventDoc {
         time: humantime::format_rfc3339_micros(time).to_string(),
         fault,
