@@ -42,12 +42,13 @@ fn under_fault<T>(world: &World, fault: &str, f: impl FnOnce() -> T) -> T {
 }
 
 /// One-way delays of both, in halves that take turns: what drifts, drifts for both. What disturbs the machine in one of
-/// the halves makes a distance larger, never smaller: the least of three is judged. Our way to netem is longer,
-/// by up to a millisecond where the CPU is emulated, and so a tenth of the delay is allowed for it.
+/// the halves makes a distance larger, never smaller: the least of five is judged. Our way to netem is longer, by
+/// a millisecond or two where the CPU is emulated: a tenth of the delay is allowed for it, or up to a quarter where a delay
+/// that does not vary is so much later in the same minute.
 fn distribution(test: &str, ours: &str, netem: &str) {
     const HALF: u64 = 3_000;
     /// In microseconds.
-    const LONGER: u64 = 2_000;
+    const LONGER: std::ops::RangeInclusive<u64> = 2_000..=5_000;
     if same_as_in("7.2", test) {
         return;
     }
@@ -55,22 +56,33 @@ fn distribution(test: &str, ours: &str, netem: &str) {
     if lacks(test, &world.daemon, "delay") {
         return;
     }
-    let take = || {
-        let got = datagrams(&world, HALF, 1);
-        assert_eq!(got.count(), HALF, "{}", got.missing(HALF));
+    let delays = |n| {
+        let got = datagrams(&world, n, 1);
+        assert_eq!(got.count(), n, "{}", got.missing(n));
         got.arrivals.into_iter().map(|Arrival { delay, .. }| delay)
     };
+    let take = || delays(HALF);
+    let plain = || median(delays(HALF / 10).collect());
     let mut least = 1.0_f64;
-    for _ in 0..3 {
+    for _ in 0..5 {
+        let longer = under_fault(&world, "delay --by 20ms", plain).saturating_sub(under_netem(
+            &world.here,
+            "v0",
+            "delay 20ms",
+            plain,
+        ));
+        let longer = (2 * longer).clamp(*LONGER.start(), *LONGER.end());
         let mut delays = [Vec::new(), Vec::new()];
         for _ in 0..2 {
             delays[0].extend(under_fault(&world, &format!("delay {ours}"), take));
             delays[1].extend(under_netem(&world.here, "v0", &format!("delay {netem}"), take));
         }
-        let distance = ks_distance(&delays[0], &delays[1], LONGER);
+        let distance = ks_distance(&delays[0], &delays[1], longer);
         let [n, p50, netem_p50] =
             [delays[0].len() as u64, median(delays[0].clone()), median(delays[1].clone())];
-        println!("n={n} {test}: KS distance {distance:.4}; p50 {p50} us, netem's {netem_p50} us");
+        println!(
+            "n={n} {test}: KS distance {distance:.4}, {longer} us later allowed; p50 {p50} us, netem's {netem_p50} us"
+        );
         least = least.min(distance);
         if least <= 0.05 {
             return;
