@@ -8,10 +8,6 @@ use std::{
     time::Instant,
 };
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
 use serde_json::Value;
 
 use crate::support::{World, lacks, same_as_on_6_1, wait_for};
@@ -202,25 +198,4 @@ fn many_at_once_are_read_at_once() {
     let (events, lost) = watch.all(CALLS);
     println!("n={CALLS} failed calls, {} told, {lost} lost; the daemon waited {waited} times", events.len());
     assert!(waited < CALLS as u64 / 2, "{waited} times for {CALLS} calls");
-}
-
-/// The daemon ends while it rests between two readings.
-#[test]
-fn what_failed_just_before_the_end_is_told() {
-    let Some(world) = world("what_failed_just_before_the_end_is_told") else { return };
-    directory();
-    world.daemon.arm(&format!(
-        "fail open --errno EIO --percent 100 --path {DIRECTORY} --target {} --for 2m",
-        world.target()
-    ));
-    let mut watch = Watch::start(&world);
-    let daemon = world.daemon.pid();
-    let victim = world.in_victim(move || {
-        let failed = (0..50).filter(|_| File::open(format!("{DIRECTORY}/a")).is_err()).count();
-        kill(Pid::from_raw(i32::try_from(daemon).unwrap()), Signal::SIGTERM).unwrap();
-        failed.to_string()
-    });
-    assert_eq!(victim.join(), "50");
-    let (events, lost) = watch.all(50);
-    assert_eq!((events.len(), lost), (50, 0));
 }
