@@ -6,7 +6,7 @@ use crate::{hist::BUCKETS, layout};
 ///
 /// Small, because socket storage is charged to the socket (`optmem_max`, 20 KiB on 6.1), and an observer must not
 /// make the application's own calls fail. The histogram is in [`FlowRtt`](crate::rtt::FlowRtt), for some flows only, and what packets add is
-/// mostly in its [`Slot`]: neither is charged to the socket.
+/// mostly in its [`Slot`](crate::slot::Slot): neither is charged to the socket.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flow {
@@ -97,46 +97,6 @@ const _: () = assert!(
     core::mem::offset_of!(Flow, rx_more) - core::mem::offset_of!(Flow, tx_packets)
         == core::mem::offset_of!(Counts, rx_more)
 );
-
-/// Where packets are counted whose flow is known: found by the socket's number, and one cache line. The way through the
-/// socket's storage is three of them, each known only from the one before. A flow has one if no other flow has it; its
-/// counts are these and its own.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Slot {
-    /// The socket's cookie, with [`SLOT_ENDED`] if its flow has ended, or [`SLOT_BUSY`]. 0: it is free.
-    pub cookie: u64,
-    /// See [`Flow::generation`].
-    pub generation: u32,
-    /// The lower half of [`Flow::last`], or of `jiffies64` when the flow ended.
-    pub last: u32,
-    /// What is to be added to those of the flow.
-    pub counts: Counts,
-}
-
-/// [`Slot::cookie`]: what is still counted here belongs to the flow's own counts.
-pub const SLOT_ENDED: u64 = 1 << 63;
-/// [`Slot::cookie`]: it is being given to a flow, or freed. No flow's, and nobody takes it.
-pub const SLOT_BUSY: u64 = 1 << 62;
-/// How many there are: 4 MiB.
-pub const SLOTS: u32 = 65_536;
-
-/// Whether a socket with this number may have a slot. Not those few whose numbers look like marks: the kernel counts them
-/// from above, where it is interrupted while it gives a number (`gen_cookie_next`, include/linux/cookie.h).
-#[inline(always)]
-pub const fn has_slot(cookie: u64) -> bool {
-    cookie != 0 && cookie & (SLOT_ENDED | SLOT_BUSY) == 0
-}
-
-/// Which slot a socket's flow may have.
-///
-/// Each CPU numbers its sockets in turn, and takes 4,096 numbers at a time: beyond the sixteenth such block they go on
-/// a quarter of a block further, so that few sockets on each of many CPUs do not share a few slots.
-#[inline(always)]
-pub const fn slot_of(cookie: u64) -> u32 {
-    let round = (cookie / SLOTS as u64) as u32;
-    (cookie as u32).wrapping_add(round.wrapping_mul(1024)) % SLOTS
-}
 
 /// [`Flow::flags`]: it has ended; what still comes is added to its dependency at once.
 pub const FLOW_ENDED: u32 = 1;
@@ -329,15 +289,7 @@ pub const REST_IN: u32 = 3;
 /// Number of [`Rest`]s.
 pub const RESTS: usize = 6;
 
-layout!(
-    Slot = 64,
-    Flow = 184,
-    Seen = 32,
-    DepKey = 32,
-    DepValue = 88 + BUCKETS * 4,
-    FlowStats = 72,
-    Rest = 16,
-);
+layout!(Flow = 184, Seen = 32, DepKey = 32, DepValue = 88 + BUCKETS * 4, FlowStats = 72, Rest = 16,);
 // What the kernel charges to a socket for each value and once, generously: 128 and 256 bytes.
 const ON_A_SOCKET: usize = size_of::<Flow>() + size_of::<Seen>() + size_of::<crate::dep::Span>();
 const _: () = assert!(ON_A_SOCKET + 3 * 128 + 256 <= 1024);

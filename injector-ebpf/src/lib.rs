@@ -19,10 +19,11 @@ pub mod names;
 pub mod reaction;
 pub mod rtt;
 pub mod rule;
+pub mod slot;
 pub mod tag;
 
 /// Version of everything in this crate; part of every gate map, checked before a foreign map is written.
-pub const ABI_VERSION: u32 = 6;
+pub const ABI_VERSION: u32 = 7;
 
 /// Size and alignment are part of the ABI: a change must be seen at build time, not by the verifier.
 macro_rules! layout {

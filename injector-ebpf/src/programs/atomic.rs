@@ -26,7 +26,7 @@ pub unsafe fn take(at: *mut u64) -> u64 {
 /// `at` points into a map value.
 #[inline(always)]
 pub unsafe fn next(at: *mut u64) -> u64 {
-    unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::SeqCst }>(at, 1) }
+    unsafe { add_first(at, 1) }
 }
 
 /// Adds.
@@ -39,13 +39,13 @@ pub unsafe fn add(at: *mut u64, by: u64) {
     let _ = unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(at, by) };
 }
 
-/// Adds, before anything that is read after it is read.
+/// Adds, before anything that is read after it is read; returns what was there.
 ///
 /// # Safety
 /// `at` points into a map value.
 #[inline(always)]
-pub unsafe fn add_first(at: *mut u64, by: u64) {
-    let _ = unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::SeqCst }>(at, by) };
+pub unsafe fn add_first(at: *mut u64, by: u64) -> u64 {
+    unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::SeqCst }>(at, by) }
 }
 
 /// Adds to a word of 32 bits.

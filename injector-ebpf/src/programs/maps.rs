@@ -12,7 +12,7 @@ use injector_ebpf::{
     call_means::CallShape,
     dep::{CountKey, DepLost, MOST_COUNTS, MOST_QUERIES, MOST_TIMES, Query, QueryKey, Span, TimeKey, Times},
     event::EVENT_ROOM,
-    flow::{DepKey, DepValue, End, Flow, FlowStats, MOST_DEPS, RESTS, Rest, SLOTS, Seen, Slot},
+    flow::{DepKey, DepValue, End, Flow, FlowStats, MOST_DEPS, RESTS, Rest, Seen},
     gate::{Halt, Lease},
     lag::{InFlight, Lag, LagKey, LagLost, MOST_IN_FLIGHT, MOST_LAGS, MOST_WAITING},
     meter::{METERS, Meter, MeterUse},
@@ -22,6 +22,7 @@ use injector_ebpf::{
         CALLS, CgroupEntry, Delays, GateStats, MAX_PEERS, MAX_RULES, Name, NameRules, PORT_BLOCKS, PeerRules,
         PortBlock, Rule, RuleStats,
     },
+    slot::{SLOTS, Slot},
 };
 
 use super::call_fd::Walk;

@@ -11,8 +11,9 @@ use aya_ebpf::{
     programs::SkBuffContext,
 };
 use injector_ebpf::{
-    flow::{Counts, FLOW_ENDED, Flow, SLOT_ENDED, Slot},
+    flow::{Counts, FLOW_ENDED, Flow},
     rule::CG_WATCH,
+    slot::{FULL, SLOT_ENDED, Slot, SlotCounts, packet},
 };
 
 use super::{
@@ -34,15 +35,7 @@ pub const PACKET_HOST: u32 = 0;
 
 #[cgroup_skb]
 pub fn inj_obs_tx(ctx: SkBuffContext) -> i32 {
-    let skb = ctx.skb.skb;
-    count(skb, |counts| unsafe {
-        let segments = (*skb).gso_segs;
-        if segments > 1 {
-            atomic::add(&raw mut (*counts).tx_more, u64::from(segments - 1));
-        }
-        atomic::add(&raw mut (*counts).tx_packets, 1);
-        atomic::add_first(&raw mut (*counts).tx_bytes, u64::from((*skb).len));
-    });
+    count::<true>(ctx.skb.skb);
     1
 }
 
@@ -53,20 +46,14 @@ pub fn inj_obs_rx(ctx: SkBuffContext) -> i32 {
     if unsafe { (*skb).pkt_type } != PACKET_HOST {
         return 1;
     }
-    count(skb, |counts| unsafe {
-        let segments = (*skb).gso_segs;
-        if segments > 1 {
-            atomic::add(&raw mut (*counts).rx_more, u64::from(segments - 1));
-        }
-        atomic::add(&raw mut (*counts).rx_packets, 1);
-        atomic::add_first(&raw mut (*counts).rx_bytes, u64::from((*skb).len));
-    });
+    count::<false>(skb);
     1
 }
 
 /// Adds a packet to its flow, if it has one. What a packet of a known flow costs is here, where the flow has a slot.
+/// `TX`: it was sent.
 #[inline(always)]
-fn count(skb: *mut __sk_buff, add: impl Fn(*mut Counts)) {
+fn count<const TX: bool>(skb: *mut __sk_buff) {
     let cookie = unsafe { bpf_get_socket_cookie(skb.cast()) };
     let Some(slot) = slots::of(cookie) else { return };
     if cookie == 0 {
@@ -75,10 +62,10 @@ fn count(skb: *mut __sk_buff, add: impl Fn(*mut Counts)) {
     unsafe {
         if slots::is_of(slot, cookie) {
             (*slot).last = bpf_jiffies64() as u32;
-            add(&raw mut (*slot).counts);
+            let before = add_to_slot::<TX>(&raw mut (*slot).counts, skb);
             // Read anew: the flow may have ended since.
-            if core::ptr::read_volatile(&raw const (*slot).cookie) != cookie {
-                slot_ended_meanwhile(skb, slot, cookie);
+            if before >= FULL || core::ptr::read_volatile(&raw const (*slot).cookie) != cookie {
+                spill(skb, slot, cookie);
             }
             return;
         }
@@ -86,7 +73,7 @@ fn count(skb: *mut __sk_buff, add: impl Fn(*mut Counts)) {
         if flow.is_null() {
             return;
         }
-        add(Counts::of(flow));
+        add_to_flow::<TX>(Counts::of(flow), skb);
         ended_meanwhile(flow);
         if slots::claim(slot, flow, cookie) && core::ptr::read_volatile(&raw const (*flow).cookie) != cookie {
             slots::end(flow, cookie);
@@ -95,21 +82,68 @@ fn count(skb: *mut __sk_buff, add: impl Fn(*mut Counts)) {
     }
 }
 
-/// What was counted in the slot of a flow that has ended is its socket's flow's own; nobody's where that is no longer
-/// observed.
-#[inline(never)]
-fn slot_ended_meanwhile(skb: *mut __sk_buff, slot: *mut Slot, cookie: u64) -> i32 {
+/// Adds a packet to what is in a slot; returns packets and bytes that were there.
+#[inline(always)]
+unsafe fn add_to_slot<const TX: bool>(counts: *mut SlotCounts, skb: *mut __sk_buff) -> u64 {
     unsafe {
+        let (all, more) = if TX {
+            (&raw mut (*counts).tx, &raw mut (*counts).tx_more)
+        } else {
+            (&raw mut (*counts).rx, &raw mut (*counts).rx_more)
+        };
+        add_more(more, skb);
+        atomic::add_first(all, packet((*skb).len))
+    }
+}
+
+/// Adds a packet to a flow's own counts.
+#[inline(always)]
+unsafe fn add_to_flow<const TX: bool>(counts: *mut Counts, skb: *mut __sk_buff) {
+    unsafe {
+        let (packets, bytes, more) = if TX {
+            (&raw mut (*counts).tx_packets, &raw mut (*counts).tx_bytes, &raw mut (*counts).tx_more)
+        } else {
+            (&raw mut (*counts).rx_packets, &raw mut (*counts).rx_bytes, &raw mut (*counts).rx_more)
+        };
+        add_more(more, skb);
+        atomic::add(packets, 1);
+        atomic::add_first(bytes, u64::from((*skb).len));
+    }
+}
+
+/// Adds the segments that an skb has beyond one.
+#[inline(always)]
+unsafe fn add_more(more: *mut u64, skb: *mut __sk_buff) {
+    unsafe {
+        let segments = (*skb).gso_segs;
+        if segments > 1 {
+            atomic::add(more, u64::from(segments - 1));
+        }
+    }
+}
+
+/// Moves what was counted in a slot that is full, or whose flow has ended, to its socket's flow. Of a flow that has ended it
+/// is nobody's where the socket is no longer observed; of one that has not it stays, and its end will move it.
+#[inline(never)]
+fn spill(skb: *mut __sk_buff, slot: *mut Slot, cookie: u64) -> i32 {
+    unsafe {
+        let whose = core::ptr::read_volatile(&raw const (*slot).cookie);
         // Another one's by now, a second later: nobody knows whose what is.
-        if (*slot).cookie != cookie | SLOT_ENDED {
+        if whose & !SLOT_ENDED != cookie {
             return 0;
         }
         let flow = flow(skb);
         if flow.is_null() {
-            slots::forget(slot);
+            if whose != cookie {
+                slots::forget(slot);
+            }
             return 0;
         }
-        slots::spill(slot, Counts::of(flow));
+        if whose == cookie {
+            slots::spill_full(slot, Counts::of(flow));
+        } else {
+            slots::spill(slot, Counts::of(flow));
+        }
         ended_meanwhile(flow);
     }
     0

@@ -1,7 +1,10 @@
 //! Slots: the counts of flows, by the socket's number.
 
 use aya_ebpf::helpers::generated::bpf_jiffies64;
-use injector_ebpf::flow::{Counts, Flow, SLOT_BUSY, SLOT_ENDED, Slot, has_slot, slot_of};
+use injector_ebpf::{
+    flow::{Counts, Flow},
+    slot::{SLOT_BUSY, SLOT_ENDED, Slot, SlotCounts, has_slot, slot_of},
+};
 
 use super::{atomic, gate, maps::INJ_SLOTS};
 
@@ -54,8 +57,8 @@ pub unsafe fn claim(slot: *mut Slot, flow: *mut Flow, cookie: u64) -> bool {
 #[inline(always)]
 unsafe fn empty(slot: *mut Slot) -> bool {
     unsafe {
-        let Counts { tx_packets, tx_bytes, rx_packets, rx_bytes, tx_more, rx_more } = (*slot).counts;
-        tx_packets | tx_bytes | rx_packets | rx_bytes | tx_more | rx_more == 0
+        let SlotCounts { tx, rx, tx_more, rx_more } = (*slot).counts;
+        tx | rx | tx_more | rx_more | (*slot).moves & 1 == 0
     }
 }
 
@@ -84,13 +87,30 @@ pub unsafe fn end(flow: *mut Flow, cookie: u64) {
 #[inline(always)]
 pub unsafe fn spill(slot: *mut Slot, to: *mut Counts) {
     unsafe {
-        let from = &raw mut (*slot).counts;
-        atomic::add(&raw mut (*to).tx_packets, atomic::take(&raw mut (*from).tx_packets));
-        atomic::add(&raw mut (*to).tx_bytes, atomic::take(&raw mut (*from).tx_bytes));
-        atomic::add(&raw mut (*to).rx_packets, atomic::take(&raw mut (*from).rx_packets));
-        atomic::add(&raw mut (*to).rx_bytes, atomic::take(&raw mut (*from).rx_bytes));
-        atomic::add(&raw mut (*to).tx_more, atomic::take(&raw mut (*from).tx_more));
-        atomic::add(&raw mut (*to).rx_more, atomic::take(&raw mut (*from).rx_more));
+        let Counts { tx_packets, tx_bytes, rx_packets, rx_bytes, tx_more, rx_more } = take(slot).counts();
+        atomic::add(&raw mut (*to).tx_packets, tx_packets);
+        atomic::add(&raw mut (*to).tx_bytes, tx_bytes);
+        atomic::add(&raw mut (*to).rx_packets, rx_packets);
+        atomic::add(&raw mut (*to).rx_bytes, rx_bytes);
+        atomic::add(&raw mut (*to).tx_more, tx_more);
+        atomic::add(&raw mut (*to).rx_more, rx_more);
+    }
+}
+
+/// The same of a slot whose flow goes on; readers see it by [`Slot::moves`]. Does nothing if somebody else is at it: what he
+/// leaves full the next packet moves.
+///
+/// # Safety
+/// As for [`spill`].
+#[inline(always)]
+pub unsafe fn spill_full(slot: *mut Slot, to: *mut Counts) {
+    unsafe {
+        let moves = core::ptr::read_volatile(&raw const (*slot).moves);
+        if moves & 1 == 0 && atomic::exchange(&raw mut (*slot).moves, moves, moves + 1) == moves {
+            spill(slot, to);
+            // Not one more than it is: the daemon may have freed the slot, and odd it would stay.
+            atomic::exchange(&raw mut (*slot).moves, moves + 1, moves + 2);
+        }
     }
 }
 
@@ -100,13 +120,19 @@ pub unsafe fn spill(slot: *mut Slot, to: *mut Counts) {
 /// Nobody's flow has it.
 #[inline(always)]
 pub unsafe fn forget(slot: *mut Slot) {
+    unsafe { take(slot) };
+}
+
+/// Takes what is in a slot.
+#[inline(always)]
+unsafe fn take(slot: *mut Slot) -> SlotCounts {
     unsafe {
         let from = &raw mut (*slot).counts;
-        atomic::take(&raw mut (*from).tx_packets);
-        atomic::take(&raw mut (*from).tx_bytes);
-        atomic::take(&raw mut (*from).rx_packets);
-        atomic::take(&raw mut (*from).rx_bytes);
-        atomic::take(&raw mut (*from).tx_more);
-        atomic::take(&raw mut (*from).rx_more);
+        SlotCounts {
+            tx: atomic::take(&raw mut (*from).tx),
+            rx: atomic::take(&raw mut (*from).rx),
+            tx_more: atomic::take(&raw mut (*from).tx_more),
+            rx_more: atomic::take(&raw mut (*from).rx_more),
+        }
     }
 }

@@ -12,7 +12,10 @@ use aya_ebpf::{
     macros::map,
     maps::Array,
 };
-use injector_ebpf::flow::{Counts, Flow, SLOTS, Slot, slot_of};
+use injector_ebpf::{
+    flow::{Counts, Flow},
+    slot::{SLOTS, Slot, SlotCounts, slot_of},
+};
 
 /// Room for flows; the loader says how many.
 #[map]
@@ -60,33 +63,64 @@ pub extern "C" fn inj_iter_flows(ctx: *mut c_void) -> i32 {
             (*ticks, *nanos) = (bpf_jiffies64(), bpf_ktime_get_ns());
         }
         *at += 1;
-        add_slot(place);
+        add_slot(flow, place);
     }
     0
 }
 
-/// Adds what is counted in the flow's slot.
+/// Writes what is in the flow and in its slot, if it has one, to its copy.
 #[inline(always)]
-unsafe fn add_slot(flow: *mut Flow) {
-    let cookie = unsafe { (*flow).cookie };
+unsafe fn add_slot(flow: *const Flow, to: *mut Flow) {
+    let cookie = unsafe { (*to).cookie };
     let Some(slot) = INJ_SLOTS.get_ptr(slot_of(cookie)) else { return };
     unsafe {
         if (*slot).cookie != cookie {
             return;
         }
-        let (from, to) = (&raw const (*slot).counts, Counts::of(flow));
-        (*to).tx_packets += (*from).tx_packets;
-        (*to).tx_bytes += (*from).tx_bytes;
-        (*to).rx_packets += (*from).rx_packets;
-        (*to).rx_bytes += (*from).rx_bytes;
-        (*to).tx_more += (*from).tx_more;
-        (*to).rx_more += (*from).rx_more;
+        let settled = || {
+            let moves = core::ptr::read_volatile(&raw const (*slot).moves);
+            sum(Counts::of(flow.cast_mut()), &raw const (*slot).counts, Counts::of(to));
+            moves & 1 == 0 && core::ptr::read_volatile(&raw const (*slot).moves) == moves
+        };
+        // The slot is just being emptied, as once in 2,097,152 packets. The last time is taken as it is: what is missing the
+        // next reading has. Not a loop: 6.1 refuses what the compiler makes of it.
+        let _ = settled() || settled() || settled() || settled();
         // The upper half is that of a moment ago, as if it was seen within the last 2^32 ticks: 49 days at 1000 Hz.
         let last = (*slot).last;
         let now = bpf_jiffies64();
         let last = now.wrapping_sub(u64::from((now as u32).wrapping_sub(last)));
-        if last > (*flow).last {
-            (*flow).last = last;
+        if last > (*to).last {
+            (*to).last = last;
         }
+    }
+}
+
+/// What is in the flow and in its slot. The flow first: what is moved meanwhile is missing, and not there twice (on x86,
+/// where loads keep their order).
+#[inline(always)]
+unsafe fn sum(flow: *const Counts, slot: *const SlotCounts, to: *mut Counts) {
+    unsafe {
+        let read = |count: *const u64| core::ptr::read_volatile(count);
+        let own = Counts {
+            tx_packets: read(&raw const (*flow).tx_packets),
+            tx_bytes: read(&raw const (*flow).tx_bytes),
+            rx_packets: read(&raw const (*flow).rx_packets),
+            rx_bytes: read(&raw const (*flow).rx_bytes),
+            tx_more: read(&raw const (*flow).tx_more),
+            rx_more: read(&raw const (*flow).rx_more),
+        };
+        let slot = SlotCounts {
+            tx: read(&raw const (*slot).tx),
+            rx: read(&raw const (*slot).rx),
+            tx_more: read(&raw const (*slot).tx_more),
+            rx_more: read(&raw const (*slot).rx_more),
+        };
+        let slot = slot.counts();
+        (*to).tx_packets = own.tx_packets + slot.tx_packets;
+        (*to).tx_bytes = own.tx_bytes + slot.tx_bytes;
+        (*to).rx_packets = own.rx_packets + slot.rx_packets;
+        (*to).rx_bytes = own.rx_bytes + slot.rx_bytes;
+        (*to).tx_more = own.tx_more + slot.tx_more;
+        (*to).rx_more = own.rx_more + slot.rx_more;
     }
 }

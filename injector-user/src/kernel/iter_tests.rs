@@ -13,9 +13,10 @@ use std::{
 
 use aya::programs::{CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, CgroupSock, Program as Loaded};
 use injector_ebpf::{
-    flow::{Counts, DepKey, DepValue, FlowStats, SLOT_ENDED, SLOTS, Slot},
+    flow::{DepKey, DepValue, FlowStats},
     rtt::{AGGREGATES, Near},
     rule::{CG_WATCH, CgroupEntry},
+    slot::{SLOT_ENDED, SLOTS, Slot, SlotCounts},
 };
 
 use super::*;
@@ -28,6 +29,8 @@ use crate::{
 mod again;
 #[path = "ends_tests.rs"]
 pub mod ends;
+#[path = "full_tests.rs"]
+mod full;
 #[path = "rest_tests.rs"]
 mod rest;
 
@@ -204,7 +207,7 @@ fn flows_take_slots_whose_flows_have_ended() {
 
 #[test]
 fn flows_leave_slots_from_which_something_has_still_to_be_moved() {
-    let counts = Counts { rx_more: 1, ..Counts::default() };
+    let counts = SlotCounts { rx_more: 1, ..SlotCounts::default() };
     let slot = Slot { cookie: 1 << 48 | SLOT_ENDED, counts, ..Slot::default() };
     come_back("flows_leave_slots_from_which_something_has_still_to_be_moved", Some((slot, false)), 0);
 }
@@ -302,7 +305,7 @@ fn come_back(test: &str, before: Option<(Slot, bool)>, taken: u64) {
     let owners: BTreeSet<u64> = changed.iter().map(|slot| slot.cookie).collect();
     if may {
         assert_eq!(owners, flows.iter().map(|flow| flow.cookie).collect(), "each flow has its slot");
-        assert!(changed.iter().all(|slot| slot.counts != Counts::default()), "nothing was counted there");
+        assert!(changed.iter().all(|slot| slot.counts != SlotCounts::default()), "nothing was counted there");
     } else {
         assert_eq!(changed, [], "what was not free was changed");
     }
@@ -378,7 +381,8 @@ fn come_back(test: &str, before: Option<(Slot, bool)>, taken: u64) {
     println!("{stats:?}");
     assert_eq!((stats.created, stats.refused, stats.no_memory, stats.folded), (4, 0, 0, 4));
     let left: Vec<Slot> = slots_of(&mut object).into_iter().filter(|now| *now != slot).collect();
-    let over =
-        |slot: &Slot| slot.counts == Counts::default() && (slot.cookie == 0 || slot.cookie & SLOT_ENDED != 0);
+    let over = |slot: &Slot| {
+        slot.counts == SlotCounts::default() && (slot.cookie == 0 || slot.cookie & SLOT_ENDED != 0)
+    };
     assert!(left.iter().all(over), "a flow has ended and its slot has not, or still holds counts: {left:?}");
 }

@@ -11,9 +11,10 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use injector_ebpf::{
-    flow::{Flow, SLOT_BUSY, SLOT_ENDED, SLOTS, Slot, slot_of},
+    flow::Flow,
     names,
     rtt::{FlowRtt, HISTOGRAMS},
+    slot::{SLOT_BUSY, SLOT_ENDED, SLOTS, Slot, slot_of},
 };
 
 use super::{mapped::Mapped, object::Object};
