@@ -17,18 +17,8 @@ pub struct Flow {
     pub generation: u32,
     /// `FLOW_` bits.
     pub flags: u32,
-    /// skbs sent; one may hold many segments.
-    pub tx_packets: u64,
-    /// Bytes sent, from the IP header on.
-    pub tx_bytes: u64,
-    /// As for tx.
-    pub rx_packets: u64,
-    /// As for tx.
-    pub rx_bytes: u64,
-    /// Segments sent beyond one for each skb (`gso_segs` - 1).
-    pub tx_more: u64,
-    /// As for tx. These six are [`Counts`].
-    pub rx_more: u64,
+    /// What packets have added to it, but for what is in its [`Slot`](crate::slot::Slot).
+    pub counts: Counts,
     /// `jiffies64` when it was last seen.
     pub last: u64,
     /// Retransmitted skbs (organic or because of us: compare with `injected_drops`).
@@ -71,32 +61,19 @@ pub struct Flow {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// See [`Flow`].
+    /// skbs sent; one may hold many segments.
     pub tx_packets: u64,
-    /// See [`Flow`].
+    /// Bytes sent, from the IP header on.
     pub tx_bytes: u64,
-    /// See [`Flow`].
+    /// As for tx.
     pub rx_packets: u64,
-    /// See [`Flow`].
+    /// As for tx.
     pub rx_bytes: u64,
-    /// See [`Flow`].
+    /// Segments sent beyond one for each skb (`gso_segs` - 1).
     pub tx_more: u64,
-    /// See [`Flow`].
+    /// As for tx.
     pub rx_more: u64,
 }
-
-impl Counts {
-    /// Where a flow has its own.
-    #[inline(always)]
-    pub const fn of(flow: *mut Flow) -> *mut Self {
-        flow.wrapping_byte_add(core::mem::offset_of!(Flow, tx_packets)).cast()
-    }
-}
-
-const _: () = assert!(
-    core::mem::offset_of!(Flow, rx_more) - core::mem::offset_of!(Flow, tx_packets)
-        == core::mem::offset_of!(Counts, rx_more)
-);
 
 /// [`Flow::flags`]: it has ended; what still comes is added to its dependency at once.
 pub const FLOW_ENDED: u32 = 1;
@@ -104,12 +81,12 @@ pub const FLOW_ENDED: u32 = 1;
 impl Flow {
     /// Segments sent.
     pub const fn tx_segments(&self) -> u64 {
-        self.tx_packets + self.tx_more
+        self.counts.tx_packets + self.counts.tx_more
     }
 
     /// Segments received.
     pub const fn rx_segments(&self) -> u64 {
-        self.rx_packets + self.rx_more
+        self.counts.rx_packets + self.counts.rx_more
     }
 }
 

@@ -157,7 +157,7 @@ fn read(object: &mut Object, open: usize, rounds: u32) -> Result<Value> {
     for _ in 0..rounds {
         let (began, cpu_began) = (Instant::now(), cpu_time()?);
         found = 0;
-        reader.read(|flows| found += flows.iter().filter(|flow| flow.tx_packets > 0).count())?;
+        reader.read(|flows| found += flows.iter().filter(|flow| flow.counts.tx_packets > 0).count())?;
         wall.push(began.elapsed().as_secs_f64() * 1e3);
         cpu.push(cpu_time()?.saturating_sub(cpu_began).as_secs_f64() * 1e3);
     }

@@ -56,13 +56,14 @@ pub fn dependency(flow: *mut Flow, ended: bool) -> *mut DepValue {
 #[inline(always)]
 unsafe fn move_counts(flow: *mut Flow, dep: *mut DepValue) {
     unsafe {
-        let (tx, rx) = (atomic::take(&raw mut (*flow).tx_packets), atomic::take(&raw mut (*flow).rx_packets));
+        let from = &raw mut (*flow).counts;
+        let (tx, rx) = (atomic::take(&raw mut (*from).tx_packets), atomic::take(&raw mut (*from).rx_packets));
         atomic::add(&raw mut (*dep).tx_packets, tx);
         atomic::add(&raw mut (*dep).rx_packets, rx);
-        atomic::add(&raw mut (*dep).tx_segments, tx + atomic::take(&raw mut (*flow).tx_more));
-        atomic::add(&raw mut (*dep).rx_segments, rx + atomic::take(&raw mut (*flow).rx_more));
-        atomic::add(&raw mut (*dep).tx_bytes, atomic::take(&raw mut (*flow).tx_bytes));
-        atomic::add(&raw mut (*dep).rx_bytes, atomic::take(&raw mut (*flow).rx_bytes));
+        atomic::add(&raw mut (*dep).tx_segments, tx + atomic::take(&raw mut (*from).tx_more));
+        atomic::add(&raw mut (*dep).rx_segments, rx + atomic::take(&raw mut (*from).rx_more));
+        atomic::add(&raw mut (*dep).tx_bytes, atomic::take(&raw mut (*from).tx_bytes));
+        atomic::add(&raw mut (*dep).rx_bytes, atomic::take(&raw mut (*from).rx_bytes));
         atomic::add(&raw mut (*dep).retransmits, atomic::take(&raw mut (*flow).retransmits));
         atomic::add(&raw mut (*dep).injected_drops, atomic::take(&raw mut (*flow).injected_drops));
         atomic::add(&raw mut (*dep).injected_delays, atomic::take(&raw mut (*flow).injected_delays));

@@ -73,7 +73,7 @@ fn count<const TX: bool>(skb: *mut __sk_buff) {
         if flow.is_null() {
             return;
         }
-        add_to_flow::<TX>(Counts::of(flow), skb);
+        add_to_flow::<TX>(&raw mut (*flow).counts, skb);
         ended_meanwhile(flow);
         if slots::claim(slot, flow, cookie) && core::ptr::read_volatile(&raw const (*flow).cookie) != cookie {
             slots::end(flow, cookie);
@@ -140,9 +140,9 @@ fn spill(skb: *mut __sk_buff, slot: *mut Slot, cookie: u64) -> i32 {
             return 0;
         }
         if whose == cookie {
-            slots::spill_full(slot, Counts::of(flow));
+            slots::spill_full(slot, &raw mut (*flow).counts);
         } else {
-            slots::spill(slot, Counts::of(flow));
+            slots::spill(slot, &raw mut (*flow).counts);
         }
         ended_meanwhile(flow);
     }

@@ -75,7 +75,7 @@ pub unsafe fn end(flow: *mut Flow, cookie: u64) {
         }
         (*slot).last = bpf_jiffies64() as u32;
         if atomic::exchange(&raw mut (*slot).cookie, cookie, cookie | SLOT_ENDED) == cookie {
-            spill(slot, Counts::of(flow));
+            spill(slot, &raw mut (*flow).counts);
         }
     }
 }

@@ -79,7 +79,7 @@ unsafe fn add_slot(flow: *const Flow, to: *mut Flow) {
         }
         let settled = || {
             let moves = core::ptr::read_volatile(&raw const (*slot).moves);
-            sum(Counts::of(flow.cast_mut()), &raw const (*slot).counts, Counts::of(to));
+            sum(&raw const (*flow).counts, &raw const (*slot).counts, &raw mut (*to).counts);
             moves & 1 == 0 && core::ptr::read_volatile(&raw const (*slot).moves) == moves
         };
         // The slot is just being emptied, as once in 2,097,152 packets. The last time is taken as it is: what is missing the

@@ -23,14 +23,11 @@ sys.stdin.readline()
 
 #[test]
 fn a_socket_that_is_connected_anew_has_a_histogram_of_its_own_again() {
-    let test = "a_socket_that_is_connected_anew_has_a_histogram_of_its_own_again";
-    if !nix::unistd::geteuid().is_root() {
-        println!("SKIP {test}: needs root");
+    let Some((cgroup, mut object, mut reader)) =
+        observed("a_socket_that_is_connected_anew_has_a_histogram_of_its_own_again")
+    else {
         return;
-    }
-    let cgroup = Cgroup::new();
-    let Some(mut object) = observers(test, &cgroup) else { return };
-    let mut reader = FlowReader::new(&mut object).unwrap();
+    };
     let mut talker = Talker::start(&cgroup, TALK_TWICE);
     let flows = reader.all().unwrap();
     assert_eq!(flows.len(), 2, "{flows:?}");

@@ -20,14 +20,11 @@ pub fn before_histograms() {
 
 #[test]
 fn samples_of_flows_that_end_during_a_look_are_in_their_dependency() {
-    let test = "samples_of_flows_that_end_during_a_look_are_in_their_dependency";
-    if !nix::unistd::geteuid().is_root() {
-        println!("SKIP {test}: needs root");
+    let Some((cgroup, mut object, mut reader)) =
+        observed("samples_of_flows_that_end_during_a_look_are_in_their_dependency")
+    else {
         return;
-    }
-    let cgroup = Cgroup::new();
-    let Some(mut object) = observers(test, &cgroup) else { return };
-    let mut reader = FlowReader::new(&mut object).unwrap();
+    };
     let mut talker = Talker::start(&cgroup, TALK);
     let before: u64 = reader.all().unwrap().iter().map(|flow| flow.rtt_samples).sum();
     assert!(before >= 20, "{before} samples of 600 segments");

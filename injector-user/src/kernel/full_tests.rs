@@ -1,5 +1,7 @@
 //! A slot that is full is emptied into its flow, and nothing is counted twice or lost.
 
+use std::io::Write as _;
+
 use injector_ebpf::slot::{FULL, packet, slot_of};
 
 use super::*;
@@ -23,24 +25,19 @@ sys.stdin.readline()
 
 #[test]
 fn a_full_slot_is_emptied_into_its_flow() {
-    let test = "a_full_slot_is_emptied_into_its_flow";
-    if !nix::unistd::geteuid().is_root() {
-        println!("SKIP {test}: needs root");
+    let Some((cgroup, mut object, mut reader)) = observed("a_full_slot_is_emptied_into_its_flow") else {
         return;
-    }
-    let cgroup = Cgroup::new();
-    let Some(mut object) = observers(test, &cgroup) else { return };
-    let mut reader = FlowReader::new(&mut object).unwrap();
+    };
     let mut talker = Talker::start(&cgroup, TALK_ON);
     let mut flows = || {
         let mut flows = reader.all().unwrap();
-        flows.sort_by_key(|flow| flow.tx_packets);
+        flows.sort_by_key(|flow| flow.counts.tx_packets);
         let [receiver, sender]: [Flow; 2] = flows.try_into().unwrap();
         (sender, receiver)
     };
     let (sender, receiver) = flows();
-    assert_eq!((sender.tx_packets, sender.tx_bytes), (5, 500));
-    assert_eq!((receiver.rx_packets, receiver.rx_bytes), (5, 500));
+    assert_eq!((sender.counts.tx_packets, sender.counts.tx_bytes), (5, 500));
+    assert_eq!((receiver.counts.rx_packets, receiver.counts.rx_bytes), (5, 500));
 
     // As if more had been sent and received: the third is the one that fills the sender's, the first the receiver's. The
     // first of the five before is the flow's own, for it had no slot yet.
@@ -64,7 +61,7 @@ fn a_full_slot_is_emptied_into_its_flow() {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             let (sender, receiver) = flows();
-            if (sender.tx_packets, receiver.rx_packets) == (sent, received) {
+            if (sender.counts.tx_packets, receiver.counts.rx_packets) == (sent, received) {
                 break (sender, receiver);
             }
             assert!(Instant::now() < deadline, "{sender:?} {receiver:?}");
@@ -72,7 +69,7 @@ fn a_full_slot_is_emptied_into_its_flow() {
         }
     };
     let (sender, receiver) = talk(full + 3, full + 5);
-    assert_eq!((sender.tx_bytes, receiver.rx_bytes), (7600, 8600));
+    assert_eq!((sender.counts.tx_bytes, receiver.counts.rx_bytes), (7600, 8600));
     // Who finds it full has counted already, and moves that too.
     let now = slot(&mut object, &sender);
     assert_eq!((now.moves, now.counts.tx), (2, packet(100)));
@@ -82,7 +79,7 @@ fn a_full_slot_is_emptied_into_its_flow() {
     let place = slot_of(receiver.cookie);
     object.array::<Slot>(names::SLOTS).unwrap().set(place, Slot { moves: 8, ..now }, 0).unwrap();
     let (_, receiver) = talk(full + 8, full + 10);
-    assert_eq!(receiver.rx_bytes, 9100);
+    assert_eq!(receiver.counts.rx_bytes, 9100);
     let now = slot(&mut object, &receiver);
     assert_eq!((now.moves, now.counts.rx), (10, 4 * packet(100)));
 

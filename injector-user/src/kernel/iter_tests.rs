@@ -2,23 +2,16 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
-    io::{BufRead as _, BufReader, Write as _},
-    os::unix::fs::MetadataExt as _,
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
-use aya::programs::{CgroupAttachMode, CgroupSkb, CgroupSkbAttachType, CgroupSock, Program as Loaded};
 use injector_ebpf::{
     flow::{DepKey, DepValue, FlowStats},
     rtt::{AGGREGATES, Near},
-    rule::{CG_WATCH, CgroupEntry},
     slot::{SLOT_ENDED, SLOTS, Slot, SlotCounts},
 };
 
+use self::observed::{Cgroup, Talker, observed};
 use super::*;
 use crate::{
     kernel::slots::Slots,
@@ -31,6 +24,8 @@ mod again;
 pub mod ends;
 #[path = "full_tests.rs"]
 mod full;
+#[path = "observed_tests.rs"]
+mod observed;
 #[path = "rest_tests.rs"]
 mod rest;
 
@@ -55,110 +50,6 @@ cli.sendall(b"x" * 100); con.recv(100, W); con.sendall(b"y" * 50); cli.recv(50, 
 print("ready", flush=True)
 sys.stdin.readline()
 "#;
-
-/// A cgroup of this test, gone with it, whatever happens.
-struct Cgroup(PathBuf);
-
-impl Cgroup {
-    fn new() -> Self {
-        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
-        let root = mounts.lines().find(|line| line.split(' ').nth(2) == Some("cgroup2")).expect("cgroup2");
-        // Several tests of this process have one at the same time.
-        static MADE: AtomicU32 = AtomicU32::new(0);
-        let name = format!("inj-test-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
-        let path = PathBuf::from(root.split(' ').nth(1).unwrap()).join(name);
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    fn id(&self) -> u64 {
-        fs::metadata(&self.0).unwrap().ino()
-    }
-}
-
-impl Drop for Cgroup {
-    fn drop(&mut self) {
-        // A cgroup is busy until its last process is reaped.
-        for _ in 0..100 {
-            if fs::remove_dir(&self.0).is_ok() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        println!("left behind: {}", self.0.display());
-    }
-}
-
-/// The talking program; killed with the test.
-struct Talker(Child);
-
-impl Talker {
-    /// Runs it until it says that it is ready.
-    fn start(cgroup: &Cgroup, script: &str) -> Self {
-        let line = r#"echo $$ > "$1/cgroup.procs" && exec unshare -n sh -c 'ip link set lo up && exec python3 -c "$0"' "$2""#;
-        let mut child = Command::new("sh")
-            .args(["-c", line, "sh"])
-            .arg(&cgroup.0)
-            .arg(script)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut ready = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
-        assert_eq!(ready, "ready\n");
-        Self(child)
-    }
-
-    fn end(&mut self) {
-        self.0.stdin.take().unwrap().write_all(b"\n").unwrap();
-        assert!(self.0.wait().unwrap().success());
-    }
-}
-
-impl Drop for Talker {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Loads and attaches all observers for one cgroup, or says why not.
-fn observers(test: &str, cgroup: &Cgroup) -> Option<Object> {
-    let mut object = match Object::load(7) {
-        Ok(object) => object,
-        Err(error) if error.to_string().contains("built without") => {
-            println!("SKIP {test}: {error:#}");
-            return None;
-        }
-        Err(error) => panic!("{error:#}"),
-    };
-    object
-        .hash(names::CGROUPS)
-        .unwrap()
-        .insert(cgroup.id(), CgroupEntry { rules: 0, flags: CG_WATCH }, 0)
-        .unwrap();
-    object.array::<u64>(names::FLOW_LIMIT).unwrap().set(0, 100, 0).unwrap();
-    let dir = File::open(&cgroup.0).unwrap();
-    object.load_program(names::RELEASED).unwrap();
-    let program: &mut CgroupSock = object.program(names::RELEASED).unwrap().try_into().unwrap();
-    program.attach(&dir, CgroupAttachMode::Single).unwrap();
-    for (name, side) in
-        [(names::OBSERVE_TX, CgroupSkbAttachType::Egress), (names::OBSERVE_RX, CgroupSkbAttachType::Ingress)]
-    {
-        object.load_program(name).unwrap();
-        let program: &mut CgroupSkb = object.program(name).unwrap().try_into().unwrap();
-        program.attach(&dir, side, CgroupAttachMode::Single).unwrap();
-    }
-    for name in [names::TCP_PROBE, names::TCP_RETRANSMIT, names::TCP_STATE] {
-        object.load_program(name).unwrap();
-        match object.program(name).unwrap() {
-            Loaded::BtfTracePoint(program) => program.attach().unwrap(),
-            other => panic!("{name} is {other:?}"),
-        };
-    }
-    Some(object)
-}
 
 fn key(cgroup: u64, local: bool) -> DepKey {
     let remote = if local { [0; 4] } else { MAPPED_LOOPBACK };
@@ -226,13 +117,7 @@ fn slots_of(object: &mut Object) -> Vec<Slot> {
 /// `before`: what all slots are at first, and whether a flow may have them; those that have none count in their own
 /// storage. `taken`: whose all histograms, and all places of cgroups, are at first; 0: nobody's.
 fn come_back(test: &str, before: Option<(Slot, bool)>, taken: u64) {
-    if !nix::unistd::geteuid().is_root() {
-        println!("SKIP {test}: needs root");
-        return;
-    }
-    let cgroup = Cgroup::new();
-    let Some(mut object) = observers(test, &cgroup) else { return };
-    let mut reader = FlowReader::new(&mut object).unwrap();
+    let Some((cgroup, mut object, mut reader)) = observed(test) else { return };
     assert_eq!(reader.all().unwrap(), []);
     if let Some((slot, _)) = before {
         (0..SLOTS).for_each(|at| object.array(names::SLOTS).unwrap().set(at, slot, 0).unwrap());
@@ -256,12 +141,12 @@ fn come_back(test: &str, before: Option<(Slot, bool)>, taken: u64) {
             f.protocol,
             f.local_port,
             f.remote_port,
-            f.tx_packets,
+            f.counts.tx_packets,
             f.tx_segments(),
-            f.tx_bytes,
-            f.rx_packets,
+            f.counts.tx_bytes,
+            f.counts.rx_packets,
             f.rx_segments(),
-            f.rx_bytes,
+            f.counts.rx_bytes,
             f.retransmits,
             f.rtt_samples,
             f.sndbuf_used,
@@ -285,9 +170,17 @@ fn come_back(test: &str, before: Option<(Slot, bool)>, taken: u64) {
     let (client, server) = (find(6, u16::MAX, 7001), find(6, 7001, u16::MAX));
     // 300 of data (20 of IP, 32 of TCP, 100 of payload), handshake, some pure ACKs.
     assert!((301..=340).contains(&client.tx_segments()), "{}", client.tx_segments());
-    assert!(client.tx_bytes >= 300 * 152 && client.tx_bytes < 300 * 152 + 40 * 60, "{}", client.tx_bytes);
+    assert!(
+        client.counts.tx_bytes >= 300 * 152 && client.counts.tx_bytes < 300 * 152 + 40 * 60,
+        "{}",
+        client.counts.tx_bytes
+    );
     assert!((300..=340).contains(&server.tx_segments()), "{}", server.tx_segments());
-    assert!(server.tx_bytes >= 300 * 102 && server.tx_bytes < 300 * 102 + 40 * 60, "{}", server.tx_bytes);
+    assert!(
+        server.counts.tx_bytes >= 300 * 102 && server.counts.tx_bytes < 300 * 102 + 40 * 60,
+        "{}",
+        server.counts.tx_bytes
+    );
     for tcp in [&client, &server] {
         // A sample that equals the running average is unknown: on loopback that is most of them.
         assert_eq!(tcp.remote, MAPPED_LOOPBACK);
@@ -298,8 +191,8 @@ fn come_back(test: &str, before: Option<(Slot, bool)>, taken: u64) {
         assert_eq!(tcp.retransmits, 0);
     }
     let (sender, receiver) = (find(17, u16::MAX, 7002), find(17, 7002, 0));
-    assert_eq!((sender.tx_segments(), sender.tx_bytes, sender.rx_packets), (40, 4000, 0));
-    assert_eq!((receiver.rx_segments(), receiver.rx_bytes, receiver.tx_packets), (40, 4000, 0));
+    assert_eq!((sender.tx_segments(), sender.counts.tx_bytes, sender.counts.rx_packets), (40, 4000, 0));
+    assert_eq!((receiver.rx_segments(), receiver.counts.rx_bytes, receiver.counts.tx_packets), (40, 4000, 0));
 
     let changed: Vec<Slot> = slots_of(&mut object).into_iter().filter(|now| *now != slot).collect();
     let owners: BTreeSet<u64> = changed.iter().map(|slot| slot.cookie).collect();
@@ -366,7 +259,7 @@ fn come_back(test: &str, before: Option<(Slot, bool)>, taken: u64) {
         assert_eq!(dep.flows, 1);
         let more = dep.tx_segments - flow.tx_segments();
         assert!(more <= 4, "only FIN and ACK came after: {more}");
-        let more = [dep.tx_bytes - flow.tx_bytes, dep.rx_bytes - flow.rx_bytes];
+        let more = [dep.tx_bytes - flow.counts.tx_bytes, dep.rx_bytes - flow.counts.rx_bytes];
         assert!(more.iter().all(|bytes| *bytes <= 4 * 60), "of 60 bytes at most: {more:?}");
         assert!(dep.rtt_samples >= flow.rtt_samples.max(10));
         assert_eq!(dep.rtt.iter().map(|n| u64::from(*n)).sum::<u64>(), dep.rtt_samples);

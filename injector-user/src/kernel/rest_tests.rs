@@ -1,5 +1,10 @@
 //! Flows and the rest are all that went by an interface: in namespaces of the test's own.
 
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    process::{Child, Command, Stdio},
+};
+
 use aya::programs::{LinkOrder, SchedClassifier, TcAttachType, tc::TcAttachOptions};
 use injector_ebpf::flow::{RESTS, Rest};
 use nix::sched::{CloneFlags, unshare};
@@ -173,7 +178,9 @@ fn counted(object: &mut Object, reader: &mut FlowReader) -> ([u64; 4], [Rest; RE
             *sum += n;
         }
     };
-    all.flows.iter().for_each(|f| add([f.rx_packets, f.rx_bytes, f.tx_packets, f.tx_bytes]));
+    all.flows
+        .iter()
+        .for_each(|f| add([f.counts.rx_packets, f.counts.rx_bytes, f.counts.tx_packets, f.counts.tx_bytes]));
     all.deps.iter().for_each(|(_, d)| add([d.rx_packets, d.rx_bytes, d.tx_packets, d.tx_bytes]));
     let mut rests = [Rest::default(); RESTS];
     let map = object.per_cpu::<Rest>(names::REST).unwrap();
@@ -191,14 +198,11 @@ fn counted(object: &mut Object, reader: &mut FlowReader) -> ([u64; 4], [Rest; RE
 
 #[test]
 fn flows_and_the_rest_are_all_that_went_by_an_interface() {
-    let test = "flows_and_the_rest_are_all_that_went_by_an_interface";
-    if !nix::unistd::geteuid().is_root() {
-        println!("SKIP {test}: needs root");
+    let Some((cgroup, mut object, mut reader)) =
+        observed("flows_and_the_rest_are_all_that_went_by_an_interface")
+    else {
         return;
-    }
-    let cgroup = Cgroup::new();
-    let Some(mut object) = observers(test, &cgroup) else { return };
-    let mut reader = FlowReader::new(&mut object).unwrap();
+    };
     let (here, b, c) = (namespace(), namespace(), namespace());
     for (link, other, ns, net) in [("v0", "v1", &b, 1), ("w0", "w1", &c, 2)] {
         ip(&here, &format!("link add {link} type veth peer name {other} netns {}", file(ns)));

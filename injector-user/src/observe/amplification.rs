@@ -45,7 +45,7 @@ pub type AskedOf = HashMap<DepKey, Asked>;
 pub fn asked_of(snapshot: &Snapshot, keep: impl Fn(u64) -> bool) -> AskedOf {
     let mut all = AskedOf::new();
     for flow in snapshot.flows.iter().filter(|flow| keep(flow.cgroup)) {
-        all.entry(DepKey::of(flow)).or_default().add(1, flow.tx_segments(), flow.tx_bytes);
+        all.entry(DepKey::of(flow)).or_default().add(1, flow.tx_segments(), flow.counts.tx_bytes);
     }
     for (key, value) in snapshot.deps.iter().filter(|(key, _)| keep(key.cgroup)) {
         all.entry(*key).or_default().add(value.flows, value.tx_segments, value.tx_bytes);

@@ -52,7 +52,7 @@ impl Sum {
     /// Without a histogram its samples are among the ended ones already.
     fn add_open(&mut self, f: &Flow, rtt: Option<&FlowRtt>) {
         self.open += 1;
-        let [tx, rx] = [[f.tx_segments(), f.tx_bytes], [f.rx_segments(), f.rx_bytes]];
+        let [tx, rx] = [[f.tx_segments(), f.counts.tx_bytes], [f.rx_segments(), f.counts.rx_bytes]];
         let rest = [f.retransmits, f.injected_drops, f.injected_delays];
         self.add([tx[0], tx[1], rx[0], rx[1], rest[0], rest[1], rest[2]], rtt.map(|own| &own.rtt));
     }

@@ -39,7 +39,8 @@ pub fn flows_doc(
     let mut shown: Vec<&Flow> = open().collect();
     let open_flows = shown.len() as u64;
     if shown.len() > MOST_SHOWN {
-        let bytes = |flow: &&Flow| std::cmp::Reverse(flow.tx_bytes.saturating_add(flow.rx_bytes));
+        let bytes =
+            |flow: &&Flow| std::cmp::Reverse(flow.counts.tx_bytes.saturating_add(flow.counts.rx_bytes));
         shown.select_nth_unstable_by_key(MOST_SHOWN, bytes);
         shown.truncate(MOST_SHOWN);
     }
@@ -79,9 +80,9 @@ fn flow_doc(flow: &Flow, rtt: Option<&FlowRtt>, cgroup: String, seen: Option<Sys
         local: endpoint(flow.local, flow.local_port),
         remote: endpoint(flow.remote, flow.remote_port),
         tx_segments: flow.tx_segments(),
-        tx_bytes: flow.tx_bytes,
+        tx_bytes: flow.counts.tx_bytes,
         rx_segments: flow.rx_segments(),
-        rx_bytes: flow.rx_bytes,
+        rx_bytes: flow.counts.rx_bytes,
         retransmits: flow.retransmits,
         injected_drops: flow.injected_drops,
         injected_delays: flow.injected_delays,

@@ -98,7 +98,7 @@ fn a_flow_without_a_histogram_has_its_samples_in_its_dependency() {
 #[test]
 fn of_many_flows_the_largest_are_shown_and_all_are_in_the_sums() {
     let flows: Vec<_> = (0..MOST_SHOWN as u32 + 10).map(|n| flow(7, 40_000, 5, 5432, n)).collect();
-    let all: u64 = flows.iter().map(|flow| flow.tx_bytes).sum();
+    let all: u64 = flows.iter().map(|flow| flow.counts.tx_bytes).sum();
     let doc = flows_doc(&snapshot(flows, vec![]), named, |_| true);
     assert_eq!((doc.flows.len(), doc.open_flows), (MOST_SHOWN, MOST_SHOWN as u64 + 10));
     assert_eq!(doc.flows.last().unwrap().tx_bytes, 1_000, "the ten smallest are left out");

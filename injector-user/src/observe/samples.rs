@@ -29,8 +29,8 @@ pub fn flow(cgroup: u64, local_port: u16, peer: u8, remote_port: u16, n: u32) ->
     let mut flow: Flow = unsafe { std::mem::zeroed() };
     (flow.cgroup, flow.cookie, flow.protocol) = (cgroup, u64::from(local_port), 6);
     (flow.local, flow.local_port, flow.remote, flow.remote_port) = (v4(1), local_port, v4(peer), remote_port);
-    (flow.tx_packets, flow.tx_bytes) = (n.into(), u64::from(n) * 100);
-    (flow.rx_packets, flow.rx_bytes) = (n.into(), u64::from(n) * 100);
+    (flow.counts.tx_packets, flow.counts.tx_bytes) = (n.into(), u64::from(n) * 100);
+    (flow.counts.rx_packets, flow.counts.rx_bytes) = (n.into(), u64::from(n) * 100);
     flow.rtt_samples = n.into();
     flow
 }
