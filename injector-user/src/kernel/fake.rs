@@ -40,6 +40,8 @@ pub struct State {
     pub cgroups: BTreeMap<u64, CgroupEntry>,
     /// The cgroups whose flows are observed.
     pub observed: Vec<String>,
+    /// What a fault is judged by, and those cgroups, when the last lease began.
+    pub leased: Option<(bool, Vec<String>)>,
     /// Whether those of all cgroups are.
     pub all_observed: bool,
     /// Whether round trips are.
@@ -134,6 +136,7 @@ impl Default for Fake {
                 delays: Delays::ZERO,
                 cgroups: BTreeMap::new(),
                 observed: Vec::new(),
+                leased: None,
                 all_observed: false,
                 probed: false,
                 stats: RuleStats::ZERO,
@@ -309,6 +312,7 @@ impl Kernel for Fake {
     }
 
     fn lease(&mut self, _span: Duration) -> Result<()> {
+        self.with(|state| state.leased = Some((state.probed, state.observed.clone())));
         self.call("lease", "")
     }
 

@@ -230,6 +230,8 @@ impl Engine {
                 if !self.faults.iter().any(Fault::acts) {
                     self.guard.disarm();
                 }
+                // Its target is not observed.
+                self.publish();
                 return Err(failed(error));
             }
         };

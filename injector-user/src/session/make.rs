@@ -31,9 +31,11 @@ impl Engine {
         (flows, named): (Option<u64>, Found),
         who: &Who,
     ) -> anyhow::Result<Fault> {
+        // Attaching can take most of a lease, and others live on it.
+        self.beat();
+        self.observe_too(plan.roots());
         let before = (self.kernel.aggregate(1 + slot)?, self.kernel.aggregate(0)?);
         let missed_before = self.kernel.missed(plan.steps())?.unwrap_or(0);
-        // Attaching can take most of a lease, and others live on it.
         self.beat();
         self.clsact_comes(plan.steps())?;
         self.apply(&plan, slot)?;

@@ -85,11 +85,25 @@ impl Engine {
         if let Err(error) = written {
             warn!("the cgroups cannot be written: {error:#}");
         }
-        let judged = self.faults.iter().any(Fault::lives);
+        self.attach_observers(self.faults.iter().any(Fault::lives), &roots);
+    }
+
+    /// Has all attached that observes these as well, and that judges a fault, before one begins: for the first one that takes
+    /// longer than some leases.
+    pub(super) fn observe_too(&mut self, more: &[String]) {
+        let mut roots = self.watched_roots();
+        if self.settings.observe == Observe::Targets {
+            roots.extend_from_slice(more);
+        }
+        self.attach_observers(true, &roots);
+    }
+
+    /// Has all attached that observes these cgroups, and what a fault is `judged` by.
+    fn attach_observers(&mut self, judged: bool, roots: &[String]) {
         if let Err(error) = self.kernel.probe(judged || self.settings.observe != Observe::Off) {
             warn!("round trips cannot be observed: {error:#}");
         }
-        if let Err(error) = self.kernel.observe(&roots, all) {
+        if let Err(error) = self.kernel.observe(roots, self.settings.observe == Observe::Host) {
             warn!("the cgroups cannot be observed: {error:#}");
         }
     }

@@ -50,3 +50,24 @@ fn host_is_every_cgroup_and_needs_no_entry_of_theirs() {
         bench.fake.with(|state| (state.observed.clone(), state.all_observed, state.cgroups.len()));
     assert_eq!((observed, all, entries), (vec!["/".to_owned()], true, 0));
 }
+
+#[test]
+fn what_observes_a_target_is_there_before_its_fault_lives_on_a_lease() {
+    for (observe, observed) in
+        [(Observe::Targets, vec!["/app"]), (Observe::Host, vec!["/"]), (Observe::Off, vec![])]
+    {
+        let mut bench = observing(ARMED, observe);
+        bench.start(DROP).unwrap();
+        let (judged, roots) = bench.fake.with(|state| state.leased.clone()).unwrap();
+        assert_eq!((judged, roots), (true, observed.iter().map(|root| root.to_string()).collect()));
+    }
+}
+
+#[test]
+fn a_fault_that_is_not_made_leaves_nobody_observed() {
+    let mut bench = observing(ARMED, Observe::Targets);
+    bench.fake.with(|state| state.failing.insert("lease"));
+    bench.start(DROP).unwrap_err();
+    let (leased, observed) = bench.fake.with(|state| (state.leased.clone(), state.observed.clone()));
+    assert_eq!((leased.map(|(_, roots)| roots), observed), (Some(vec!["/app".to_owned()]), vec![]));
+}
