@@ -96,7 +96,7 @@ fn tables(flows: &FlowsDoc) -> Outcome {
 fn open(flows: &FlowsDoc) -> Table {
     let mut table = Table::new(&[
         "CGROUP", "PROTO", "LOCAL", "REMOTE", "SENT", "RECEIVED", "RETRANS", "DROPPED", "DELAYED", "p50",
-        "p90", "p99", "SNDBUF", "IDLE",
+        "p90", "p99", "p99.9", "SNDBUF", "IDLE",
     ]);
     let now = millis(&flows.at);
     for flow in &flows.flows {
@@ -113,6 +113,7 @@ fn open(flows: &FlowsDoc) -> Table {
             micros(flow.rtt_p50_us),
             micros(flow.rtt_p90_us),
             micros(flow.rtt_p99_us),
+            micros(flow.rtt_p999_us),
             share(flow.sndbuf_used, flow.sndbuf_limit),
             idle(now, flow.last_seen.as_deref().and_then(millis)),
         ]);
@@ -123,7 +124,7 @@ fn open(flows: &FlowsDoc) -> Table {
 fn services(flows: &FlowsDoc) -> Table {
     let mut table = Table::new(&[
         "CGROUP", "SIDE", "PROTO", "SERVICE", "OPEN", "ENDED", "SENT", "RECEIVED", "RETRANS", "DROPPED",
-        "DELAYED", "p50", "p90", "p99",
+        "DELAYED", "p50", "p90", "p99", "p99.9",
     ]);
     for service in &flows.dependencies {
         table.row([
@@ -141,6 +142,7 @@ fn services(flows: &FlowsDoc) -> Table {
             micros(service.rtt_p50_us),
             micros(service.rtt_p90_us),
             micros(service.rtt_p99_us),
+            micros(service.rtt_p999_us),
         ]);
     }
     table

@@ -39,6 +39,7 @@ pub fn cgroups<'a>(
             rtt_p50_us: q.p50,
             rtt_p90_us: q.p90,
             rtt_p99_us: q.p99,
+            rtt_p999_us: q.p999,
             recent: None,
         }
     };

@@ -31,16 +31,16 @@ pub fn service(key: &DepKey) -> String {
 struct Sum {
     open: u64,
     ended: u64,
-    /// In the order of [`DependencyDoc`]: tx, rx, what went wrong, what we did.
-    counts: [u64; 7],
+    /// In the order of [`DependencyDoc`]: tx, rx, and what went wrong with what we did.
+    counts: [[u64; 3]; 3],
     rtt: [u64; BUCKETS],
 }
 
 impl Sum {
-    const ZERO: Self = Self { open: 0, ended: 0, counts: [0; 7], rtt: [0; BUCKETS] };
+    const ZERO: Self = Self { open: 0, ended: 0, counts: [[0; 3]; 3], rtt: [0; BUCKETS] };
 
-    fn add(&mut self, counts: [u64; 7], rtt: Option<&[u32; BUCKETS]>) {
-        for (sum, n) in self.counts.iter_mut().zip(counts) {
+    fn add(&mut self, counts: [[u64; 3]; 3], rtt: Option<&[u32; BUCKETS]>) {
+        for (sum, n) in self.counts.iter_mut().flatten().zip(counts.into_iter().flatten()) {
             *sum = sum.saturating_add(n);
         }
         let Some(rtt) = rtt else { return };
@@ -52,23 +52,26 @@ impl Sum {
     /// Without a histogram its samples are among the ended ones already.
     fn add_open(&mut self, f: &Flow, rtt: Option<&FlowRtt>) {
         self.open += 1;
-        let [tx, rx] = [[f.tx_segments(), f.counts.tx_bytes], [f.rx_segments(), f.counts.rx_bytes]];
+        let tx = [f.counts.tx_packets, f.tx_segments(), f.counts.tx_bytes];
+        let rx = [f.counts.rx_packets, f.rx_segments(), f.counts.rx_bytes];
         let rest = [f.retransmits, f.injected_drops, f.injected_delays];
-        self.add([tx[0], tx[1], rx[0], rx[1], rest[0], rest[1], rest[2]], rtt.map(|own| &own.rtt));
+        self.add([tx, rx, rest], rtt.map(|own| &own.rtt));
     }
 
     fn add_ended(&mut self, d: &DepValue) {
         self.ended = self.ended.saturating_add(d.flows);
-        let [tx, rx] = [[d.tx_segments, d.tx_bytes], [d.rx_segments, d.rx_bytes]];
-        self.add(
-            [tx[0], tx[1], rx[0], rx[1], d.retransmits, d.injected_drops, d.injected_delays],
-            Some(&d.rtt),
-        );
+        let tx = [d.tx_packets, d.tx_segments, d.tx_bytes];
+        let rx = [d.rx_packets, d.rx_segments, d.rx_bytes];
+        let rest = [d.retransmits, d.injected_drops, d.injected_delays];
+        self.add([tx, rx, rest], Some(&d.rtt));
     }
 
     fn doc(&self, key: &DepKey, kinds: &Kinds<'_>, cgroup: String) -> DependencyDoc {
-        let [tx_segments, tx_bytes, rx_segments, rx_bytes, retransmits, injected_drops, injected_delays] =
-            self.counts;
+        let [
+            [tx_packets, tx_segments, tx_bytes],
+            [rx_packets, rx_segments, rx_bytes],
+            [retransmits, injected_drops, injected_delays],
+        ] = self.counts;
         let q = quantiles(&self.rtt);
         let local = key.local != 0;
         DependencyDoc {
@@ -78,8 +81,10 @@ impl Sum {
             protocol: protocol(key.protocol),
             open: self.open,
             ended: self.ended,
+            tx_packets,
             tx_segments,
             tx_bytes,
+            rx_packets,
             rx_segments,
             rx_bytes,
             retransmits,
@@ -89,6 +94,7 @@ impl Sum {
             rtt_p50_us: q.p50,
             rtt_p90_us: q.p90,
             rtt_p99_us: q.p99,
+            rtt_p999_us: q.p999,
             kinds: kinds.doc(key, &self.rtt, injected_drops),
         }
     }

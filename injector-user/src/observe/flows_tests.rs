@@ -17,12 +17,14 @@ fn a_flow_is_shown_with_names_and_quantiles() {
     let mut one = flow(7, 40_000, 5, 5432, 250);
     (one.sndbuf_used, one.sndbuf_limit, one.sndbuf_peak) = (10, 87_040, 125);
     one.last = 250;
+    one.counts.tx_more = 30;
     let doc = flows_doc(&snapshot(vec![one], vec![]), named, |_| true);
     let shown = &doc.flows[0];
     assert_eq!(doc.at, "1970-01-01T00:00:00.000Z");
     assert_eq!((&*shown.cgroup, &*shown.local, &*shown.remote), ("/app", "10.0.0.1:40000", "10.0.0.5:5432"));
-    assert_eq!((shown.tx_segments, shown.tx_bytes, shown.rtt_samples), (250, 25_000, 250));
-    assert_eq!((shown.rtt_p50_us, shown.rtt_p99_us), (Some(99), Some(99)));
+    assert_eq!((shown.tx_packets, shown.rx_packets, shown.rx_segments), (250, 250, 250));
+    assert_eq!((shown.tx_segments, shown.tx_bytes, shown.rtt_samples), (280, 25_000, 250));
+    assert_eq!((shown.rtt_p50_us, shown.rtt_p99_us, shown.rtt_p999_us), (Some(99), Some(99), None));
     assert_eq!((shown.sndbuf_limit, shown.sndbuf_peak_percent), (87_040, 12.5));
     assert_eq!(shown.last_seen.as_deref(), Some("1970-01-01T00:00:01.000Z"), "250 ticks of 4 ms");
     one.last = 0;
@@ -31,6 +33,15 @@ fn a_flow_is_shown_with_names_and_quantiles() {
     look.flows[0].last = 250;
     look.epoch = look.at.checked_sub(std::time::Duration::from_secs(2));
     assert_eq!(flows_doc(&look, named, |_| true).flows[0].last_seen, None, "before 1970");
+}
+
+#[test]
+fn a_tail_of_a_thousandth_is_told_from_two_thousand_samples_on() {
+    for (samples, p999) in [(1_999, None), (2_000, Some(99))] {
+        let doc = flows_doc(&snapshot(vec![flow(7, 40_000, 5, 5432, samples)], vec![]), named, |_| true);
+        let told = (doc.flows[0].rtt_p999_us, doc.dependencies[0].rtt_p999_us, doc.cgroups[0].rtt_p999_us);
+        assert_eq!(told, (p999, p999, p999), "{samples}");
+    }
 }
 
 #[test]
@@ -60,6 +71,7 @@ fn dependencies_are_open_and_ended_flows_by_the_kernels_own_rule() {
     );
     let first = &doc.dependencies[0];
     assert_eq!((first.rtt_samples, first.rtt_p90_us, first.rtt_p99_us), (120, Some(99), None));
+    assert_eq!((first.tx_packets, first.rx_packets), (120, 20));
     assert_eq!((first.rx_segments, first.tx_bytes), (20, 12_000));
 }
 

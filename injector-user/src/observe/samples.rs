@@ -46,7 +46,8 @@ pub fn histogram(flow: &Flow) -> FlowRtt {
 pub fn ended(cgroup: u64, peer: u8, port: u16, n: u32) -> (DepKey, DepValue) {
     // SAFETY: plain data, all zero is a value.
     let mut value: DepValue = unsafe { std::mem::zeroed() };
-    (value.flows, value.tx_segments, value.tx_bytes) = (1, n.into(), u64::from(n) * 100);
+    (value.flows, value.tx_packets, value.tx_segments) = (1, n.into(), n.into());
+    value.tx_bytes = u64::from(n) * 100;
     (value.rtt_samples, value.rtt[bucket(100)]) = (n.into(), n);
     (DepKey { cgroup, remote: v4(peer), port, local: 0, protocol: 6 }, value)
 }

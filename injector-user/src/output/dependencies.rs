@@ -11,9 +11,9 @@ const LABELS: [&str; 4] = ["cgroup", "side", "service", "protocol"];
 
 /// In the order of the traffic in [`super::shown::Counts`].
 const NAMES: [(&str, &str); COUNTERS] = [
-    ("injector_dependency_transmit_wire_packets_total", "Packets sent."),
+    ("injector_dependency_transmit_wire_packets_total", "Packets sent, as on the wire: segments."),
     ("injector_dependency_transmit_bytes_total", "Bytes sent, from the IP header on."),
-    ("injector_dependency_receive_wire_packets_total", "Packets received."),
+    ("injector_dependency_receive_wire_packets_total", "Packets received, as on the wire: segments."),
     ("injector_dependency_receive_bytes_total", "Bytes received, from the IP header on."),
     ("injector_dependency_retransmits_total", "TCP retransmits."),
     ("injector_dependency_injected_drops_total", "Packets that injector lost."),

@@ -88,8 +88,10 @@ pub fn dependency(service: &str, bytes: u64) -> DependencyDoc {
         protocol: "tcp".to_owned(),
         open: 1,
         ended: 2,
+        tx_packets: 9,
         tx_segments: 10,
         tx_bytes: bytes,
+        rx_packets: 9,
         rx_segments: 10,
         rx_bytes: bytes,
         retransmits: 1,
@@ -99,6 +101,7 @@ pub fn dependency(service: &str, bytes: u64) -> DependencyDoc {
         rtt_p50_us: Some(120),
         rtt_p90_us: Some(250),
         rtt_p99_us: None,
+        rtt_p999_us: None,
         kinds: KindsDoc::default(),
     }
 }

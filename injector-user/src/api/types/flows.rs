@@ -40,10 +40,16 @@ pub struct FlowDoc {
     pub local: String,
     /// `address:port`, `*` for an unconnected socket.
     pub remote: String,
+    /// Packets as the host handles them: one may hold many segments (GSO).
+    #[serde(default)]
+    pub tx_packets: u64,
     /// Segments.
     pub tx_segments: u64,
     /// Bytes from the IP header on.
     pub tx_bytes: u64,
+    /// Packets.
+    #[serde(default)]
+    pub rx_packets: u64,
     /// Segments.
     pub rx_segments: u64,
     /// Bytes.
@@ -65,6 +71,9 @@ pub struct FlowDoc {
     /// Microseconds; needs 200 samples.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rtt_p99_us: Option<u64>,
+    /// Microseconds; needs 2,000 samples.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rtt_p999_us: Option<u64>,
     /// Send buffer in use, bytes.
     pub sndbuf_used: u64,
     /// Its limit, bytes.
@@ -95,9 +104,15 @@ pub struct DependencyDoc {
     /// Flows that ended.
     pub ended: u64,
     /// Sums, as in [`FlowDoc`], over open and ended ones.
+    #[serde(default)]
+    pub tx_packets: u64,
+    /// See above.
     pub tx_segments: u64,
     /// See above.
     pub tx_bytes: u64,
+    /// See above.
+    #[serde(default)]
+    pub rx_packets: u64,
     /// See above.
     pub rx_segments: u64,
     /// See above.
@@ -119,6 +134,9 @@ pub struct DependencyDoc {
     /// Microseconds; needs 200 samples.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rtt_p99_us: Option<u64>,
+    /// Microseconds; needs 2,000 samples.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rtt_p999_us: Option<u64>,
     /// Latencies, errors and drops by kind.
     #[serde(flatten)]
     pub kinds: KindsDoc,
@@ -166,6 +184,9 @@ pub struct CgroupRttDoc {
     /// Microseconds; needs 200 samples.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rtt_p99_us: Option<u64>,
+    /// Microseconds; needs 2,000 samples.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rtt_p999_us: Option<u64>,
     /// The same in the document's `window`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub recent: Option<RecentDoc>,

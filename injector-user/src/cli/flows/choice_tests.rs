@@ -27,7 +27,7 @@ fn flow(
     json!({
         "cgroup": cgroup, "protocol": protocol, "local": local, "remote": remote, "tx_segments": 1, "tx_bytes": bytes,
         "rx_segments": 1, "rx_bytes": 1, "retransmits": 1000 - bytes, "injected_drops": 0, "injected_delays": 0,
-        "rtt_samples": 7, "rtt_p99_us": p99, "sndbuf_used": bytes, "sndbuf_limit": 1000, "sndbuf_peak_percent": 0.0,
+        "rtt_samples": 7, "rtt_p99_us": p99, "rtt_p999_us": p99.map(|us| 100 - us), "sndbuf_used": bytes, "sndbuf_limit": 1000, "sndbuf_peak_percent": 0.0,
         "last_seen": format!("2026-01-01T00:00:00.{bytes}Z"),
     })
 }
@@ -97,6 +97,7 @@ fn rows_are_chosen_by_cgroup_peer_port_and_protocol() {
 fn rows_are_sorted_and_cut() {
     let first = |words: &str| shown(words)[0].clone();
     assert_eq!(first("--sort p99"), ["/apple", "/app/x", "/zoo", "/app"], "what is not known comes last");
+    assert_eq!(first("--sort p99.9"), ["/zoo", "/app/x", "/apple", "/app"]);
     assert_eq!(first("--sort retransmits"), ["/zoo", "/apple", "/app/x", "/app"]);
     assert_eq!(first("--sort sndbuf"), ["/app", "/app/x", "/apple", "/zoo"]);
     assert_eq!(first("--sort idle"), ["/zoo", "/apple", "/app/x", "/app"], "seen one after the other");

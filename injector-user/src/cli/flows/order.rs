@@ -14,8 +14,8 @@ use crate::{
 /// The flags; values are read by [`Flags::read`].
 #[derive(Debug, Args)]
 pub(super) struct Flags {
-    /// What comes first: the most p99, p90, p50, samples, bytes, sent, received, retransmits, dropped, delayed,
-    /// sndbuf or idle; or by name: cgroup or peer [default: bytes].
+    /// What comes first: the most p99.9, p99, p90, p50, samples, bytes, sent, received, retransmits, dropped,
+    /// delayed, sndbuf or idle; or by name: cgroup or peer [default: bytes].
     #[arg(long, value_name = "KEY")]
     sort: Option<String>,
     /// Only the first N of each table.
@@ -27,7 +27,8 @@ type OfFlow = fn(&FlowDoc) -> Option<u64>;
 type OfSum = fn(&DependencyDoc) -> Option<u64>;
 
 /// A number that both tables have, the most of it first. `None` comes last.
-const NUMBERS: [(&str, OfFlow, OfSum); 12] = [
+const NUMBERS: [(&str, OfFlow, OfSum); 13] = [
+    ("p99.9", |f| f.rtt_p999_us, |d| d.rtt_p999_us),
     ("p99", |f| f.rtt_p99_us, |d| d.rtt_p99_us),
     ("p90", |f| f.rtt_p90_us, |d| d.rtt_p90_us),
     ("p50", |f| f.rtt_p50_us, |d| d.rtt_p50_us),
