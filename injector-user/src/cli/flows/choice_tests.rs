@@ -27,7 +27,8 @@ fn flow(
     json!({
         "cgroup": cgroup, "protocol": protocol, "local": local, "remote": remote, "tx_segments": 1, "tx_bytes": bytes,
         "rx_segments": 1, "rx_bytes": 1, "retransmits": 1000 - bytes, "injected_drops": 0, "injected_delays": 0,
-        "rtt_samples": 7, "rtt_p99_us": p99, "rtt_p999_us": p99.map(|us| 100 - us), "sndbuf_used": bytes, "sndbuf_limit": 1000, "sndbuf_peak_percent": 0.0,
+        "rtt_samples": 7, "rtt_p99_us": p99, "rtt_p999_us": p99.map(|us| 100 - us),
+        "sndbuf_used": bytes, "sndbuf_limit": 1000, "sndbuf_peak_percent": 0.0,
         "last_seen": format!("2026-01-01T00:00:00.{bytes}Z"),
     })
 }
