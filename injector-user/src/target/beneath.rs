@@ -65,7 +65,8 @@ pub(super) fn gone(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENODEV))
 }
 
-/// Is this what opening says of what is there and is not a cgroup of this hierarchy?
+/// Is this what opening says of what is there and is not a cgroup of this hierarchy, or so deep that no path of 4,095 bytes
+/// leads there (whoever may make cgroups can make such)?
 pub(super) fn foreign(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::ELOOP | libc::EXDEV | libc::ENOTDIR))
+    matches!(error.raw_os_error(), Some(libc::ELOOP | libc::EXDEV | libc::ENOTDIR | libc::ENAMETOOLONG))
 }

@@ -2,8 +2,10 @@
 
 use super::testhost::TestHost;
 use super::*;
+use nix::fcntl::{OFlag, openat};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::stat::{Mode, mkdirat};
 use proptest::prelude::*;
 use std::fs;
 use std::os::fd::AsRawFd;
@@ -32,6 +34,24 @@ fn a_cgroup_is_opened_by_its_path() {
     assert_eq!(opened(&host.host, "/"), Some(fs::metadata(&host.host.cgroup).unwrap().ino()));
     let error = open_cgroup(&host.host.cgroup, "/gone").unwrap_err();
     assert!(error.message.starts_with("can't read ") && error.message.contains("/gone: "), "{error}");
+}
+
+#[test]
+fn a_cgroup_so_deep_that_no_path_leads_there_hides_no_other() {
+    let host = TestHost::new();
+    host.cgroup("/app/web");
+    host.cgroup("/deep");
+    let mut at = fs::File::open(host.host.cgroup.join("deep")).unwrap();
+    let name = "d".repeat(200);
+    for _ in 0..25 {
+        mkdirat(&at, name.as_str(), Mode::S_IRWXU).unwrap();
+        at = openat(&at, name.as_str(), OFlag::O_DIRECTORY, Mode::empty()).unwrap().into();
+    }
+    let all = subtree(&host.host, "/").unwrap();
+    assert_eq!(all[..3].iter().map(|one| one.path.as_str()).collect::<Vec<_>>(), ["/", "/app", "/app/web"]);
+    let deep = all.iter().filter(|one| one.path.starts_with("/deep/")).count();
+    assert!((15..25).contains(&deep), "{deep}");
+    resolve(&host.host, &"unit:init.scope".parse().unwrap()).unwrap();
 }
 
 #[test]
