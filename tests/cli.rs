@@ -229,7 +229,7 @@ fn bad_input_is_a_usage_error_that_says_what_would_be_right() {
         ("fail fsync --errno EIO --every 3 --first 2 --target unit:x", "`every` and `first`", "leave out"),
         ("fail open --errno EIO --percent 5 --target unit:x --path etc", "not absolute", "/etc"),
         ("flows --sort p9", "no `p9` to sort by", "did you mean p9"),
-        ("flows --peer db.internal", "--peer: flows have addresses", "10.0.0.0/8"),
+        ("flows --peer any..where", "not a host name", "db.internal"),
         ("flows --top -1", "--top: `-1` is not a number of rows", "1 or more"),
         ("stop", "which fault", "--all"),
         ("profile show", "which profile", "profile list"),

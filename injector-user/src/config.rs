@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::Error,
     limits,
-    spec::{Span, TargetSpec},
+    spec::{HostName, Span, TargetSpec},
 };
 
 /// Where the configuration is unless `--config` says otherwise.
@@ -33,8 +33,11 @@ const LARGEST: u64 = 64 * 1024;
 const LEAST_FLOWS: u64 = 1_024;
 const MOST_FLOWS: u64 = 4_194_304;
 
+/// Names in `peer_names`.
+const MOST_NAMES: usize = 32;
+
 const KEYS: &str = "its keys: socket, metrics, page, page_allow, limits, profiles, run_dir, state_dir, watch, lease, \
-                    observe, most_flows, run_queue";
+                    observe, most_flows, run_queue, peer_names";
 
 /// What the node's owner set. Every key has a default; unknown keys are errors.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +69,8 @@ pub struct Config {
     pub most_flows: u64,
     /// Whether it is also observed how long their tasks wait for a CPU: a program at every switch of the scheduler.
     pub run_queue: bool,
+    /// Host names of peers, 32 at most: looked up once a minute, so that dependencies on their addresses are shown with them.
+    pub peer_names: Vec<HostName>,
 }
 
 impl Default for Config {
@@ -84,6 +89,7 @@ impl Default for Config {
             observe: Observe::Targets,
             most_flows: 262_144,
             run_queue: false,
+            peer_names: Vec::new(),
         }
     }
 }
@@ -153,6 +159,10 @@ impl Config {
             return Err(Error::usage(format!("most_flows is {}", self.most_flows))
                 .hint(format!("it is {LEAST_FLOWS} to {MOST_FLOWS}: so many flows are observed at once")));
         }
+        if self.peer_names.len() > MOST_NAMES {
+            return Err(Error::usage(format!("peer_names has {} names", self.peer_names.len()))
+                .hint(format!("at most {MOST_NAMES}: each is looked up once a minute")));
+        }
         page::validate(self.page.0, &self.page_allow)?;
         let paths = [
             ("socket", &self.socket),
@@ -183,10 +193,14 @@ mod tests {
     fn defaults_and_every_key() {
         assert_eq!(Config::parse("# nothing\n\n").unwrap(), Config::default());
         let text = "socket: /s\nmetrics: off\nlimits: /l\nprofiles: /p\nrun_dir: /r\nstate_dir: /v\nwatch: [unit:nginx]\n\
-                    lease: 500ms\nobserve: targets\nmost_flows: 1024\nrun_queue: true\n";
+                    lease: 500ms\nobserve: targets\nmost_flows: 1024\nrun_queue: true\npeer_names: [DB.internal., x.example]\n";
         let config = Config::parse(text).unwrap();
         assert_eq!(config.metrics, Listen(None));
         assert!(config.run_queue && !Config::default().run_queue, "an opt-in");
+        assert_eq!(
+            config.peer_names.iter().map(HostName::as_str).collect::<Vec<_>>(),
+            ["db.internal", "x.example"]
+        );
         assert_eq!(config.watch, ["unit:nginx".parse::<TargetSpec>().unwrap()]);
         assert_eq!((config.socket.as_path(), config.lease), (Path::new("/s"), Span::from_millis(500)));
         assert_eq!(Config::parse("metrics: '[::1]:1'").unwrap().metrics.to_string(), "[::1]:1");
@@ -213,6 +227,10 @@ mod tests {
             assert!(wrong(flows).message.contains("most_flows is"), "{}", wrong(flows));
         }
         assert!(wrong("watch: [nginx]").message.contains("not a target"));
+        assert!(wrong("peer_names: [10.0.0.5]").message.contains("not a host name"));
+        let many: Vec<_> = (0..33).map(|n| format!("n{n}.internal")).collect();
+        let names = |n: usize| format!("peer_names: [{}]", many[..n].join(", "));
+        assert!(Config::parse(&names(32)).is_ok() && wrong(&names(33)).message.contains("33"));
     }
 
     #[test]

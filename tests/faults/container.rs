@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{World, assert_binomial, child, netns::Netns, same_as_natively};
+use crate::support::{World, assert_binomial, child, netns::Netns, same_as_natively, wait_for};
 
 /// The container's end of its own veth pair, and the other one.
 const INSIDE: &str = "10.78.0.1";
@@ -144,6 +144,14 @@ fn a_container_loses_what_its_neighbours_keep() {
         let plan = world.daemon.json(&format!("plan drop --target {name} --percent 5"));
         assert_eq!(plan["cgroups"][0]["path"], container.cgroup(), "{name}: {plan}");
     }
+
+    let owner = wait_for(30, "whose cgroup it is", || {
+        let flows = world.daemon.json(&format!("flows --target {target}"));
+        let mut owners = flows["owners"].as_array()?.iter();
+        owners.find(|owner| owner["cgroup"] == container.cgroup() && owner["programs"].is_array()).cloned()
+    });
+    assert_eq!(owner["container_id"], container.id, "{owner}");
+    assert_eq!(owner["programs"], json!([{"name": "busybox", "processes": 1}]), "{owner}");
 
     let id = world.daemon.arm(&format!("drop --target {target} --percent 50 --for 2m"));
     // In the same namespace, through the same interface, from another cgroup.

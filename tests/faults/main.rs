@@ -35,6 +35,7 @@ mod neighbours;
 mod observe;
 mod open;
 mod optmem;
+mod owners;
 mod profile;
 mod programs;
 mod protect;

@@ -7,6 +7,7 @@ use super::{
     deps_which::Which,
     differences::{head, watch, window},
     out::{self, Outcome},
+    owners::{self, Names},
     table::Table,
     text::{count, micros},
 };
@@ -16,7 +17,7 @@ use crate::{
         types::{DependencyDoc, DepsDoc, Doc, LatencyDoc},
     },
     error::Error,
-    observe::Recently,
+    observe::{Recently, with_names},
     spec::TargetSpec,
 };
 
@@ -45,7 +46,7 @@ pub(super) fn run(args: &Deps, context: &Context) -> Outcome {
     let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
     let client = context.client()?;
     let chosen = |mut deps: DepsDoc| {
-        filter.apply(&mut deps.dependencies);
+        filter.apply(&mut deps);
         deps
     };
     if args.watch {
@@ -72,7 +73,9 @@ fn print(deps: &DepsDoc) -> Outcome {
 }
 
 fn tables(deps: &DepsDoc) -> Outcome {
-    for table in [latencies(&deps.dependencies), wrong(&deps.dependencies)] {
+    let names = Names::new(&deps.owners);
+    let all = &deps.dependencies;
+    for table in [latencies(all, &names), wrong(all, &names), owners::table(&deps.owners)] {
         if !table.is_empty() {
             table.lines().iter().try_for_each(|line| out::say(line))?;
             out::say("")?;
@@ -88,17 +91,17 @@ fn tables(deps: &DepsDoc) -> Outcome {
     Ok(())
 }
 
-fn latencies(all: &[DependencyDoc]) -> Table {
+fn latencies(all: &[DependencyDoc], names: &Names<'_>) -> Table {
     let mut table = Table::new(&[
         "CGROUP", "SIDE", "PROTO", "SERVICE", "LATENCY", "SAMPLES", "p50", "p90", "p99", "p99.9",
     ]);
     for d in all {
         for one in &d.kinds.latency {
             table.row([
-                d.cgroup.clone(),
+                names.of(&d.cgroup),
                 d.side.clone(),
                 d.protocol.clone(),
-                d.service.clone(),
+                with_names(&d.service, &d.names),
                 one.kind.replace('_', " "),
                 count(one.samples),
                 time(one, one.p50_us),
@@ -120,12 +123,12 @@ fn time(of: &LatencyDoc, us: Option<u64>) -> String {
     }
 }
 
-fn wrong(all: &[DependencyDoc]) -> Table {
+fn wrong(all: &[DependencyDoc], names: &Names<'_>) -> Table {
     let mut table = Table::new(&["CGROUP", "SIDE", "PROTO", "SERVICE", "WHAT", "COUNT"]);
     let mut row = |d: &DependencyDoc, what: String, n: u64| {
-        let [cgroup, side, protocol, service] =
-            [&d.cgroup, &d.side, &d.protocol, &d.service].map(Clone::clone);
-        table.row([cgroup, side, protocol, service, what, count(n)]);
+        let [side, protocol] = [&d.side, &d.protocol].map(Clone::clone);
+        let service = with_names(&d.service, &d.names);
+        table.row([names.of(&d.cgroup), side, protocol, service, what, count(n)]);
     };
     for d in all {
         for error in &d.kinds.errors {

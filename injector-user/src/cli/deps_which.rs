@@ -1,11 +1,12 @@
 //! Which dependencies are shown, and in which order.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::HashSet};
 
 use clap::{Args, ValueEnum};
 
+use super::peers::peers;
 use crate::{
-    api::types::{CountDoc, DependencyDoc},
+    api::types::{CountDoc, DependencyDoc, DepsDoc},
     error::Error,
     spec::{Host, Peer},
 };
@@ -16,7 +17,7 @@ pub(super) struct Which {
     /// Only of this cgroup and those below it.
     #[arg(long, value_name = "/PATH")]
     cgroup: Option<String>,
-    /// Only to this peer: CIDR, :PORT or CIDR:PORT.
+    /// Only to this peer: CIDR, NAME, either with :PORT, or :PORT alone. A name is all the addresses that it has when the command begins.
     #[arg(long, value_name = "PEER")]
     peer: Option<String>,
     /// The most of this first; of a latency the slowest, by the highest quantile that there is.
@@ -44,7 +45,8 @@ enum By {
 /// See [`Which`], read.
 pub(super) struct Filter {
     cgroup: Option<String>,
-    peer: Option<Peer>,
+    /// Of these one; empty: any.
+    peers: Vec<Peer>,
     by: By,
     top: usize,
 }
@@ -57,32 +59,37 @@ impl Which {
             return Err(Error::usage(format!("`{}` is not a cgroup's path", path.escape_debug()))
                 .hint("it begins with /, as in injector deps; --target takes units, containers and pods"));
         }
-        let peer: Option<Peer> = self.peer.as_deref().map(str::parse).transpose()?;
-        if let Some(Host::Name(name)) = peer.as_ref().map(|peer| &peer.host) {
-            return Err(Error::usage(format!("`{name}` is a name")).hint("write its address, or :PORT"));
-        }
+        let peers = self.peer.as_deref().map(peers).transpose()?.unwrap_or_default();
         if self.top == Some(0) {
             return Err(Error::usage("--top: `0` is not a number of rows").hint("write 1 or more"));
         }
         let top = self.top.unwrap_or(usize::MAX);
-        Ok(Filter { cgroup: self.cgroup.clone(), peer, by: self.sort, top })
+        Ok(Filter { cgroup: self.cgroup.clone(), peers, by: self.sort, top })
     }
 }
 
 impl Filter {
-    /// Takes out what is not meant, and sorts.
-    pub(super) fn apply(&self, all: &mut Vec<DependencyDoc>) {
+    /// Takes out what is not meant, and sorts. Owners are those of what is left, and of what is watched.
+    pub(super) fn apply(&self, deps: &mut DepsDoc) {
+        let all = &mut deps.dependencies;
         all.retain(|d| self.means(d));
         all.sort_by_key(|d| Reverse(self.rank(d)));
         all.truncate(self.top);
+        let watched = deps.watched.iter().filter(|path| self.has_cgroup(path));
+        let shown: HashSet<&String> = all.iter().map(|one| &one.cgroup).chain(watched).collect();
+        deps.owners.retain(|owner| shown.contains(&owner.cgroup));
     }
 
     fn means(&self, d: &DependencyDoc) -> bool {
-        let below = self.cgroup.as_deref().is_none_or(|path| {
-            let rest = d.cgroup.strip_prefix(path.trim_end_matches('/'));
+        self.has_cgroup(&d.cgroup)
+            && (self.peers.is_empty() || self.peers.iter().any(|peer| reaches(peer, &d.service)))
+    }
+
+    fn has_cgroup(&self, path: &str) -> bool {
+        self.cgroup.as_deref().is_none_or(|top| {
+            let rest = path.strip_prefix(top.trim_end_matches('/'));
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        });
-        below && self.peer.as_ref().is_none_or(|peer| reaches(peer, &d.service))
+        })
     }
 
     fn rank(&self, d: &DependencyDoc) -> (u64, u64) {
@@ -119,7 +126,7 @@ fn reaches(peer: &Peer, service: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::types::{KindsDoc, LatencyDoc};
+    use crate::api::types::{KindsDoc, LatencyDoc, OwnerDoc};
 
     fn all() -> Vec<DependencyDoc> {
         let of = |cgroup: &str, service: &str, bytes: u64, dns: Option<u64>| {
@@ -147,9 +154,28 @@ mod tests {
 
     fn shown(cgroup: Option<&str>, peer: Option<&str>, sort: By, top: Option<usize>) -> Vec<String> {
         let which = Which { cgroup: cgroup.map(Into::into), peer: peer.map(Into::into), sort, top };
-        let mut docs = all();
+        let mut docs = DepsDoc { dependencies: all(), ..DepsDoc::default() };
         which.filter().unwrap().apply(&mut docs);
-        docs.into_iter().map(|d| d.service).collect()
+        docs.dependencies.into_iter().map(|d| d.service).collect()
+    }
+
+    #[test]
+    fn owners_are_those_of_what_is_shown_and_watched() {
+        let owners = |cgroup: Option<&str>, top| -> Vec<String> {
+            let which = Which { cgroup: cgroup.map(Into::into), peer: None, sort: By::Bytes, top };
+            let owner = |path: &&str| OwnerDoc { cgroup: (*path).into(), ..OwnerDoc::default() };
+            let mut docs = DepsDoc {
+                dependencies: all(),
+                watched: vec!["/idle".into()],
+                owners: ["/a", "/a/b", "/ab", "/idle", "/gone"].iter().map(owner).collect(),
+                ..DepsDoc::default()
+            };
+            which.filter().unwrap().apply(&mut docs);
+            docs.owners.into_iter().map(|owner| owner.cgroup).collect()
+        };
+        assert_eq!(owners(None, None), ["/a", "/a/b", "/ab", "/idle"]);
+        assert_eq!(owners(Some("/a"), None), ["/a", "/a/b"]);
+        assert_eq!(owners(None, Some(1)), ["/a/b", "/idle"]);
     }
 
     #[test]
@@ -165,6 +191,7 @@ mod tests {
         assert_eq!(shown(Some("/a"), None, By::Bytes, None), ["[2001:db8::1]:443", "10.0.0.5:80"]);
         assert_eq!(shown(None, Some("10.0.0.0/8"), By::Bytes, None), ["10.0.0.5:80"]);
         assert_eq!(shown(None, Some(":80"), By::Bytes, None), ["*:80", "10.0.0.5:80"]);
+        assert!(shown(None, Some("localhost"), By::Bytes, None).is_empty(), "nobody's is a loopback address");
         assert_eq!(shown(None, Some("[2001:db8::/32]:443"), By::Bytes, None), ["[2001:db8::1]:443"]);
         assert!(shown(None, Some("10.0.0.5:81"), By::Bytes, None).is_empty());
     }
@@ -175,12 +202,12 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_no_peer_here_and_a_word_no_path() {
+    fn a_name_without_address_is_no_peer_and_a_word_no_path() {
         let wrong = |cgroup: Option<&str>, peer: Option<&str>| {
             let (cgroup, peer) = (cgroup.map(Into::into), peer.map(Into::into));
             Which { cgroup, peer, sort: By::Bytes, top: None }.filter().err().unwrap().to_string()
         };
-        assert!(wrong(None, Some("db.internal:5432")).contains("is a name"));
+        assert!(wrong(None, Some("db.invalid:5432")).contains("db.invalid cannot be resolved"));
         assert!(wrong(Some("nginx"), None).contains("not a cgroup's path"));
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::{
     context::block_on,
     out::{self, Outcome},
-    text::count,
+    text::{count, plain},
     when,
 };
 use crate::{
@@ -52,7 +52,7 @@ impl Look for DepsDoc {
 
 /// The line above the tables of a look.
 pub(super) fn head(at: &str, watched: &[String], missed: u64) -> String {
-    let watched = if watched.is_empty() { "nothing".to_owned() } else { watched.join(", ") };
+    let watched = if watched.is_empty() { "nothing".to_owned() } else { plain(&watched.join(", ")) };
     let missed = if missed > 0 { format!("  missed: {}", count(missed)) } else { String::new() };
     format!("{}  watched: {watched}{missed}", when::clock(at))
 }
@@ -149,6 +149,12 @@ mod tests {
 
     fn look(number: u64) -> Last<FlowsDoc> {
         Some((number, api::doc("flows", "web-14", FlowsDoc::default())))
+    }
+
+    #[test]
+    fn names_of_cgroups_are_only_text() {
+        let head = head("2026-01-01T14:02:15Z", &["/a".into(), "/\u{1b}]0;x\u{7}\u{202e}b".into()], 3);
+        assert!(head.ends_with("watched: /a, /?]0;x??b  missed: 3"), "{head}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::{
     context::{Context, block_on},
     differences::{head, watch, window},
     out::{self, Outcome},
+    owners::{self, Names},
     table::Table,
     text::{bytes, count, micros, span_ms},
 };
@@ -21,7 +22,7 @@ use crate::{
         types::{Doc, FlowsDoc},
     },
     error::Error,
-    observe::Recently,
+    observe::{Recently, with_names},
     spec::TargetSpec,
 };
 
@@ -74,7 +75,14 @@ fn print(flows: &FlowsDoc) -> Outcome {
 }
 
 fn tables(flows: &FlowsDoc) -> Outcome {
-    for table in [open(flows), services(flows), listeners(flows)].iter().filter(|table| !table.is_empty()) {
+    let names = Names::new(&flows.owners);
+    let tables = [
+        open(flows, &names),
+        services(flows, &names),
+        listeners(flows, &names),
+        owners::table(&flows.owners),
+    ];
+    for table in tables.iter().filter(|table| !table.is_empty()) {
         table.lines().iter().try_for_each(|line| out::say(line))?;
         out::say("")?;
     }
@@ -93,7 +101,7 @@ fn tables(flows: &FlowsDoc) -> Outcome {
     Ok(())
 }
 
-fn open(flows: &FlowsDoc) -> Table {
+fn open(flows: &FlowsDoc, names: &Names<'_>) -> Table {
     let mut table = Table::new(&[
         "CGROUP", "PROTO", "LOCAL", "REMOTE", "SENT", "RECEIVED", "RETRANS", "DROPPED", "DELAYED", "p50",
         "p90", "p99", "p99.9", "SNDBUF", "IDLE",
@@ -101,7 +109,7 @@ fn open(flows: &FlowsDoc) -> Table {
     let now = millis(&flows.at);
     for flow in &flows.flows {
         table.row([
-            flow.cgroup.clone(),
+            names.of(&flow.cgroup),
             flow.protocol.clone(),
             flow.local.clone(),
             flow.remote.clone(),
@@ -121,17 +129,17 @@ fn open(flows: &FlowsDoc) -> Table {
     table
 }
 
-fn services(flows: &FlowsDoc) -> Table {
+fn services(flows: &FlowsDoc, names: &Names<'_>) -> Table {
     let mut table = Table::new(&[
         "CGROUP", "SIDE", "PROTO", "SERVICE", "OPEN", "ENDED", "SENT", "RECEIVED", "RETRANS", "DROPPED",
         "DELAYED", "p50", "p90", "p99", "p99.9",
     ]);
     for service in &flows.dependencies {
         table.row([
-            service.cgroup.clone(),
+            names.of(&service.cgroup),
             service.side.clone(),
             service.protocol.clone(),
-            service.service.clone(),
+            with_names(&service.service, &service.names),
             count(service.open),
             count(service.ended),
             bytes(service.tx_bytes),
@@ -148,11 +156,11 @@ fn services(flows: &FlowsDoc) -> Table {
     table
 }
 
-fn listeners(flows: &FlowsDoc) -> Table {
+fn listeners(flows: &FlowsDoc, names: &Names<'_>) -> Table {
     let mut table = Table::new(&["CGROUP", "LISTENER", "WAITING", "LIMIT"]);
     for listener in &flows.listeners {
         table.row([
-            listener.cgroup.clone(),
+            names.of(&listener.cgroup),
             listener.local.clone(),
             count(listener.accept_queue),
             count(listener.accept_limit),

@@ -1,5 +1,7 @@
 //! Aligned columns.
 
+use super::text::plain;
+
 /// A table with a heading; numbers stand on the right.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -12,10 +14,9 @@ impl Table {
         Self { rows: vec![columns.iter().map(|&column| column.to_owned()).collect()] }
     }
 
-    /// Adds a row; its cells are made one line each. Names are other people's text: no control character reaches the
-    /// terminal.
+    /// Adds a row; its cells are made one line each, and no letter of other people's names does anything to the terminal.
     pub(super) fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.rows.push(cells.map(|cell| cell.replace(char::is_control, " ")).into());
+        self.rows.push(cells.map(|cell| plain(&cell)).into());
     }
 
     /// Whether it has no row but the heading.
@@ -63,7 +64,7 @@ mod tests {
     #[test]
     fn nobody_elses_name_controls_the_terminal() {
         let mut table = Table::new(&["CGROUP"]);
-        table.row(["/a\u{1b}[2J\u{9b}b\nc".into()]);
-        assert_eq!(table.lines(), ["CGROUP", "/a [2J b c"]);
+        table.row(["/a\u{1b}[2J\u{9b}b\nc\u{202e}d".into()]);
+        assert_eq!(table.lines(), ["CGROUP", "/a?[2J?b?c?d"]);
     }
 }

@@ -7,6 +7,15 @@ use crate::{
     session,
 };
 
+/// Other people's text: no letter of it controls the terminal, or turns what stands beside it round.
+pub(super) fn plain(text: &str) -> String {
+    let odd = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    text.chars().map(|c| if odd(c) { '?' } else { c }).collect()
+}
+
 /// `1 process`, `4 processes`.
 pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })

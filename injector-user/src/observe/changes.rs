@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::api::types::{
     CgroupName, CgroupRttDoc, DependencyDoc, DependencyName, DepsChangesDoc, DepsDoc, FlowDoc, FlowName,
-    FlowsChangesDoc, FlowsDoc, ListenerDoc, ListenerName, Numbered, RowsDoc,
+    FlowsChangesDoc, FlowsDoc, ListenerDoc, ListenerName, Numbered, OwnerDoc, RowsDoc,
 };
 
 /// What turns `before` into `now`; `missed` looks lay between.
@@ -18,6 +18,7 @@ pub fn changes(before: &FlowsDoc, now: &FlowsDoc, missed: u64) -> FlowsChangesDo
         cgroups: rows(&before.cgroups, &now.cgroups),
         dependencies: rows(&before.dependencies, &now.dependencies),
         listeners: rows(&before.listeners, &now.listeners),
+        owners: rows(&before.owners, &now.owners),
         lost: (before.lost != now.lost).then_some(now.lost),
         kinds_lost: (before.kinds_lost != now.kinds_lost).then(|| now.kinds_lost.clone()),
     }
@@ -31,6 +32,7 @@ pub fn deps_changes(before: &DepsDoc, now: &DepsDoc, missed: u64) -> DepsChanges
         window: now.window,
         watched: (before.watched != now.watched).then(|| now.watched.clone()),
         dependencies: rows(&before.dependencies, &now.dependencies),
+        owners: rows(&before.owners, &now.owners),
         kinds_lost: (before.kinds_lost != now.kinds_lost).then(|| now.kinds_lost.clone()),
     }
 }
@@ -75,6 +77,14 @@ impl Row for FlowDoc {
 }
 
 impl Row for CgroupRttDoc {
+    type Name = CgroupName;
+
+    fn name(&self) -> CgroupName {
+        CgroupName { cgroup: self.cgroup.clone() }
+    }
+}
+
+impl Row for OwnerDoc {
     type Name = CgroupName;
 
     fn name(&self) -> CgroupName {

@@ -22,12 +22,17 @@ fn listener(port: u8, queue: u64) -> ListenerDoc {
     }
 }
 
+fn owner(cgroup: &str, processes: u64) -> OwnerDoc {
+    OwnerDoc { cgroup: cgroup.into(), other_processes: processes, ..OwnerDoc::default() }
+}
+
 fn look(flows: &[(u8, u64)], listeners: &[(u8, u64)], refused: u64) -> FlowsDoc {
     FlowsDoc {
         at: format!("at {refused}"),
         watched: vec![format!("/{}", refused / 2)],
         flows: flows.iter().map(|(remote, bytes)| flow(*remote, *bytes)).collect(),
         listeners: listeners.iter().map(|(port, queue)| listener(*port, *queue)).collect(),
+        owners: vec![owner("/app", refused), owner(&format!("/{refused}"), 1)],
         lost: LostDoc { flows_refused: refused, ..LostDoc::default() },
         kinds_lost: KindsLostDoc { samples: refused, ..KindsLostDoc::default() },
         ..FlowsDoc::default()
@@ -85,6 +90,7 @@ proptest! {
     fn lines_in_a_row_are_the_last_look(looks in prop::collection::vec((any_rows(), any_rows(), 0..4_u64), 1..6)) {
         let looks: Vec<_> = looks.iter().map(|(flows, listeners, lost)| look(flows, listeners, *lost)).collect();
         let (mut flows, mut listeners) = (table(&looks[0].flows), table(&looks[0].listeners));
+        let mut owners = table(&looks[0].owners);
         let (mut watched, mut lost, mut kinds) =
             (looks[0].watched.clone(), looks[0].lost, looks[0].kinds_lost.clone());
         for pair in looks.windows(2) {
@@ -92,6 +98,7 @@ proptest! {
             let change: FlowsChangesDoc = serde_json::from_str(&line).unwrap();
             apply(&mut flows, &change.flows);
             apply(&mut listeners, &change.listeners);
+            apply(&mut owners, &change.owners);
             watched = change.watched.unwrap_or(watched);
             lost = change.lost.unwrap_or(lost);
             kinds = change.kinds_lost.unwrap_or(kinds);
@@ -99,6 +106,7 @@ proptest! {
         let last = looks.last().unwrap();
         prop_assert_eq!(flows, table(&last.flows));
         prop_assert_eq!(listeners, table(&last.listeners));
+        prop_assert_eq!(owners, table(&last.owners));
         prop_assert_eq!((&watched, &lost, &kinds), (&last.watched, &last.lost, &last.kinds_lost));
     }
 }
@@ -118,22 +126,25 @@ proptest! {
     fn so_are_those_of_dependencies(looks in prop::collection::vec((any_rows(), 0..4_u64), 1..6)) {
         let look = |(rows, lost): &(Rows, u64)| DepsDoc {
             watched: vec![format!("/{}", lost / 2)],
+            owners: vec![owner("/app", *lost), owner(&format!("/{lost}"), 1)],
             dependencies: rows.iter().map(|(service, bytes)| dependency(*service, *bytes)).collect(),
             kinds_lost: KindsLostDoc { events: *lost, ..KindsLostDoc::default() },
             ..DepsDoc::default()
         };
         let looks: Vec<_> = looks.iter().map(look).collect();
-        let mut rows = table(&looks[0].dependencies);
+        let (mut rows, mut owners) = (table(&looks[0].dependencies), table(&looks[0].owners));
         let (mut watched, mut lost) = (looks[0].watched.clone(), looks[0].kinds_lost.clone());
         for pair in looks.windows(2) {
             let line = serde_json::to_string(&deps_changes(&pair[0], &pair[1], 0)).unwrap();
             let change: DepsChangesDoc = serde_json::from_str(&line).unwrap();
             apply(&mut rows, &change.dependencies);
+            apply(&mut owners, &change.owners);
             watched = change.watched.unwrap_or(watched);
             lost = change.kinds_lost.unwrap_or(lost);
         }
         let last = looks.last().unwrap();
         prop_assert_eq!(rows, table(&last.dependencies));
+        prop_assert_eq!(owners, table(&last.owners));
         prop_assert_eq!((&watched, &lost), (&last.watched, &last.kinds_lost));
     }
 }

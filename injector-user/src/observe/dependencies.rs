@@ -78,6 +78,7 @@ impl Sum {
             cgroup,
             side: if local { "in" } else { "out" }.to_owned(),
             service: service(key),
+            names: Vec::new(),
             protocol: protocol(key.protocol),
             open: self.open,
             ended: self.ended,

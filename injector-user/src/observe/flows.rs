@@ -64,6 +64,7 @@ pub fn flows_doc(
         open_flows,
         cgroups: cgroups(open(), histograms, ended(), &mut name),
         dependencies: dependencies(open(), histograms, ended(), &kinds, &mut name),
+        owners: Vec::new(),
         rest: rest_docs(&snapshot.rest),
         window: None,
         listeners,

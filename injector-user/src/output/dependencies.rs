@@ -19,6 +19,14 @@ const NAMES: [(&str, &str); COUNTERS] = [
     ("injector_dependency_injected_drops_total", "Packets that injector lost."),
     ("injector_dependency_injected_delays_total", "Packets that injector delayed."),
     ("injector_dependency_rtt_samples_total", "Round trips that were measured."),
+    (
+        "injector_dependency_transmit_packets_total",
+        "Packets sent, as the host handles them: one may hold many segments.",
+    ),
+    (
+        "injector_dependency_receive_packets_total",
+        "Packets received, as the host handles them: one may hold many segments.",
+    ),
 ];
 
 /// Adds the series of a scrape.

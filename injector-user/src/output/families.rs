@@ -39,8 +39,8 @@ impl Families {
 ///
 /// The label is `q` and not `quantile`: Prometheus keeps that name for summaries, which need a sum that a
 /// histogram of ours does not have.
-pub fn set_quantiles(family: &GaugeVec, labels: &[&str], us: [Option<u64>; 3]) {
-    for (q, us) in ["0.5", "0.9", "0.99"].into_iter().zip(us) {
+pub fn set_quantiles(family: &GaugeVec, labels: &[&str], us: [Option<u64>; 4]) {
+    for (q, us) in ["0.5", "0.9", "0.99", "0.999"].into_iter().zip(us) {
         if let Some(us) = us {
             let all: Vec<&str> = labels.iter().copied().chain([q]).collect();
             family.with_label_values(&all).set(us as f64 / 1e6);

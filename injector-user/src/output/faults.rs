@@ -147,10 +147,10 @@ fn achieved(page: &Families, faults: &[&FaultDoc]) -> Result<()> {
         nothing.with_label_values(&labels).set(f64::from(u8::from(fault.nothing_matched.is_some())));
         let Some(delay) = &doc.delay else { continue };
         if let Some(told) = delay.asked {
-            set_quantiles(&asked, &labels, [Some(told.p50_us), None, Some(told.p99_us)]);
+            set_quantiles(&asked, &labels, [Some(told.p50_us), None, Some(told.p99_us), None]);
         }
         if let Some(found) = delay.achieved {
-            set_quantiles(&held, &labels, [found.p50_us, found.p90_us, found.p99_us]);
+            set_quantiles(&held, &labels, [found.p50_us, found.p90_us, found.p99_us, None]);
             samples.with_label_values(&labels).inc_by(found.samples);
         }
     }
@@ -171,7 +171,7 @@ fn signals(page: &Families, faults: &[&FaultDoc]) -> Result<()> {
     for fault in faults {
         let add = |group, s: &SignalsDoc| {
             let labels = [fault.id.as_str(), fault.spec.fault.verb(), group];
-            set_quantiles(&rtt, &labels, [s.rtt_p50_us, s.rtt_p90_us, s.rtt_p99_us]);
+            set_quantiles(&rtt, &labels, [s.rtt_p50_us, s.rtt_p90_us, s.rtt_p99_us, None]);
             samples.with_label_values(&labels).inc_by(s.samples);
             segments.with_label_values(&labels).inc_by(s.segments);
             retransmits.with_label_values(&labels).inc_by(s.retransmits);

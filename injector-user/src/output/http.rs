@@ -78,7 +78,7 @@ impl Page {
         }
         let failed = |error| anyhow::anyhow!("the engine says: {error}");
         let status = self.handle.status().await.map_err(failed)?;
-        let flows = self.handle.flows(Vec::new()).await.map_err(failed)?;
+        let flows = self.handle.flows_by_name().await.map_err(failed)?;
         let input = MetricsInput {
             node: nix::unistd::gethostname()?.to_string_lossy().into_owned(),
             kernel: status.kernel,
@@ -88,6 +88,7 @@ impl Page {
             limits: (status.limits_sha256, status.mode),
             disarmed: status.disarmed.is_some(),
             dependencies: last.shown.take(Instant::now(), &flows.dependencies),
+            owners: flows.owners,
             lost: status.lost,
             own: status.own,
             saturation: self.handle.saturation_now().await.map_err(failed)?,

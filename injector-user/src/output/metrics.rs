@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 use super::{
-    dependencies, dependency_kinds, ended::REASONS, families::Families, faults, own, saturation,
+    dependencies, dependency_kinds, ended::REASONS, families::Families, faults, own, owners, saturation,
     shown::Series,
 };
-use crate::api::types::{FaultDoc, LostDoc, OwnDoc, SaturationDoc};
+use crate::api::types::{FaultDoc, LostDoc, OwnDoc, OwnerDoc, SaturationDoc};
 
 /// Everything that is shown.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub struct MetricsInput {
     pub disarmed: bool,
     /// The series of the dependencies.
     pub dependencies: Vec<Series>,
+    /// Who their cgroups are.
+    pub owners: Vec<OwnerDoc>,
     /// What observation lost.
     pub lost: LostDoc,
     /// What the daemon costs.
@@ -47,6 +49,7 @@ pub fn render(input: &MetricsInput) -> Result<String> {
     faults::add(&page, &input.faults)?;
     dependencies::add(&page, &input.dependencies)?;
     dependency_kinds::add(&page, &input.dependencies)?;
+    owners::add(&page, &input.owners, &input.dependencies)?;
     own::add(&page, &input.own)?;
     lost(&page, &input.lost)?;
     input.saturation.iter().try_for_each(|full| saturation::add(&page, full))?;

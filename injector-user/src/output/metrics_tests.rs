@@ -6,7 +6,7 @@ use std::{
 
 use super::{metrics::*, shown::Series};
 use crate::{
-    api::types::{DependencyDoc, LostDoc, OwnDoc, ReactionDoc, State},
+    api::types::{DependencyDoc, LostDoc, OwnDoc, OwnerDoc, ReactionDoc, State},
     output::{
         samples::{dependency, fault},
         shown::Shown,
@@ -33,6 +33,11 @@ pub(super) fn input() -> MetricsInput {
         limits: ("00ff".to_owned(), "shadow".to_owned()),
         disarmed: false,
         dependencies: series(&dependencies),
+        owners: vec![OwnerDoc {
+            cgroup: "/app".to_owned(),
+            unit: Some("app.service".to_owned()),
+            ..OwnerDoc::default()
+        }],
         lost: LostDoc { flows_refused: 4, ..Default::default() },
         own: OwnDoc { cpu_seconds: 1.5, maps_bytes: 8_192, missed: 3, ..OwnDoc::default() },
         saturation: Some(crate::output::samples::saturation()),
@@ -74,6 +79,7 @@ fn the_page_says_what_the_documents_say() {
         r#"process_cpu_seconds_total 1.5"#,
         r#"injector_maps_memory_bytes 8192"#,
         r#"injector_programs_missed_total 3"#,
+        r#"injector_cgroup_info{cgroup="/app",container="",container_id="",namespace="",pod="",unit="app.service"} 1"#,
     ] {
         has(&page, line);
     }
@@ -92,9 +98,15 @@ fn dependencies_are_bounded() {
     let other = r#"{cgroup="other",protocol="other",service="other",side="other"}"#;
     has(&page, &format!("injector_dependency_transmit_bytes_total{other} {}", (941..=950).sum::<u64>()));
     has(&page, &format!("injector_dependency_open_flows{other} 10"));
+    has(&page, &format!("injector_dependency_transmit_packets_total{other} {}", 10 * 7));
+    has(&page, &format!("injector_dependency_receive_packets_total{other} {}", 10 * 6));
     has(
         &page,
         r#"injector_dependency_rtt_seconds{cgroup="/app",protocol="tcp",q="0.9",service="10.0.0.0:5432",side="out"} 0.00025"#,
+    );
+    has(
+        &page,
+        r#"injector_dependency_rtt_seconds{cgroup="/app",protocol="tcp",q="0.999",service="10.0.0.0:5432",side="out"} 0.0009"#,
     );
 }
 

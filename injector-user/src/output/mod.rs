@@ -9,6 +9,7 @@ pub mod http;
 mod lags;
 pub mod metrics;
 mod own;
+mod owners;
 pub mod page;
 mod reactions;
 mod saturation;

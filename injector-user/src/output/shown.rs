@@ -18,7 +18,7 @@ pub const SHOWN: usize = 50;
 const IDLE: Duration = Duration::from_secs(3600);
 
 /// How many counters the traffic of a dependency has.
-pub const COUNTERS: usize = 8;
+pub const COUNTERS: usize = 10;
 
 /// What else is counted of a dependency, each by names of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,7 +80,7 @@ pub struct Series {
     /// Flows that are open now.
     pub open: u64,
     /// Round trips, microseconds, where there are samples enough; never of `other`.
-    pub rtt_us: [Option<u64>; 3],
+    pub rtt_us: [Option<u64>; 4],
     /// Kinds of latency with their quantiles; never of `other`.
     pub latency: Vec<LatencyDoc>,
 }
@@ -178,7 +178,7 @@ fn by_name(dependencies: &[DependencyDoc]) -> HashMap<Name, Series> {
         let series = all.entry(name).or_default();
         series.counts.add(&Counts { traffic: traffic(d), kinds: kinds(d) });
         series.open += d.open;
-        series.rtt_us = [d.rtt_p50_us, d.rtt_p90_us, d.rtt_p99_us];
+        series.rtt_us = [d.rtt_p50_us, d.rtt_p90_us, d.rtt_p99_us, d.rtt_p999_us];
         series.latency.clone_from(&d.kinds.latency);
     }
     all
@@ -202,6 +202,8 @@ fn traffic(d: &DependencyDoc) -> [u64; COUNTERS] {
         d.injected_drops,
         d.injected_delays,
         d.rtt_samples,
+        d.tx_packets,
+        d.rx_packets,
     ]
 }
 

@@ -10,7 +10,7 @@ use crate::{
     api::types::{FaultDoc, FlowsDoc, LostDoc, State, StatusDoc},
     config::Observe,
     error::Error,
-    observe::{flows_doc, lost_doc, sums, tell},
+    observe::{flows_doc, lost_doc, name_peers, sums, tell},
     spec::TargetSpec,
     target,
 };
@@ -68,6 +68,7 @@ impl Engine {
         if self.settings.observe == Observe::Host {
             doc.watched = watched;
         }
+        name_peers(&mut doc.dependencies, &self.names_of_peers());
         tell(&mut doc, &self.lately, &snapshot, |id| names.get(&id).cloned());
         Ok(doc)
     }

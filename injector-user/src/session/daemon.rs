@@ -16,7 +16,9 @@ use super::{
     confine::confine,
     events::{self, Hub},
     instance::Instance,
-    journal, memory, notify, priority,
+    journal, memory, notify,
+    owners::Owners,
+    priority,
     saturation::{self, Board},
     sweep::{Whose, sweep},
     watcher,
@@ -61,6 +63,7 @@ pub fn run(config: Config) -> Result<(), Error> {
         lease: config.lease.duration(),
         watch: config.watch.clone(),
         observe: config.observe,
+        peer_names: config.peer_names.clone(),
         limits: config.limits.clone(),
         state_dir: config.state_dir.clone(),
         instance: tag.clone(),
@@ -70,7 +73,7 @@ pub fn run(config: Config) -> Result<(), Error> {
         warn!("the audit log: {damage}");
     }
     let engine = Engine::new(Box::new(kernel), host.clone(), settings, journal, audit).map_err(failed)?;
-    let board = Board::new(host.clone());
+    let (board, owners) = (Board::new(host.clone()), Owners::new(host.clone()));
     let told = Told { ring, hub: engine.hub(), host };
     let mut watcher = watcher::spawn(instance.id(), &config.run_dir).map_err(failed)?;
     // The last moment with one thread, and all that needs more rights is done.
@@ -80,7 +83,7 @@ pub fn run(config: Config) -> Result<(), Error> {
         .name("engine".into())
         .spawn(move || engine.run(&commands))
         .map_err(failed)?;
-    let served = serve(&config, Handle::new(sender).with(board), told, &tag);
+    let served = serve(&config, Handle::new(sender).with(board).with_owners(owners), told, &tag);
     if thread.join().is_err() {
         return Err(Error::failed("the engine died: its links are gone, and the watcher removes the rest"));
     }

@@ -23,7 +23,7 @@ use super::{
     journal::{Entry, Journal},
     lags::LagRoots,
     ledger::Ledger,
-    names::Names,
+    names::{Names, PeerNames},
     notify,
     own::Cost,
     pending::Waiting,
@@ -37,7 +37,7 @@ use crate::{
     kernel::{Kernel, probe, types},
     limits::{Mode, Protection},
     observe::{AskedHistory, Guard, History, Lately},
-    spec::TargetSpec,
+    spec::{HostName, TargetSpec},
     target::Host,
 };
 
@@ -57,6 +57,8 @@ pub struct Settings {
     pub watch: Vec<TargetSpec>,
     /// Whose flows are observed.
     pub observe: Observe,
+    /// Names with which dependencies are shown.
+    pub peer_names: Vec<HostName>,
     /// The limits file.
     pub limits: PathBuf,
     /// Where the halt file is.
@@ -91,6 +93,8 @@ pub struct Engine {
     pub(super) lately: Lately,
     /// The host names that faults have as peers: who looks them up again, and when.
     pub(super) names: Names,
+    /// Those that the configuration has for peers.
+    pub(super) peer_names: PeerNames,
     pub(super) waiters: Waiters,
     /// What we cost ourselves.
     pub(super) cost: Cost,
@@ -145,6 +149,7 @@ impl Engine {
             asked: AskedHistory::default(),
             lately: Lately::default(),
             names: Names::default(),
+            peer_names: PeerNames::new(&settings.peer_names),
             waiters: Waiters::default(),
             cost: Cost::default(),
             hub: Arc::default(),

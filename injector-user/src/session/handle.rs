@@ -9,6 +9,7 @@ use super::{
     audit::Action,
     events::Hub,
     names::{Found, look_up_all, named},
+    owners::Owners,
     saturation::{Asked, Board},
 };
 use crate::{
@@ -205,17 +206,28 @@ pub struct Handle {
     who: Who,
     /// Where it stands how full things are; tests do without.
     board: Option<Arc<Board>>,
+    /// Who tells whose cgroups are; tests do without.
+    owners: Option<Arc<Owners>>,
 }
 
 impl Handle {
     /// A handle whose requests go to `requests`, as the daemon's own.
     pub fn new(requests: Sender<Request>) -> Self {
-        Self { requests, who: Who::daemon(), board: None }
+        Self { requests, who: Who::daemon(), board: None, owners: None }
     }
 
     /// The same, with what is known of how full things are.
     pub fn with(self, board: Arc<Board>) -> Self {
         Self { board: Some(board), ..self }
+    }
+
+    /// The same, with who tells whose cgroups are.
+    pub fn with_owners(self, owners: Arc<Owners>) -> Self {
+        Self { owners: Some(owners), ..self }
+    }
+
+    pub(super) fn owners(&self) -> Option<&Arc<Owners>> {
+        self.owners.as_ref()
     }
 
     pub(super) fn board(&self) -> Option<&Arc<Board>> {
@@ -224,7 +236,7 @@ impl Handle {
 
     /// The same engine, asked by somebody else.
     pub fn of(&self, who: Who) -> Self {
-        Self { requests: self.requests.clone(), who, board: self.board.clone() }
+        Self { who, ..self.clone() }
     }
 
     pub(super) async fn ask<T>(&self, make: impl FnOnce(Reply<T>) -> Command) -> Result<T, Error> {
@@ -342,14 +354,6 @@ impl Handle {
     /// The daemon is ending.
     pub async fn events(&self) -> Result<Arc<Hub>, Error> {
         self.ask(Command::Events).await
-    }
-
-    /// See [`Command::Flows`].
-    ///
-    /// # Errors
-    /// A target cannot be resolved.
-    pub async fn flows(&self, targets: Vec<TargetSpec>) -> Result<FlowsDoc, Error> {
-        self.ask(|reply| Command::Flows(targets, reply)).await
     }
 
     /// See [`Command::Doctor`].

@@ -1,6 +1,7 @@
 //! Apply, keep the lease, watch, undo in reverse order.
 
 mod arm;
+mod aside;
 mod ask;
 pub mod audit;
 mod beside;
@@ -29,6 +30,7 @@ mod names;
 mod nothing;
 pub mod notify;
 mod own;
+pub mod owners;
 mod pending;
 mod planning;
 mod policy;
@@ -49,6 +51,7 @@ pub use engine::{Engine, Settings};
 pub use events::Hub;
 pub use handle::{Command, Handle, Reply, Request, Who, Wish};
 pub use journal::Journal;
+pub use names::look_up;
 
 /// The kernel's release, as `uname -r` prints it.
 pub fn kernel_release() -> String {

@@ -10,12 +10,13 @@ use std::{
 };
 
 use tokio::{
-    sync::{Mutex as Turn, oneshot},
+    sync::Mutex as Turn,
     time::{sleep, timeout},
 };
 use tracing::debug;
 
 use super::{
+    aside::aside,
     engine::Engine,
     halt::stamp,
     handle::{Command, Handle, Who, Wish},
@@ -96,21 +97,15 @@ impl Board {
             return Ok(true);
         }
         let (scope, roots) = (asked.scope.clone(), asked.roots.clone());
-        let mut work = move || {
+        // Whoever asked may be gone: the reading is there for the next one.
+        aside("saturation", move || {
             let reading = read(&board.host, &scope, history.before(Instant::now()));
             debug!("saturation of {} cgroups read in {:?}", scope.places.len(), reading.took);
             history.add(reading, &scope.faults);
             *lock(&board.hot) = history.doc(&[], stamp).hot;
             history.has_rates(&roots)
-        };
-        // Not one of the runtime's threads for what takes long: look-ups of names that hang may have them all.
-        let (tell, told) = oneshot::channel();
-        let failed =
-            |error: &dyn std::fmt::Display| Error::failed(format!("the saturation was not read: {error}"));
-        let thread = std::thread::Builder::new().name("saturation".into());
-        // Whoever asked may be gone: the reading is there for the next one.
-        thread.spawn(move || _ = tell.send(work())).map_err(|error| failed(&error))?;
-        told.await.map_err(|error| failed(&error))
+        })
+        .await
     }
 
     async fn document(&self, roots: &[String]) -> SaturationDoc {

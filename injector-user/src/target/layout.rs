@@ -4,7 +4,8 @@
 //! `crio-ID.scope`. By the cgroupfs driver it is a directory: `/docker/ID`, `/libpod_parent/libpod-ID`,
 //! `/kubepods/burstable/podUID/ID`. A pod is a slice, `kubepods-burstable-podUID.slice` with `_` for `-`, or a
 //! directory `podUID` somewhere below `kubepods`. Everything may be further down, as in a node that is itself a
-//! container.
+//! container. A kubelet that means systemd's driver where containerd uses cgroupfs makes one directory of three parts,
+//! `kubepods-podUID.slice:cri-containerd:ID`.
 
 /// The letters of an id: 64 hex digits.
 const ID: usize = 64;
@@ -13,11 +14,23 @@ const ID: usize = 64;
 /// runtime's own monitors, not containers.
 const PREFIXES: [&str; 6] = ["docker-", "libpod-payload-", "libpod-", "cri-containerd-", "crio-", "nerdctl-"];
 
+/// The kinds of unit that have processes.
+const UNITS: [&str; 5] = ["service", "scope", "mount", "socket", "swap"];
+
 /// The id of the container whose cgroup has this name.
 pub(super) fn container(name: &str) -> Option<&str> {
+    let name = name.rsplit(':').next().unwrap_or(name);
     let name = name.strip_suffix(".scope").unwrap_or(name);
     let id = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
     is_id(id).then_some(id)
+}
+
+/// The unit whose cgroup has this name: one that has processes, so no slice. systemd puts a `_` before a name that would
+/// look like a file of the kernel's.
+pub(super) fn unit(name: &str) -> Option<&str> {
+    let name = name.strip_prefix('_').unwrap_or(name);
+    let (stem, kind) = name.rsplit_once('.')?;
+    (!stem.is_empty() && UNITS.contains(&kind)).then_some(name)
 }
 
 /// Is this a container's whole id?
@@ -66,6 +79,7 @@ mod tests {
             "crio-ID.scope",
             "crio-ID",
             "nerdctl-ID.scope",
+            "kubepods-pod0a1b.slice:cri-containerd:ID",
             "ID",
         ] {
             assert_eq!(container(&form.replace("ID", &id)), Some(id.as_str()), "{form}");
@@ -82,6 +96,22 @@ mod tests {
             assert_eq!(container(&other.replace("ID", &id)), None, "{other}");
         }
         assert_eq!(container(&format!("docker-{}.scope", id.to_uppercase())), None);
+    }
+
+    #[test]
+    fn units() {
+        for (name, is) in [
+            ("nginx.service", Some("nginx.service")),
+            ("session-3.scope", Some("session-3.scope")),
+            ("mnt-data.mount", Some("mnt-data.mount")),
+            ("_cpu.service", Some("cpu.service")),
+            ("system.slice", None),
+            (".service", None),
+            ("service", None),
+            ("4f2a", None),
+        ] {
+            assert_eq!(unit(name), is, "{name}");
+        }
     }
 
     #[test]

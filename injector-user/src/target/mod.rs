@@ -12,16 +12,20 @@ mod path;
 mod pid;
 mod pod;
 mod process;
+mod program;
 mod resolve;
 mod state;
 mod tree;
+mod whose;
 
 pub use beneath::open_cgroup;
 pub use host::Host;
 pub use mountinfo::CgroupRoot;
 pub use process::{Process, cgroup_of, comm, executable, netns_inode, pids_of_host};
+pub use program::{Programs, programs};
 pub use resolve::{Target, resolve};
 pub use tree::{Cgroup, pids, subtree};
+pub use whose::{ContainerName, Runtimes, Whose};
 
 #[cfg(test)]
 mod beneath_tests;

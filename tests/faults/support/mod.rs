@@ -61,6 +61,11 @@ impl World {
         Self::made("", Some(hosts), patience(), |_| String::new())
     }
 
+    /// The same, and `name` of them is a peer's that dependencies are shown with.
+    pub fn naming_peers(hosts: &str, name: &str) -> Self {
+        Self::made("", Some(hosts), patience(), |_| format!("peer_names: [{name}]"))
+    }
+
     /// Both cgroups are observed from the start on; `more` are other lines of the configuration.
     pub fn watching(more: &str) -> Self {
         let watch = |[victim, control]: [&Cgroup; 2]| {

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CgroupRttDoc, DependencyDoc, FlowDoc, KindsLostDoc, LatelyDoc, ListenerDoc, LostDoc};
+use super::{CgroupRttDoc, DependencyDoc, FlowDoc, KindsLostDoc, LatelyDoc, ListenerDoc, LostDoc, OwnerDoc};
 
 /// A row, or the name of one, among others of that name.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +23,12 @@ pub struct RowsDoc<Row, Name> {
     pub changed: Vec<Numbered<Row>>,
     /// Those that are not there any more, by name.
     pub gone: Vec<Numbered<Name>>,
+}
+
+impl<Row, Name> Default for RowsDoc<Row, Name> {
+    fn default() -> Self {
+        Self { changed: Vec::new(), gone: Vec::new() }
+    }
 }
 
 /// What a flow is told from others by.
@@ -89,6 +95,9 @@ pub struct FlowsChangesDoc {
     pub dependencies: RowsDoc<DependencyDoc, DependencyName>,
     /// Listeners.
     pub listeners: RowsDoc<ListenerDoc, ListenerName>,
+    /// Who is behind the cgroups.
+    #[serde(default)]
+    pub owners: RowsDoc<OwnerDoc, CgroupName>,
     /// What is missing, if that has changed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub lost: Option<LostDoc>,
@@ -112,6 +121,9 @@ pub struct DepsChangesDoc {
     pub watched: Option<Vec<String>>,
     /// Sums.
     pub dependencies: RowsDoc<DependencyDoc, DependencyName>,
+    /// Who is behind the cgroups.
+    #[serde(default)]
+    pub owners: RowsDoc<OwnerDoc, CgroupName>,
     /// What is missing, if that has changed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub kinds_lost: Option<KindsLostDoc>,

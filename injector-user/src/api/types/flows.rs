@@ -1,8 +1,10 @@
 //! What is observed of flows.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
-use super::{DepsDoc, KindsDoc, KindsLostDoc, LatelyDoc, RecentDoc};
+use super::{DepsDoc, KindsDoc, KindsLostDoc, LatelyDoc, OwnerDoc, RecentDoc};
 
 /// What observation lost: every field is a count since the daemon started.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
@@ -97,6 +99,10 @@ pub struct DependencyDoc {
     pub side: String,
     /// `address:port`, `*:port` for clients of a local service.
     pub service: String,
+    /// Host names of this address, as far as the daemon was told some: `peer_names` of its configuration, and peers of faults
+    /// that are there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
     /// `tcp` or `udp`.
     pub protocol: String,
     /// Flows that are open.
@@ -209,6 +215,9 @@ pub struct FlowsDoc {
     pub cgroups: Vec<CgroupRttDoc>,
     /// Sums over open and ended flows.
     pub dependencies: Vec<DependencyDoc>,
+    /// Who is behind the cgroups of all of these, by path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owners: Vec<OwnerDoc>,
     /// With `observe: host`: what else went by the daemon's interfaces. With the flows it is all of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rest: Vec<RestDoc>,
@@ -224,9 +233,22 @@ pub struct FlowsDoc {
     pub kinds_lost: KindsLostDoc,
 }
 
+impl FlowsDoc {
+    /// The cgroups that flows, dependencies and listeners are of, some of them more than once.
+    pub fn cgroups_of_rows(&self) -> impl Iterator<Item = &str> {
+        let flows = self.flows.iter().map(|row| &row.cgroup);
+        let dependencies = self.dependencies.iter().map(|row| &row.cgroup);
+        let listeners = self.listeners.iter().map(|row| &row.cgroup);
+        flows.chain(dependencies).chain(listeners).map(String::as_str)
+    }
+}
+
 impl From<FlowsDoc> for DepsDoc {
     fn from(flows: FlowsDoc) -> Self {
-        let FlowsDoc { at, watched, dependencies, window, kinds_lost, .. } = flows;
-        Self { at, watched, dependencies, window, kinds_lost }
+        let FlowsDoc { at, watched, dependencies, mut owners, window, kinds_lost, .. } = flows;
+        let rows = dependencies.iter().map(|one| &one.cgroup);
+        let shown: HashSet<&String> = rows.chain(&watched).collect();
+        owners.retain(|owner| shown.contains(&owner.cgroup));
+        Self { at, watched, dependencies, owners, window, kinds_lost }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DependencyDoc, LagsLostDoc};
+use super::{DependencyDoc, LagsLostDoc, OwnerDoc};
 
 /// One kind of latency: the kernel's own samples in a histogram, within 5.9 %.
 ///
@@ -148,6 +148,9 @@ pub struct DepsDoc {
     pub watched: Vec<String>,
     /// The ones with the most bytes first.
     pub dependencies: Vec<DependencyDoc>,
+    /// Who is behind the cgroups, by path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owners: Vec<OwnerDoc>,
     /// What each `recent` is of; absent: nobody looked in the 15 s before.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub window: Option<LatelyDoc>,

@@ -13,6 +13,7 @@ mod kinds;
 mod lags;
 mod limits;
 mod own;
+mod owners;
 mod plan;
 mod reaction;
 mod report;
@@ -36,6 +37,7 @@ pub use kinds::{CountDoc, DepsDoc, KindsDoc, KindsLostDoc, LatelyDoc, LatencyDoc
 pub use lags::{LagDoc, LagsLostDoc, RecentLagDoc};
 pub use limits::{CertificateDoc, LimitsDoc, PendingDoc};
 pub use own::{CostDoc, OwnDoc, ProgramCostDoc};
+pub use owners::{OwnerDoc, ProgramDoc};
 pub use plan::{CgroupDoc, LimitDoc, PlanDoc, ProcessDoc, StepDoc};
 pub use reaction::ReactionDoc;
 pub use report::{BucketsDoc, DistributionsDoc, PointDoc, ReportDoc};

@@ -1,10 +1,10 @@
 //! Which flows are shown: of which cgroup, peer, port and protocol.
 
-use std::net::SocketAddr;
+use std::{collections::HashSet, net::SocketAddr};
 
 use clap::Args;
 
-use super::order::Order;
+use super::{super::peers::peers, order::Order};
 use crate::{
     api::types::FlowsDoc,
     error::Error,
@@ -17,8 +17,9 @@ pub(super) struct Choice {
     /// Only this cgroup and those below it; repeat it for several.
     #[arg(long = "cgroup", value_name = "/PATH")]
     cgroups: Vec<String>,
-    /// Only with these peers; repeat it for several. What is added up over all clients of a service has none.
-    #[arg(long = "peer", value_name = "CIDR[:PORTS]")]
+    /// Only with these peers: CIDR, NAME, either with :PORTS, or :PORTS alone; repeat it for several. A name is all the addresses that it
+    /// has when the command begins. What is added up over all clients of a service has none.
+    #[arg(long = "peer", value_name = "PEER")]
     peers: Vec<String>,
     /// Only with such a port, on either side.
     #[arg(long, value_name = "PORT[-PORT]")]
@@ -58,9 +59,10 @@ impl Choice {
             peers: self
                 .peers
                 .iter()
-                .map(|text| peer(text))
-                .collect::<Result<_, _>>()
-                .map_err(flag("--peer"))?,
+                .map(|text| peers(text))
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(flag("--peer"))?
+                .concat(),
             ports: self.port.as_deref().map(str::parse).transpose().map_err(flag("--port"))?,
             protocol,
             order: self.order.read()?,
@@ -73,15 +75,6 @@ fn cgroup(path: &str) -> Result<String, Error> {
         path if path.starts_with('/') => Ok(path.trim_end_matches('/').to_owned()),
         _ => Err(Error::usage(format!("`{}` is not absolute", path.escape_debug()))
             .hint("write the path below the cgroup root, such as /system.slice")),
-    }
-}
-
-fn peer(text: &str) -> Result<Peer, Error> {
-    let peer: Peer = text.parse()?;
-    match peer.host {
-        Host::Name(name) => Err(Error::usage(format!("flows have addresses, and `{name}` is a name"))
-            .hint("write an address or CIDR such as 10.0.0.0/8")),
-        _ => Ok(peer),
     }
 }
 
@@ -125,6 +118,11 @@ impl Chosen {
                 && self.has_port([&listener.local])
         });
         self.order.sort(&mut flows);
+        let mut owners = std::mem::take(&mut flows.owners);
+        let watched = flows.watched.iter().map(String::as_str).filter(|path| self.has_cgroup(path));
+        let shown: HashSet<&str> = flows.cgroups_of_rows().chain(watched).collect();
+        owners.retain(|owner| shown.contains(owner.cgroup.as_str()));
+        flows.owners = owners;
         flows
     }
 

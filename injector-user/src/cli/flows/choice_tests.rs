@@ -43,7 +43,7 @@ fn sum(cgroup: &str, service: &str, p99: Option<u64>, bytes: u64) -> serde_json:
 
 fn flows() -> FlowsDoc {
     serde_json::from_value(json!({
-        "at": "t", "watched": [], "lost": serde_json::to_value(crate::api::types::LostDoc::default()).unwrap(),
+        "at": "t", "watched": ["/idle"], "lost": serde_json::to_value(crate::api::types::LostDoc::default()).unwrap(),
         "flows": [
             flow("/app", "tcp", "10.0.0.1:40000", "10.0.0.5:5432", None, 900),
             flow("/app/x", "tcp", "10.0.0.1:80", "10.1.0.9:33000", Some(50), 800),
@@ -56,6 +56,7 @@ fn flows() -> FlowsDoc {
             sum("/apple", "[2001:db8::2]:53", None, 700),
         ],
         "listeners": [{"cgroup": "/app/x", "local": "0.0.0.0:80", "accept_queue": 0, "accept_limit": 128}],
+        "owners": [{"cgroup": "/app"}, {"cgroup": "/app/x"}, {"cgroup": "/apple"}, {"cgroup": "/zoo"}, {"cgroup": "/idle"}],
     }))
     .unwrap()
 }
@@ -95,6 +96,17 @@ fn rows_are_chosen_by_cgroup_peer_port_and_protocol() {
 }
 
 #[test]
+fn owners_are_those_of_what_is_shown() {
+    let owners = |words: &str| -> Vec<String> {
+        read(words).unwrap().of(flows()).owners.into_iter().map(|owner| owner.cgroup).collect()
+    };
+    assert_eq!(owners(""), ["/app", "/app/x", "/apple", "/zoo", "/idle"]);
+    assert_eq!(owners("--cgroup /app"), ["/app", "/app/x"]);
+    assert_eq!(owners("--port 80"), ["/app/x", "/idle"], "it is watched");
+    assert_eq!(owners("--sort p99 --top 1"), ["/app/x", "/apple", "/idle"]);
+}
+
+#[test]
 fn rows_are_sorted_and_cut() {
     let first = |words: &str| shown(words)[0].clone();
     assert_eq!(first("--sort p99"), ["/apple", "/app/x", "/zoo", "/app"], "what is not known comes last");
@@ -116,7 +128,7 @@ fn what_is_none_is_refused() {
         ("--top 0", "--top: `0`", "1 or more"),
         ("--top ten", "--top: `ten`", "1 or more"),
         ("--cgroup app", "--cgroup: `app` is not absolute", "/system.slice"),
-        ("--peer db.internal", "--peer: flows have addresses", "10.0.0.0/8"),
+        ("--peer db.invalid", "--peer: the name db.invalid cannot be resolved", "10.0.0.0/8"),
         ("--peer 10.0.0.1/8", "host bits", "10.0.0.0/8"),
         ("--port 0", "--port: `0` is not a port", "65535"),
         ("--protocol icmp", "--protocol: flows of `icmp` are not observed", "tcp or udp"),

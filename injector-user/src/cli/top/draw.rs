@@ -7,11 +7,11 @@ use ratatui::{
 };
 
 use super::{
-    lines::{cut, heading, line, plain, wrapped},
+    lines::{cut, heading, line, wrapped},
     state::{Halting, Seen, State},
 };
 use crate::{
-    cli::when,
+    cli::{text::plain, when},
     observe::{
         figures::micros,
         golden::{Armed, details, spark},

@@ -1,17 +1,20 @@
 //! Rows in columns.
 
-use crate::observe::golden::{COLUMNS, Pace, Row, cells, spark};
+use crate::{
+    cli::text::plain,
+    observe::golden::{COLUMNS, Pace, Row, cells, spark},
+};
 
 /// Columns that a screen of 80 has room for, as places in [`COLUMNS`]; a wider one has all of them.
-const NARROW: [usize; 7] = [0, 1, 2, 3, 4, 6, 9];
-const WIDTHS: [usize; COLUMNS.len()] = [6, 6, 5, 6, 6, 5, 5, 6, 8, 7];
+const NARROW: [usize; 7] = [0, 1, 3, 4, 5, 7, 10];
+const WIDTHS: [usize; COLUMNS.len()] = [6, 6, 6, 5, 6, 6, 5, 5, 6, 8, 7];
 const SPARK: usize = 8;
 
 /// Those for a smaller one.
-const LEAST: [usize; 5] = [0, 1, 3, 6, 9];
+const LEAST: [usize; 5] = [0, 1, 4, 7, 10];
 
 /// From here on there is room for all columns, and for the narrow ones.
-const WIDE: u16 = 110;
+const WIDE: u16 = 117;
 const USUAL: u16 = 78;
 
 fn columns(width: u16) -> Vec<usize> {
@@ -85,13 +88,4 @@ fn fit(text: &str, width: usize) -> String {
     }
     let end: String = text.chars().skip(letters + 1 - width.max(1)).collect();
     format!("~{end}")
-}
-
-/// Other people's text: no letter of it controls the terminal, or turns what stands beside it round.
-pub(super) fn plain(text: &str) -> String {
-    let odd = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    text.chars().map(|c| if odd(c) { '?' } else { c }).collect()
 }

@@ -9,8 +9,13 @@ use super::{
     lags::waits,
 };
 use crate::{
-    api::types::{CgroupRttDoc, DependencyDoc, FlowDoc, FlowsDoc, GaugeDoc, SaturationDoc, Unit},
-    observe::{lately::Recently, saturation::heat},
+    api::types::{CgroupRttDoc, DependencyDoc, FlowDoc, FlowsDoc, GaugeDoc, OwnerDoc, SaturationDoc, Unit},
+    observe::{
+        lately::Recently,
+        owners::{known_as, names, programs},
+        saturation::heat,
+        with_names,
+    },
 };
 
 /// What they say, as cgroups with their dependencies with their flows. Without `saturation` only flows have one, of
@@ -43,7 +48,15 @@ pub fn golden(flows: &FlowsDoc, saturation: Option<&SaturationDoc>) -> Golden {
             None => cgroup.full.extend(full),
         }
     }
-    let cgroups = cgroups.iter().map(|(path, cgroup)| cgroup.row(path)).collect();
+    let names = names(&flows.owners);
+    for owner in &flows.owners {
+        // Of a cgroup without a row there is nothing to say.
+        if let Some(cgroup) = cgroups.get_mut(&owner.cgroup) {
+            cgroup.owner = Some(owner);
+        }
+    }
+    let name = |path: &String| names.get(path.as_str()).cloned().unwrap_or_else(|| path.clone());
+    let cgroups = cgroups.iter().map(|(path, cgroup)| cgroup.row(path, name(path))).collect();
     let window_ms = flows.window.map(|window| window.ms);
     Golden { at: flows.at.clone(), window_ms, watched: flows.watched.clone(), cgroups }
 }
@@ -64,6 +77,7 @@ fn service(flow: &FlowDoc) -> String {
 
 #[derive(Default)]
 struct Cgroup<'a> {
+    owner: Option<&'a OwnerDoc>,
     rtt: Option<&'a CgroupRttDoc>,
     full: Vec<Fill>,
     lags: Vec<Latency>,
@@ -78,13 +92,14 @@ struct Dependency<'a> {
 }
 
 impl Cgroup<'_> {
-    fn row(&self, path: &str) -> Row {
+    fn row(&self, path: &str, name: String) -> Row {
         let below: Vec<_> = self.below.iter().map(|(key, dependency)| dependency.row(path, key)).collect();
         // Without the cgroup's own histogram its quantiles are not known, unless it has one part only.
         let latency = match (self.rtt, below.as_slice()) {
             (_, [only]) if !only.latency.is_empty() => only.latency.clone(),
             (Some(rtt), _) => {
-                vec![round_trips(rtt.rtt_samples, [rtt.rtt_p50_us, rtt.rtt_p90_us, rtt.rtt_p99_us])]
+                let quantiles = [rtt.rtt_p50_us, rtt.rtt_p90_us, rtt.rtt_p99_us, rtt.rtt_p999_us];
+                vec![round_trips(rtt.rtt_samples, quantiles)]
             }
             (None, _) => Vec::new(),
         };
@@ -92,12 +107,15 @@ impl Cgroup<'_> {
         for one in below.iter().map(|row| row.traffic) {
             traffic.sent = traffic.sent.saturating_add(one.sent);
             traffic.received = traffic.received.saturating_add(one.received);
+            traffic.sent_packets = traffic.sent_packets.saturating_add(one.sent_packets);
+            traffic.received_packets = traffic.received_packets.saturating_add(one.received_packets);
             traffic.open = traffic.open.saturating_add(one.open);
             traffic.ended = traffic.ended.saturating_add(one.ended);
         }
         Row {
             id: path.to_owned(),
-            name: path.to_owned(),
+            who: self.owner.map(|owner| who(owner, &name)).unwrap_or_default(),
+            name,
             latency,
             traffic,
             errors: added(below.iter().map(|row| &row.errors)),
@@ -108,6 +126,14 @@ impl Cgroup<'_> {
             below,
         }
     }
+}
+
+/// What somebody looks for first comes first.
+fn who(owner: &OwnerDoc, name: &str) -> Vec<String> {
+    let mut who = programs(owner);
+    who.extend(known_as(owner));
+    who.extend((owner.cgroup != name).then(|| owner.cgroup.clone()));
+    who
 }
 
 /// Sums by kind, in the order of their first.
@@ -138,11 +164,14 @@ impl Dependency<'_> {
         let sum = self.sum;
         let number = |of: fn(&DependencyDoc) -> u64| sum.map_or(0, of);
         Row {
-            name: format!("{protocol} {service}"),
+            name: format!("{protocol} {}", with_names(service, sum.map_or(&[], |sum| &sum.names))),
+            who: Vec::new(),
             latency: sum.map(latencies).unwrap_or_default(),
             traffic: Traffic {
                 sent: number(|s| s.tx_bytes),
                 received: number(|s| s.rx_bytes),
+                sent_packets: number(|s| s.tx_packets),
+                received_packets: number(|s| s.rx_packets),
                 open: number(|s| s.open),
                 ended: number(|s| s.ended),
             },
@@ -158,12 +187,20 @@ impl Dependency<'_> {
 }
 
 fn flow_row(flow: &FlowDoc, id: String, name: String) -> Row {
-    let quantiles = [flow.rtt_p50_us, flow.rtt_p90_us, flow.rtt_p99_us];
+    let quantiles = [flow.rtt_p50_us, flow.rtt_p90_us, flow.rtt_p99_us, flow.rtt_p999_us];
     Row {
         id,
         name,
+        who: Vec::new(),
         latency: vec![round_trips(flow.rtt_samples, quantiles)],
-        traffic: Traffic { sent: flow.tx_bytes, received: flow.rx_bytes, open: 1, ended: 0 },
+        traffic: Traffic {
+            sent: flow.tx_bytes,
+            received: flow.rx_bytes,
+            sent_packets: flow.tx_packets,
+            received_packets: flow.rx_packets,
+            open: 1,
+            ended: 0,
+        },
         errors: vec![Count { what: "retransmits".to_owned(), n: flow.retransmits }],
         injected: injected(flow.injected_drops, flow.injected_delays),
         freed: Vec::new(),
@@ -173,8 +210,8 @@ fn flow_row(flow: &FlowDoc, id: String, name: String) -> Row {
     }
 }
 
-pub(super) fn round_trips(samples: u64, [p50, p90, p99]: [Option<u64>; 3]) -> Latency {
-    Latency { what: "rtt".to_owned(), samples, multiplexed: false, p50, p90, p99 }
+pub(super) fn round_trips(samples: u64, [p50, p90, p99, p999]: [Option<u64>; 4]) -> Latency {
+    Latency { what: "rtt".to_owned(), samples, multiplexed: false, p50, p90, p99, p999 }
 }
 
 fn injected(lost: u64, delayed: u64) -> Vec<Count> {

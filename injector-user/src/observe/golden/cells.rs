@@ -4,8 +4,8 @@ use super::{Count, Heat, Latency, Pace, Row};
 use crate::observe::figures::{bytes, count, micros, short};
 
 /// The numbers of a row's line, and what they are.
-pub const COLUMNS: [&str; 10] =
-    ["p50", "p99", "n", "OUT/s", "IN/s", "OPEN", "ERR/s", "ERRORS", "INJECTED", "FULLEST"];
+pub const COLUMNS: [&str; 11] =
+    ["p50", "p99", "p99.9", "n", "OUT/s", "IN/s", "OPEN", "ERR/s", "ERRORS", "INJECTED", "FULLEST"];
 
 /// In the order of [`COLUMNS`].
 pub type Cells = [String; COLUMNS.len()];
@@ -20,6 +20,7 @@ pub fn cells(row: &Row, pace: &Pace) -> Cells {
     [
         time(latency.and_then(|latency| latency.p50)),
         time(latency.and_then(|latency| latency.p99)),
+        time(latency.and_then(|latency| latency.p999)),
         latency.map_or_else(|| "-".to_owned(), |latency| short(latency.samples)),
         rate(speed.map(|speed| speed.sent)),
         rate(speed.map(|speed| speed.received)),
@@ -34,8 +35,8 @@ pub fn cells(row: &Row, pace: &Pace) -> Cells {
 /// A signal and all that is known of it.
 pub type Detail = (&'static str, Vec<String>);
 
-/// All that is known of a row, by signal.
-pub fn details(row: &Row) -> [Detail; 4] {
+/// All that is known of a row, by signal; of a cgroup, who that is, too.
+pub fn details(row: &Row) -> Vec<Detail> {
     let counts = |counts: &[Count]| -> Vec<_> {
         let some = counts.iter().filter(|one| one.n > 0);
         some.map(|one| format!("{} {}", count(one.n), one.what)).collect()
@@ -51,20 +52,24 @@ pub fn details(row: &Row) -> [Detail; 4] {
     let or = |parts: Vec<String>, nothing: &str| {
         if parts.is_empty() { vec![nothing.to_owned()] } else { parts }
     };
-    [
+    let mut details = vec![
         ("latency", or(row.latency.iter().map(latency).collect(), "not known")),
         (
             "traffic",
             vec![
-                format!("{} out", bytes(traffic.sent)),
-                format!("{} in", bytes(traffic.received)),
+                format!("{} out ({} packets)", bytes(traffic.sent), count(traffic.sent_packets)),
+                format!("{} in ({} packets)", bytes(traffic.received), count(traffic.received_packets)),
                 format!("{} open", count(traffic.open)),
                 format!("{} ended", count(traffic.ended)),
             ],
         ),
         ("errors", or(errors, "none")),
         ("saturation", or(full.chain(row.lags.iter().map(latency)).collect(), "not known")),
-    ]
+    ];
+    if !row.who.is_empty() {
+        details.push(("who", row.who.clone()));
+    }
+    details
 }
 
 fn latency(one: &Latency) -> String {
@@ -72,7 +77,7 @@ fn latency(one: &Latency) -> String {
     if one.multiplexed {
         return format!("{} multiplexed, of {samples}", one.what);
     }
-    let known = [("p50", one.p50), ("p90", one.p90), ("p99", one.p99)];
+    let known = [("p50", one.p50), ("p90", one.p90), ("p99", one.p99), ("p99.9", one.p999)];
     let known: Vec<_> =
         known.into_iter().filter_map(|(q, us)| us.map(|us| format!("{q} {}", micros(Some(us))))).collect();
     let known = if known.is_empty() { "too few".to_owned() } else { known.join(" ") };

@@ -11,7 +11,7 @@ pub(super) fn latencies(sum: &DependencyDoc) -> Vec<Latency> {
     if sum.kinds.latency.is_empty() && sum.rtt_samples > 0 {
         return vec![super::build::round_trips(
             sum.rtt_samples,
-            [sum.rtt_p50_us, sum.rtt_p90_us, sum.rtt_p99_us],
+            [sum.rtt_p50_us, sum.rtt_p90_us, sum.rtt_p99_us, sum.rtt_p999_us],
         )];
     }
     sum.kinds.latency.iter().map(one).collect()
@@ -25,6 +25,7 @@ fn one(doc: &LatencyDoc) -> Latency {
         p50: doc.p50_us,
         p90: doc.p90_us,
         p99: doc.p99_us,
+        p999: doc.p999_us,
     }
 }
 

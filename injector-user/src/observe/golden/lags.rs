@@ -23,6 +23,7 @@ fn one(lag: &LagDoc) -> Latency {
             p50: recent.p50_us,
             p90: recent.p90_us,
             p99: recent.p99_us,
+            p999: None,
         },
         None => Latency {
             what,
@@ -31,6 +32,7 @@ fn one(lag: &LagDoc) -> Latency {
             p50: lag.p50_us,
             p90: lag.p90_us,
             p99: lag.p99_us,
+            p999: lag.p999_us,
         },
     }
 }
@@ -54,7 +56,7 @@ mod tests {
         let golden = golden(&FlowsDoc::default(), Some(&full));
         let row = &golden.cgroups[0];
         assert!(row.latency.is_empty(), "{row:?}");
-        let [.., (_, said)] = details(row);
+        let (_, said) = details(row).pop().unwrap();
         assert_eq!(said, ["io read p50 500 us of 1,204", "io write now p50 21.0 ms of 4"]);
     }
 }

@@ -40,6 +40,8 @@ pub struct Latency {
     pub p90: Option<u64>,
     /// See above.
     pub p99: Option<u64>,
+    /// See above.
+    pub p999: Option<u64>,
 }
 
 /// Sums since observing began.
@@ -49,6 +51,10 @@ pub struct Traffic {
     pub sent: u64,
     /// Bytes that it received.
     pub received: u64,
+    /// Packets that it sent, as the host handles them.
+    pub sent_packets: u64,
+    /// Packets that it received.
+    pub received_packets: u64,
     /// Flows that are open.
     pub open: u64,
     /// Flows that ended; a flow that is shown has not.
@@ -82,6 +88,8 @@ pub struct Row {
     pub id: String,
     /// For people; other people's text.
     pub name: String,
+    /// What runs in it, what it is known as, and its path where that is not its name: cgroups only, and as far as it is known.
+    pub who: Vec<String>,
     /// By kind.
     pub latency: Vec<Latency>,
     /// In and out.

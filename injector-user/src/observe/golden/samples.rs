@@ -6,9 +6,9 @@ use crate::api::types::{CostDoc, FlowsDoc, LatelyDoc, RecentDoc, SaturationDoc, 
 
 fn flow(cgroup: &str, ends: [&str; 2], bytes: u64, retransmits: u64, p99: Option<u64>, used: u64) -> Value {
     json!({
-        "cgroup": cgroup, "protocol": "tcp", "local": ends[0], "remote": ends[1], "tx_segments": 1, "tx_bytes": bytes,
-        "rx_segments": 1, "rx_bytes": bytes / 2, "retransmits": retransmits, "injected_drops": 3, "injected_delays": 0,
-        "rtt_samples": 250, "rtt_p50_us": 850, "rtt_p90_us": 1_900, "rtt_p99_us": p99, "sndbuf_used": used,
+        "cgroup": cgroup, "protocol": "tcp", "local": ends[0], "remote": ends[1], "tx_packets": 90, "rx_packets": 80, "tx_segments": 1,
+        "tx_bytes": bytes, "rx_segments": 1, "rx_bytes": bytes / 2, "retransmits": retransmits, "injected_drops": 3,
+        "injected_delays": 0, "rtt_samples": 250, "rtt_p50_us": 850, "rtt_p90_us": 1_900, "rtt_p99_us": p99, "sndbuf_used": used,
         "sndbuf_limit": 1_000, "sndbuf_peak_percent": 90.0,
     })
 }
@@ -16,7 +16,7 @@ fn flow(cgroup: &str, ends: [&str; 2], bytes: u64, retransmits: u64, p99: Option
 fn sum(cgroup: &str, side: &str, service: &str, bytes: u64, retransmits: u64, p99: Option<u64>) -> Value {
     json!({
         "cgroup": cgroup, "side": side, "service": service, "protocol": "tcp", "open": 2, "ended": 12,
-        "tx_segments": 1, "tx_bytes": bytes, "rx_segments": 1, "rx_bytes": bytes / 2, "retransmits": retransmits,
+        "tx_packets": 900, "rx_packets": 800, "tx_segments": 1, "tx_bytes": bytes, "rx_segments": 1, "rx_bytes": bytes / 2, "retransmits": retransmits,
         "injected_drops": 3, "injected_delays": 0, "rtt_samples": 500, "rtt_p50_us": 850, "rtt_p90_us": 1_900,
         "rtt_p99_us": p99,
         "latency": [
@@ -35,21 +35,22 @@ pub fn flows(n: u64) -> FlowsDoc {
     let mut doc = first_flows(n);
     doc.window = Some(LatelyDoc { ms: 10_400, without_room: 0 });
     for flow in &mut doc.flows {
-        flow.recent = rtt(flow.rtt_samples, [flow.rtt_p50_us, flow.rtt_p90_us, flow.rtt_p99_us]);
+        flow.recent =
+            rtt(flow.rtt_samples, [flow.rtt_p50_us, flow.rtt_p90_us, flow.rtt_p99_us, flow.rtt_p999_us]);
     }
     for sum in &mut doc.cgroups {
-        sum.recent = rtt(sum.rtt_samples, [sum.rtt_p50_us, sum.rtt_p90_us, sum.rtt_p99_us]);
+        sum.recent = rtt(sum.rtt_samples, [sum.rtt_p50_us, sum.rtt_p90_us, sum.rtt_p99_us, sum.rtt_p999_us]);
     }
     for one in doc.dependencies.iter_mut().flat_map(|sum| &mut sum.kinds.latency) {
-        let recent = rtt(one.samples, [one.p50_us, one.p90_us, one.p99_us]);
+        let recent = rtt(one.samples, [one.p50_us, one.p90_us, one.p99_us, one.p999_us]);
         one.recent =
             recent.map(|recent| RecentDoc { overlaps: one.overlaps, multiplexed: one.multiplexed, ..recent });
     }
     doc
 }
 
-fn rtt(samples: u64, [p50_us, p90_us, p99_us]: [Option<u64>; 3]) -> Option<RecentDoc> {
-    Some(RecentDoc { samples, p50_us, p90_us, p99_us, ..RecentDoc::default() })
+fn rtt(samples: u64, [p50_us, p90_us, p99_us, p999_us]: [Option<u64>; 4]) -> Option<RecentDoc> {
+    Some(RecentDoc { samples, p50_us, p90_us, p99_us, p999_us, ..RecentDoc::default() })
 }
 
 /// The same, when nobody has looked before.
@@ -57,7 +58,7 @@ pub fn first_flows(n: u64) -> FlowsDoc {
     let lost = json!({"flows_refused": 0, "flows_no_memory": 0, "dependencies_full": 0, "bad_samples": 0,
                       "cgroups_full": 0, "unattributed": 7, "unparsed": 0});
     let db = "10.0.0.5:5432";
-    serde_json::from_value(json!({
+    let mut doc: FlowsDoc = serde_json::from_value(json!({
         "at": format!("2026-01-01T14:02:{n:02}Z"), "watched": ["/system.slice/nginx.service", "/idle"], "lost": lost,
         "flows": [
             flow("/system.slice/nginx.service", ["10.0.0.1:40000", db], 1_000 * n * n, 2 * n, Some(41_250), 120),
@@ -67,7 +68,7 @@ pub fn first_flows(n: u64) -> FlowsDoc {
         ],
         "cgroups": [
             {"cgroup": "/system.slice/nginx.service", "rtt_samples": 1_000, "rtt_p50_us": 800, "rtt_p90_us": 1_800,
-             "rtt_p99_us": 30_000},
+             "rtt_p99_us": 30_000, "rtt_p999_us": 45_000},
         ],
         "dependencies": [
             sum("/system.slice/nginx.service", "out", db, 1_000 * n * n + 10 * n, 2 * n, Some(41_250)),
@@ -75,8 +76,15 @@ pub fn first_flows(n: u64) -> FlowsDoc {
             sum("/batch", "out", "[2001:db8::1]:9200", 50, 0, None),
         ],
         "listeners": [{"cgroup": "/system.slice/nginx.service", "local": "0.0.0.0:443", "accept_queue": 96, "accept_limit": 128}],
+        "owners": [
+            {"cgroup": "/system.slice/nginx.service", "unit": "nginx.service", "programs": [{"name": "nginx", "processes": 5}]},
+            {"cgroup": "/batch", "container": "batch\u{1b}-1", "container_id": "4f2a8b3c1d2e0000", "namespace": "shop", "pod": "job-1",
+             "programs": [{"name": "python3", "processes": 1}, {"name": "sh", "processes": 1}], "other_processes": 3},
+        ],
     }))
-    .unwrap()
+    .unwrap();
+    doc.dependencies[2].names = vec!["search.internal".to_owned()];
+    doc
 }
 
 /// One fault is armed, one has ended.

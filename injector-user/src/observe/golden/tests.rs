@@ -5,11 +5,29 @@ fn row<'a>(rows: &'a [Row], name: &str) -> &'a Row {
     rows.iter().find(|row| row.name == name).unwrap_or_else(|| panic!("no {name} in {rows:#?}"))
 }
 
+/// What /batch is known as; whoever named the container means harm.
+const BATCH: &str = "pod:shop/job-1 batch\u{1b}-1";
+
+#[test]
+fn it_is_told_who_a_cgroup_is() {
+    let golden = golden(&flows(10), None);
+    let batch = row(&golden.cgroups, BATCH);
+    assert_eq!(batch.id, "/batch", "whatever it is called");
+    let who =
+        ["python3", "sh", "3 more", "pod shop/job-1", "container batch\u{1b}-1 (4f2a8b3c1d2e)", "/batch"];
+    assert_eq!(details(batch).last().unwrap(), &("who", who.map(str::to_owned).to_vec()));
+    assert_eq!(batch.below[0].name, "tcp [2001:db8::1]:9200 search.internal");
+    assert_eq!(batch.below[0].id, "/batch\ntcp [2001:db8::1]:9200");
+    let nginx = row(&golden.cgroups, "/system.slice/nginx.service");
+    assert_eq!(nginx.who, ["nginx 5", "unit nginx.service"]);
+    assert_eq!(details(row(&golden.cgroups, "/idle")).len(), 4, "nobody is known there");
+}
+
 #[test]
 fn flows_are_in_dependencies_and_these_in_cgroups() {
     let golden = golden(&flows(10), Some(&saturation()));
     let names: Vec<_> = golden.cgroups.iter().map(|row| row.name.as_str()).collect();
-    assert_eq!(names, ["/batch", "/idle", "/system.slice/nginx.service"]);
+    assert_eq!(names, [BATCH, "/idle", "/system.slice/nginx.service"]);
     let nginx = row(&golden.cgroups, "/system.slice/nginx.service");
     let (web, db) = (row(&nginx.below, "tcp *:443"), row(&nginx.below, "tcp 10.0.0.5:5432"));
     assert_eq!((web.below.len(), db.below.len()), (1, 2));
@@ -19,6 +37,8 @@ fn flows_are_in_dependencies_and_these_in_cgroups() {
         Traffic {
             sent: web.traffic.sent + db.traffic.sent,
             received: web.traffic.received + db.traffic.received,
+            sent_packets: 1_800,
+            received_packets: 1_600,
             open: 4,
             ended: 24,
         }
@@ -27,7 +47,8 @@ fn flows_are_in_dependencies_and_these_in_cgroups() {
     assert_eq!((nginx.error_sum(), db.error_sum()), (21 + 10, 20 + 5));
     // The cgroup's quantiles are its own; those of its parts can't be added up.
     assert_eq!((nginx.latency[0].p99, db.latency[0].p99), (Some(30_000), Some(41_250)));
-    assert_eq!(row(&golden.cgroups, "/batch").latency[0].samples, 500, "of its one part");
+    assert_eq!(nginx.latency[0].p999, Some(45_000));
+    assert_eq!(row(&golden.cgroups, BATCH).latency[0].samples, 500, "of its one part");
     assert!(row(&golden.cgroups, "/idle").latency.is_empty());
 }
 
@@ -149,7 +170,8 @@ fn a_fault_has_what_was_asked_beside_what_came() {
 fn kinds_of_latency_and_errors_are_told_in_full() {
     let golden = golden(&flows(10), None);
     let nginx = row(&golden.cgroups, "/system.slice/nginx.service");
-    let [latency, _, errors, full] = details(row(&nginx.below, "tcp 10.0.0.5:5432"));
+    let told = details(row(&nginx.below, "tcp 10.0.0.5:5432"));
+    let [latency, _, errors, full] = told.as_slice() else { panic!("{told:?}") };
     assert_eq!(
         latency.1,
         [
@@ -201,7 +223,15 @@ fn cost_and_losses_are_said() {
 fn what_has_too_few_samples_for_a_p99_is_sorted_all_the_same() {
     let of = |name: &str, [p50, p90, p99]: [Option<u64>; 3]| Row {
         name: name.into(),
-        latency: vec![Latency { what: "rtt".into(), samples: 9, multiplexed: false, p50, p90, p99 }],
+        latency: vec![Latency {
+            what: "rtt".into(),
+            samples: 9,
+            multiplexed: false,
+            p50,
+            p90,
+            p99,
+            p999: None,
+        }],
         ..golden(&flows(10), None).cgroups[0].clone()
     };
     let rows = [

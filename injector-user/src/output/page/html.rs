@@ -142,12 +142,11 @@ fn rows(level: &[Row], classes: &[&str], most: usize, room: &mut usize, pace: &P
     }
 }
 
-/// All that is known of a row, but for its traffic, which its line has.
+/// All that is known of a row.
 fn signals_of(row: &Row) -> String {
     let details = details(row);
     let parts = details
         .iter()
-        .filter(|(signal, _)| *signal != "traffic")
         .map(|(signal, parts)| format!("<span><b>{signal}</b> {}</span>", Escaped(&parts.join(", "))));
     parts.collect::<Vec<_>>().join(" ")
 }

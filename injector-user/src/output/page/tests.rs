@@ -31,6 +31,7 @@ fn engine(requests: mpsc::Receiver<Request>) -> usize {
                 assert!(targets.is_empty());
                 let mut flows = flows(10 + asked as u64);
                 flows.watched.push(HOSTILE.to_owned());
+                flows.owners[0].unit = Some(format!("nginx.service{HOSTILE}"));
                 _ = reply.send(Ok(flows));
             }
             other => panic!("a page reads only: {other:?}"),
@@ -96,6 +97,11 @@ async fn everything_is_on_it_and_nothing_is_markup() {
         "/system.slice/nginx.service",
         "tcp 10.0.0.5:5432",
         "41.2ms",
+        "45.0ms",
+        "p99.9 45.0 ms of 1,000",
+        "<b>who</b> nginx 5, unit nginx.service/&lt;script",
+        "pod shop/job-1",
+        "MB out (1,800 packets)",
         "drop-7k3",
         "12.5 s",
         "5.06 %",

@@ -27,12 +27,7 @@ pub struct Names {
 
 impl Default for Names {
     fn default() -> Self {
-        Self {
-            silent: BTreeSet::new(),
-            resolver: None,
-            look_up: look_up::look_up,
-            next: Instant::now() + EVERY,
-        }
+        Self { silent: BTreeSet::new(), resolver: None, look_up, next: Instant::now() + EVERY }
     }
 }
 

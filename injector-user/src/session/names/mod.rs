@@ -6,9 +6,13 @@
 
 mod known;
 mod look_up;
+mod peers;
 mod resolver;
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use tracing::info;
 
@@ -16,19 +20,27 @@ use super::engine::Engine;
 use crate::plan;
 
 pub use known::Names;
-pub use look_up::{Found, look_up_all, named};
+pub use look_up::{Found, look_up, look_up_all, named};
+pub use peers::PeerNames;
 
 use resolver::Answer;
 
 impl Engine {
     /// Every tick: takes what the thread has found, and has it look again when it is time.
     pub(super) fn watch_names(&mut self) {
+        self.peer_names.tick();
         let live = self.faults.iter().filter(|fault| fault.lives());
         let mut wanted: BTreeSet<String> = live.flat_map(|fault| fault.named.keys().cloned()).collect();
         wanted.extend(self.pending.names().cloned());
         if let Some(answer) = self.names.look(wanted) {
             self.names_answered(answer);
         }
+    }
+
+    /// The names of addresses: those that the configuration gives for peers, and those that live faults have as peers.
+    pub(super) fn names_of_peers(&self) -> BTreeMap<IpAddr, BTreeSet<String>> {
+        let live = self.faults.iter().filter(|fault| fault.lives());
+        self.peer_names.by_address(live.map(|fault| &fault.named))
     }
 
     fn names_answered(&mut self, answer: Answer) {

@@ -23,6 +23,7 @@ mod mode;
 mod names;
 mod nothing;
 mod observe;
+mod peers;
 mod ramp;
 mod reaction;
 mod record;

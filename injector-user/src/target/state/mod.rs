@@ -43,6 +43,15 @@ pub(super) fn containers(reader: &mut Reader<'_>) -> Vec<Known> {
     all
 }
 
+/// Every container, and every pod, that a runtime or the kubelet knows. Each place is read once.
+pub(super) fn all(reader: &mut Reader<'_>) -> (Vec<Known>, Vec<KnownPod>) {
+    let containers = containers(reader);
+    let mut pods: Vec<KnownPod> = containers.iter().filter_map(|known| known.pod.clone()).collect();
+    pods.extend(storage::pods(reader));
+    pods.extend(logged_pods(reader));
+    (containers, pods)
+}
+
 /// Every pod that one of the runtimes knows, for nodes whose logs are elsewhere than the kubelet puts them.
 pub(super) fn pods(reader: &mut Reader<'_>) -> Vec<KnownPod> {
     let tasks = containerd::containers(reader).into_iter().filter_map(|known| known.pod);
