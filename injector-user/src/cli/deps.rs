@@ -75,7 +75,7 @@ fn print(deps: &DepsDoc) -> Outcome {
 fn tables(deps: &DepsDoc) -> Outcome {
     let names = Names::new(&deps.owners);
     let all = &deps.dependencies;
-    for table in [latencies(all, &names), wrong(all, &names), owners::table(&deps.owners)] {
+    for table in [latencies(all, &names), wrong(all, &names), owners::table(deps.owners.iter(), &names)] {
         if !table.is_empty() {
             table.lines().iter().try_for_each(|line| out::say(line))?;
             out::say("")?;

@@ -3,7 +3,7 @@
 mod choice;
 mod order;
 
-use std::time::UNIX_EPOCH;
+use std::{collections::HashSet, time::UNIX_EPOCH};
 
 use choice::Choice;
 use clap::Args;
@@ -76,11 +76,15 @@ fn print(flows: &FlowsDoc) -> Outcome {
 
 fn tables(flows: &FlowsDoc) -> Outcome {
     let names = Names::new(&flows.owners);
+    // There is no table of the cgroups' sums.
+    let shown: HashSet<&str> =
+        flows.cgroups_of_parts().chain(flows.watched.iter().map(String::as_str)).collect();
+    let owners = flows.owners.iter().filter(|owner| shown.contains(owner.cgroup.as_str()));
     let tables = [
         open(flows, &names),
         services(flows, &names),
         listeners(flows, &names),
-        owners::table(&flows.owners),
+        owners::table(owners, &names),
     ];
     for table in tables.iter().filter(|table| !table.is_empty()) {
         table.lines().iter().try_for_each(|line| out::say(line))?;

@@ -23,11 +23,9 @@ impl<'a> Names<'a> {
 }
 
 /// Those of whom anything is known, by name. The path is there where the name is another.
-pub(super) fn table(owners: &[OwnerDoc]) -> Table {
-    let names = Names::new(owners);
+pub(super) fn table<'a>(owners: impl Iterator<Item = &'a OwnerDoc>, names: &Names<'_>) -> Table {
     let mut table = Table::new(&["CGROUP", "PROGRAMS", "KNOWN AS", "PATH"]);
     let mut rows: Vec<_> = owners
-        .iter()
         .map(|owner| {
             let name = names.of(&owner.cgroup);
             let path = if name == owner.cgroup { String::new() } else { owner.cgroup.clone() };
@@ -45,6 +43,10 @@ mod tests {
     use super::*;
     use crate::api::types::ProgramDoc;
 
+    fn of(owners: &[OwnerDoc]) -> Table {
+        table(owners.iter(), &Names::new(owners))
+    }
+
     #[test]
     fn names_are_explained_below_the_rows() {
         let web = OwnerDoc {
@@ -61,13 +63,13 @@ mod tests {
         };
         let nobody = OwnerDoc { cgroup: "/empty".into(), ..OwnerDoc::default() };
         assert_eq!(
-            table(&[web, unit, nobody]).lines(),
+            of(&[web, unit, nobody]).lines(),
             [
                 "CGROUP                   PROGRAMS  KNOWN AS                           PATH",
                 "/system.slice/a.service            unit a.service",
                 "container:web?[2J?       nginx 4   container web?[2J? (4f2a4f2a4f2a)  /docker/4f2a",
             ]
         );
-        assert!(table(&[]).is_empty());
+        assert!(of(&[]).is_empty());
     }
 }

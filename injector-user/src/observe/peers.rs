@@ -9,7 +9,8 @@ use crate::api::types::DependencyDoc;
 
 /// Gives each dependency on another's service the names that its address has.
 pub fn name_peers(dependencies: &mut [DependencyDoc], names: &BTreeMap<IpAddr, BTreeSet<String>>) {
-    for dependency in dependencies.iter_mut().filter(|dependency| dependency.side == "out") {
+    for dependency in dependencies {
+        // That of clients of one's own service is none.
         let address = dependency.service.parse::<SocketAddr>();
         let found = address.ok().and_then(|address| names.get(&address.ip()));
         dependency.names = found.into_iter().flatten().cloned().collect();

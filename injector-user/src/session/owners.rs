@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{sync::Mutex as Turn, time::timeout};
+use tokio::{
+    sync::{Mutex as Turn, OwnedMutexGuard},
+    time::timeout,
+};
 use tracing::debug;
 
 use super::{
@@ -29,8 +32,11 @@ const NAMES: Duration = Duration::from_secs(30);
 const SOON: Duration = Duration::from_secs(1);
 /// Programs come and go.
 const PROGRAMS: Duration = Duration::from_millis(900);
-/// What took long is good for so many times that.
+/// Older ones are told no more, if they can't be read again.
+const STALE: Duration = Duration::from_secs(10);
+/// What took long is good for so many times that, up to a bound: a disk may have hung just once.
 const SHARE: u32 = 20;
+const LONGEST: Duration = Duration::from_secs(300);
 /// Processes of which names are read at a time; a host may have a hundred thousand.
 const MOST_PROCESSES: usize = 2_048;
 /// And of one cgroup, so that there are some left for others.
@@ -56,7 +62,7 @@ impl<T> Read<T> {
     }
 
     fn is_good_for(&self, time: Duration) -> bool {
-        self.at.elapsed() < time.max(self.took * SHARE)
+        self.at.elapsed() < time.max((self.took * SHARE).min(LONGEST))
     }
 }
 
@@ -66,23 +72,72 @@ struct Known {
     runtimes: Option<Read<Runtimes>>,
     /// The cgroups that somebody has asked for since: one that was not among them may be new.
     asked: HashSet<String>,
+    /// When that began.
+    asked_since: Option<Instant>,
     programs: Option<Read<HashMap<String, Programs>>>,
+}
+
+/// One kind of reading, by one reader at a time.
+#[derive(Debug, Default)]
+struct Reading {
+    turn: Arc<Turn<()>>,
+    begun: Arc<Mutex<Option<Instant>>>,
+}
+
+/// That somebody reads; however that ends.
+struct Mark {
+    begun: Arc<Mutex<Option<Instant>>>,
+    _turn: OwnedMutexGuard<()>,
+}
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        *lock(&self.begun) = None;
+    }
+}
+
+impl Reading {
+    /// Has it done, in its turn; waits for so long at most. A disk that hangs keeps each reader once.
+    async fn run(&self, patience: Duration, work: impl FnOnce() + Send + 'static) {
+        if lock(&self.begun).is_some_and(|begun| begun.elapsed() > patience) {
+            return;
+        }
+        let read = async {
+            let mark = Mark { begun: self.begun.clone(), _turn: self.turn.clone().lock_owned().await };
+            *lock(&mark.begun) = Some(Instant::now());
+            aside("owners", move || {
+                work();
+                drop(mark);
+            })
+            .await
+        };
+        match timeout(patience, read).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => debug!("{error}"),
+            Err(_) => debug!("the owners of cgroups are still being read"),
+        }
+    }
 }
 
 /// See the module.
 #[derive(Debug)]
 pub struct Owners {
     host: Host,
+    patience: Duration,
     known: Mutex<Known>,
-    /// Whoever reads has it, and says when that began.
-    turn: Arc<Turn<()>>,
-    begun: Mutex<Option<Instant>>,
+    names: Reading,
+    programs: Reading,
 }
 
 impl Owners {
     /// Nothing was read yet.
     pub fn new(host: Host) -> Arc<Self> {
-        Arc::new(Self { host, known: Mutex::default(), turn: Arc::default(), begun: Mutex::default() })
+        Self::patient(host, PATIENCE)
+    }
+
+    fn patient(host: Host, patience: Duration) -> Arc<Self> {
+        let (names, programs) = (Reading::default(), Reading::default());
+        Arc::new(Self { host, patience, known: Mutex::default(), names, programs })
     }
 
     /// Of these cgroups; of what is gone (a row has its id then) there is nothing to tell. What can't be read in time is as it
@@ -93,37 +148,28 @@ impl Owners {
         if paths.is_empty() {
             return Vec::new();
         }
-        let (names, programs) = lock(&self.known).lacks(&paths);
-        // A disk that hangs keeps one reader, once.
-        let hangs = lock(&self.begun).is_some_and(|begun| begun.elapsed() > PATIENCE);
-        if (names || with_programs && programs) && !hangs {
-            match timeout(PATIENCE, self.read(paths.clone(), with_programs)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => debug!("{error}"),
-                Err(_) => debug!("the owners of cgroups are still being read"),
+        // Who had the turn before may have read it: so it is asked again there.
+        let names = async {
+            if lock(&self.known).lacks_names(&paths) {
+                let (owners, paths) = (self.clone(), paths.clone());
+                self.names.run(self.patience, move || owners.name(&paths)).await;
             }
-        }
+        };
+        let programs = async {
+            if with_programs && lock(&self.known).lacks_programs(&paths) {
+                let (owners, paths) = (self.clone(), paths.clone());
+                self.programs.run(self.patience, move || owners.count(&paths)).await;
+            }
+        };
+        tokio::join!(names, programs);
         lock(&self.known).docs(&paths, with_programs)
     }
 
-    async fn read(self: &Arc<Self>, paths: Arc<Vec<String>>, with_programs: bool) -> Result<(), Error> {
-        let turn = self.turn.clone().lock_owned().await;
-        let owners = self.clone();
-        aside("owners", move || {
-            *lock(&owners.begun) = Some(Instant::now());
-            // Who had the turn before may have read it.
-            let (names, programs) = lock(&owners.known).lacks(&paths);
-            if names {
-                let read = Read::new(|| Runtimes::read(&owners.host));
-                lock(&owners.known).name(read, &paths);
-            }
-            if programs && with_programs {
-                owners.count(&paths);
-            }
-            *lock(&owners.begun) = None;
-            drop(turn);
-        })
-        .await
+    fn name(&self, paths: &[String]) {
+        if lock(&self.known).lacks_names(paths) {
+            let read = Read::new(|| Runtimes::read(&self.host));
+            lock(&self.known).name(read, paths);
+        }
     }
 
     /// Those that were counted a moment ago are as they were, and have had their part of what is read in a second.
@@ -133,13 +179,12 @@ impl Owners {
         let begun = Instant::now();
         let had: usize = read.what.values().map(Programs::read).sum();
         let mut room = MOST_PROCESSES.saturating_sub(had);
-        for path in paths {
-            if !read.what.contains_key(path) {
-                let most = room.min(MOST_EACH);
-                let found = programs(&self.host, path, most);
-                room -= found.read().min(room);
-                read.what.insert(path.clone(), found);
-            }
+        let new: Vec<&String> = paths.iter().filter(|path| !read.what.contains_key(*path)).collect();
+        for (path, left) in new.iter().zip((1..=new.len()).rev()) {
+            // An equal part of what there still is, so that none goes without because of those before it.
+            let found = programs(&self.host, path, (room / left).clamp(1, MOST_EACH).min(room));
+            room -= found.read().min(room);
+            read.what.insert((*path).clone(), found);
         }
         read.took += begun.elapsed();
         lock(&self.known).programs = Some(read);
@@ -147,39 +192,41 @@ impl Owners {
 }
 
 impl Known {
-    /// Whether names, and whether programs, have to be read before these are told.
-    fn lacks(&self, paths: &[String]) -> (bool, bool) {
+    /// Whether names have to be read before these are told.
+    fn lacks_names(&self, paths: &[String]) -> bool {
         let all = paths.iter().all(|path| self.asked.contains(path));
-        let named =
-            self.runtimes.as_ref().is_some_and(|read| read.is_good_for(if all { NAMES } else { SOON }));
+        let good = |read: &Read<Runtimes>| read.is_good_for(if all { NAMES } else { SOON });
+        !self.runtimes.as_ref().is_some_and(good)
+    }
+
+    /// The same of programs.
+    fn lacks_programs(&self, paths: &[String]) -> bool {
         let counted = self.programs.as_ref().filter(|read| read.is_good_for(PROGRAMS));
-        let counted = counted.is_some_and(|read| paths.iter().all(|path| read.what.contains_key(path)));
-        (!named, !counted)
+        !counted.is_some_and(|read| paths.iter().all(|path| read.what.contains_key(path)))
     }
 
     /// Takes what was read for these. What could not be read is as it was.
     fn name(&mut self, read: Read<Result<Runtimes, Error>>, paths: &[String]) {
         let Read { what, at, took } = read;
-        let long_ago = self.runtimes.as_ref().is_none_or(|read| read.at.elapsed() >= NAMES);
         let before = self.runtimes.take().map(|read| read.what);
         let what = what.unwrap_or_else(|error| {
             debug!("{error}");
             before.unwrap_or_default()
         });
         self.runtimes = Some(Read { what, at, took });
-        if long_ago {
+        if self.asked_since.is_none_or(|since| since.elapsed() >= NAMES) {
             self.asked.clear();
+            self.asked_since = Some(at);
         }
         self.asked.extend(paths.iter().cloned());
     }
 
+    /// Units and ids are in the paths: these are told whatever could be read.
     fn docs(&self, paths: &[String], with_programs: bool) -> Vec<OwnerDoc> {
-        let Some(names) = &self.runtimes else { return Vec::new() };
-        let counted = self.programs.as_ref().filter(|_| with_programs);
-        paths
-            .iter()
-            .map(|path| doc(path, &names.what, counted.and_then(|read| read.what.get(path))))
-            .collect()
+        let nothing = Runtimes::default();
+        let names = self.runtimes.as_ref().map_or(&nothing, |read| &read.what);
+        let counted = self.programs.as_ref().filter(|read| with_programs && read.is_good_for(STALE));
+        paths.iter().map(|path| doc(path, names, counted.and_then(|read| read.what.get(path)))).collect()
     }
 }
 

@@ -34,6 +34,11 @@ impl Root {
         Ok(Self(OpenOptions::new().read(true).custom_flags(flags).open(root)?))
     }
 
+    /// From a directory below it on: its own files are within reach as soon as it is.
+    pub(super) fn below(directory: File) -> Self {
+        Self(directory)
+    }
+
     /// A directory below the root, or the root itself for the empty path.
     pub(super) fn directory(&self, path: &Path) -> io::Result<File> {
         self.at(path, OFlag::O_DIRECTORY)

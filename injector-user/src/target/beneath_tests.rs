@@ -47,7 +47,16 @@ fn a_cgroup_so_deep_that_no_path_leads_there_hides_no_other() {
         mkdirat(&at, name.as_str(), Mode::S_IRWXU).unwrap();
         at = openat(&at, name.as_str(), OFlag::O_DIRECTORY, Mode::empty()).unwrap().into();
     }
+    // One whose own path can just be written, and those of its files can not.
+    let longest =
+        (20..).map(|n| format!("/deep{}", format!("/{name}").repeat(n))).find(|path| path.len() > 3_900);
+    let longest = longest.unwrap();
+    let last = "l".repeat(4_091 - longest.len());
+    let path = format!("{longest}/{last}");
+    mkdirat(fs::File::open(&host.host.cgroup).unwrap(), &path[1..], Mode::S_IRWXU).unwrap();
+    resolve(&host.host, &"cgroup:/deep".parse().unwrap()).unwrap();
     let all = subtree(&host.host, "/").unwrap();
+    assert!(all.iter().any(|one| one.path == path));
     assert_eq!(all[..3].iter().map(|one| one.path.as_str()).collect::<Vec<_>>(), ["/", "/app", "/app/web"]);
     let deep = all.iter().filter(|one| one.path.starts_with("/deep/")).count();
     assert!((15..25).contains(&deep), "{deep}");

@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// One cgroup.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -86,12 +86,14 @@ fn names(directory: File) -> io::Result<Vec<OsString>> {
 /// The ids of the processes in exactly this cgroup, ascending. Empty for a threaded cgroup (its processes are
 /// listed in its domain) and for one that has vanished; processes outside our pid namespace (0) are left out.
 pub fn pids(host: &Host, path: &str) -> Result<Vec<u32>, Error> {
-    let file: PathBuf = relative(path).join("cgroup.procs");
+    let directory = relative(path);
     let mut text = String::new();
-    match root(host)?.file(&file).and_then(|mut file| file.read_to_string(&mut text)) {
+    let opened = root(host)?.directory(directory).map(Root::below);
+    let opened = opened.and_then(|directory| directory.file(Path::new("cgroup.procs")));
+    match opened.and_then(|mut file| file.read_to_string(&mut text)) {
         Ok(_) => {}
         Err(error) if gone(&error) || error.raw_os_error() == Some(libc::EOPNOTSUPP) => return Ok(Vec::new()),
-        Err(error) => return Err(unreadable(&host.cgroup.join(file), &error)),
+        Err(error) => return Err(unreadable(&host.cgroup.join(directory).join("cgroup.procs"), &error)),
     }
     let mut pids: Vec<u32> =
         text.lines().filter_map(|line| line.trim().parse().ok()).filter(|pid| *pid != 0).collect();

@@ -6,7 +6,7 @@
 
 use super::layout;
 use super::path::base;
-use super::state::{self, KnownPod, Reader};
+use super::state::{self, Known, KnownPod, Reader};
 use super::{Cgroup, Host, subtree};
 use crate::error::Error;
 use std::collections::HashMap;
@@ -54,13 +54,14 @@ impl Runtimes {
     pub fn read(host: &Host) -> Result<Self, Error> {
         let cgroups = subtree(host, "/")?;
         let (known, pods) = state::all(&mut Reader::new(&host.root));
-        let mut by_id = HashMap::new();
+        // Several may know one: Docker, and the containerd below it, which has no name for it.
+        let mut by_id: HashMap<&str, Vec<&Known>> = HashMap::new();
         let mut by_path = HashMap::new();
         for one in &known {
             match &one.path {
-                Some(path) => by_path.insert(path.as_str(), one),
-                None => by_id.insert(one.id.as_str(), one),
-            };
+                Some(path) => _ = by_path.insert(path.as_str(), one),
+                None => by_id.entry(one.id.as_str()).or_default().push(one),
+            }
         }
         let mut by_uid = HashMap::new();
         for pod in pods {
@@ -77,9 +78,10 @@ impl Runtimes {
         for (id, path) in single(found.containers) {
             if let Some(known) = by_id.get(id) {
                 // The last one is the shorter of two for the same.
-                let name = known.names.iter().rev().find(|name| !name.is_empty());
-                let container = ContainerName { id: id.to_owned(), name: name.cloned() };
-                containers.insert(path.to_owned(), (container, known.pod.clone()));
+                let named = |one: &&Known| one.names.iter().rev().find(|name| !name.is_empty()).cloned();
+                let container = ContainerName { id: id.to_owned(), name: known.iter().find_map(named) };
+                let pod = known.iter().find_map(|one| one.pod.clone());
+                containers.insert(path.to_owned(), (container, pod));
             }
         }
         let pods =

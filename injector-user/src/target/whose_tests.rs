@@ -19,6 +19,8 @@ fn task(host: &TestHost, start: &str, name: &str, pod: &str, uid: &str) {
 fn docker(host: &TestHost, start: &str, name: &str) {
     let file = format!("var/lib/docker/containers/{}/config.v2.json", id(start));
     host.file(&file, format!(r#"{{"Name":"/{name}"}}"#));
+    // The containerd below it knows it, too.
+    host.file(&format!("{TASKS}/../moby/{}/config.json", id(start)), "{}");
 }
 
 /// Unit, container, pod and what is inside, as one line.

@@ -234,8 +234,13 @@ pub struct FlowsDoc {
 }
 
 impl FlowsDoc {
-    /// The cgroups that flows, dependencies and listeners are of, some of them more than once.
+    /// The cgroups that rows are of, some of them more than once.
     pub fn cgroups_of_rows(&self) -> impl Iterator<Item = &str> {
+        self.cgroups.iter().map(|row| row.cgroup.as_str()).chain(self.cgroups_of_parts())
+    }
+
+    /// The same without the sums of cgroups.
+    pub fn cgroups_of_parts(&self) -> impl Iterator<Item = &str> {
         let flows = self.flows.iter().map(|row| &row.cgroup);
         let dependencies = self.dependencies.iter().map(|row| &row.cgroup);
         let listeners = self.listeners.iter().map(|row| &row.cgroup);

@@ -56,7 +56,8 @@ fn flows() -> FlowsDoc {
             sum("/apple", "[2001:db8::2]:53", None, 700),
         ],
         "listeners": [{"cgroup": "/app/x", "local": "0.0.0.0:80", "accept_queue": 0, "accept_limit": 128}],
-        "owners": [{"cgroup": "/app"}, {"cgroup": "/app/x"}, {"cgroup": "/apple"}, {"cgroup": "/zoo"}, {"cgroup": "/idle"}],
+        "cgroups": [{"cgroup": "/sum", "rtt_samples": 1}],
+        "owners": [{"cgroup": "/sum"}, {"cgroup": "/app"}, {"cgroup": "/app/x"}, {"cgroup": "/apple"}, {"cgroup": "/zoo"}, {"cgroup": "/idle"}],
     }))
     .unwrap()
 }
@@ -100,10 +101,10 @@ fn owners_are_those_of_what_is_shown() {
     let owners = |words: &str| -> Vec<String> {
         read(words).unwrap().of(flows()).owners.into_iter().map(|owner| owner.cgroup).collect()
     };
-    assert_eq!(owners(""), ["/app", "/app/x", "/apple", "/zoo", "/idle"]);
+    assert_eq!(owners(""), ["/sum", "/app", "/app/x", "/apple", "/zoo", "/idle"]);
     assert_eq!(owners("--cgroup /app"), ["/app", "/app/x"]);
     assert_eq!(owners("--port 80"), ["/app/x", "/idle"], "it is watched");
-    assert_eq!(owners("--sort p99 --top 1"), ["/app/x", "/apple", "/idle"]);
+    assert_eq!(owners("--sort p99 --top 1"), ["/sum", "/app/x", "/apple", "/idle"]);
 }
 
 #[test]

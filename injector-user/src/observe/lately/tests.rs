@@ -6,7 +6,7 @@ use injector_ebpf::{
 
 use super::*;
 use crate::{
-    api::types::{FlowsDoc, RecentDoc},
+    api::types::{FlowsDoc, LatelyDoc, RecentDoc},
     observe::{
         Snapshot, flows_doc,
         samples::{ended, flow, snapshot},
@@ -162,4 +162,33 @@ fn memory_is_bounded_and_what_has_no_room_is_said() {
         lately.steps.iter().flat_map(|(_, came)| came.values()).map(|sum| sum.cells.len()).sum();
     assert!(came <= MOST_CELLS, "{came}");
     assert_eq!(lately.span(), Some(STEP), "a shorter window rather than more memory");
+}
+
+#[test]
+fn each_figure_of_the_window_is_shown_in_its_own_place() {
+    let figures = RecentDoc {
+        samples: 5,
+        p50_us: Some(1),
+        p90_us: Some(2),
+        p99_us: Some(3),
+        p999_us: Some(4),
+        ..RecentDoc::default()
+    };
+    let open = snapshot(vec![flow(7, 40_000, 5, 5432, 30)], Vec::new());
+    let mut doc = told(&Lately::default(), &open);
+    doc.window = Some(LatelyDoc::default());
+    doc.flows[0].recent = Some(figures);
+    doc.cgroups[0].recent = Some(figures);
+    doc.dependencies[0].kinds.latency.iter_mut().for_each(|one| one.recent = Some(figures));
+    let doc = doc.recently();
+    let (flow, cgroup, sum) = (&doc.flows[0], &doc.cgroups[0], &doc.dependencies[0]);
+    let kind = &sum.kinds.latency[0];
+    for shown in [
+        (flow.rtt_samples, flow.rtt_p50_us, flow.rtt_p90_us, flow.rtt_p99_us, flow.rtt_p999_us),
+        (cgroup.rtt_samples, cgroup.rtt_p50_us, cgroup.rtt_p90_us, cgroup.rtt_p99_us, cgroup.rtt_p999_us),
+        (sum.rtt_samples, sum.rtt_p50_us, sum.rtt_p90_us, sum.rtt_p99_us, sum.rtt_p999_us),
+        (kind.samples, kind.p50_us, kind.p90_us, kind.p99_us, kind.p999_us),
+    ] {
+        assert_eq!(shown, (5, Some(1), Some(2), Some(3), Some(4)));
+    }
 }
