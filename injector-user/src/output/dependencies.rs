@@ -27,6 +27,7 @@ const NAMES: [(&str, &str); COUNTERS] = [
         "injector_dependency_receive_packets_total",
         "Packets received, as the host handles them: one may hold many segments.",
     ),
+    ("injector_dependency_flows_total", "Flows that began: connections, mostly."),
 ];
 
 /// Adds the series of a scrape.

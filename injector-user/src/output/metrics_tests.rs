@@ -100,6 +100,7 @@ fn dependencies_are_bounded() {
     has(&page, &format!("injector_dependency_open_flows{other} 10"));
     has(&page, &format!("injector_dependency_transmit_packets_total{other} {}", 10 * 7));
     has(&page, &format!("injector_dependency_receive_packets_total{other} {}", 10 * 6));
+    has(&page, &format!("injector_dependency_flows_total{other} {}", 10 * (1 + 2)));
     has(
         &page,
         r#"injector_dependency_rtt_seconds{cgroup="/app",protocol="tcp",q="0.9",service="10.0.0.0:5432",side="out"} 0.00025"#,

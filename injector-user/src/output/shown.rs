@@ -18,7 +18,7 @@ pub const SHOWN: usize = 50;
 const IDLE: Duration = Duration::from_secs(3600);
 
 /// How many counters the traffic of a dependency has.
-pub const COUNTERS: usize = 10;
+pub const COUNTERS: usize = 11;
 
 /// What else is counted of a dependency, each by names of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -204,6 +204,7 @@ fn traffic(d: &DependencyDoc) -> [u64; COUNTERS] {
         d.rtt_samples,
         d.tx_packets,
         d.rx_packets,
+        d.open.saturating_add(d.ended),
     ]
 }
 
