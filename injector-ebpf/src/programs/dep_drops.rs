@@ -49,9 +49,21 @@ fn dropped(sk: *const c_void, skb: *const c_void, reason: u32) -> Option<()> {
     if protocol != TCP && protocol != UDP {
         return None;
     }
-    let dep = dep::of_socket(sk, field!(sk, OFF_SK_NUM, u16), protocol)?;
+    let port = match field!(sk, OFF_SK_NUM, u16) {
+        0 => given_back(sk),
+        port => port,
+    };
+    let dep = dep::of_socket(sk, port, protocol)?;
     dep::count(dep, DROPPED, reason, packets(skb));
     Some(())
+}
+
+/// The port of a socket that has given it back, and is freed now with what waited in it: where packets get it from.
+/// `inet_sock` is the beginning of TCP's sockets and of UDP's; a `struct sock` ends before, to the verifier.
+#[inline(always)]
+fn given_back(sk: *const c_void) -> u16 {
+    let at = sk as usize + unsafe { offset!(OFF_TCP_SPORT) };
+    u16::from_be(unsafe { bpf_probe_read_kernel(at as *const u16) }.unwrap_or(0))
 }
 
 /// How many packets it would have been on the wire.

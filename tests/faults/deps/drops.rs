@@ -1,11 +1,16 @@
 //! What we lose beside what the kernel loses.
 
-use std::{net::UdpSocket, thread::sleep, time::Duration};
+use std::{
+    io::{Read as _, Write as _},
+    net::{TcpListener, UdpSocket},
+    thread::sleep,
+    time::Duration,
+};
 
 use super::{counted, deps, of, watched};
 use crate::support::{
-    HERE, THERE, World, kernel, lacks, same_as_in, skip,
-    traffic::{Flag, send_on, send_udp},
+    HERE, THERE, World, kernel, lacks, same_as_in, same_as_natively, skip,
+    traffic::{Flag, connect, send_on, send_udp},
 };
 
 /// 5 % by us, and 5 % of the rest by netem behind us.
@@ -106,4 +111,42 @@ fn the_kernels_reason_is_named() {
     let dropped: u64 = all.iter().map(|dep| counted(dep, "drops", "SOCKET_RCVBUFF")).sum();
     println!("no room for {truth}, told {dropped}");
     assert_eq!(dropped, truth, "{seen}");
+}
+
+/// Connections that the server closes first: what still comes for one of them is freed when its socket has given its port
+/// back already.
+#[test]
+fn what_a_closed_connection_leaves_is_still_the_servers() {
+    if same_as_natively("what_a_closed_connection_leaves_is_still_the_servers") {
+        return;
+    }
+    let world = World::new();
+    deps(&world);
+    let victim = world.in_victim(|| {
+        let server = TcpListener::bind((HERE, 9042)).unwrap();
+        for stream in server.incoming().take(100) {
+            let mut stream = stream.unwrap();
+            stream.read_exact(&mut [0; 4]).unwrap();
+            stream.write_all(b"done").unwrap();
+        }
+        "done".to_owned()
+    });
+    let client = world.over_there(|| {
+        sleep(Duration::from_millis(500));
+        for _ in 0..100 {
+            let mut stream = connect(HERE, 9042);
+            stream.write_all(b"work").unwrap();
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).unwrap();
+        }
+        String::new()
+    });
+    let (_, seen) = watched(&world, victim);
+    client.join();
+    let all = seen["dependencies"].as_array().unwrap();
+    let freed: u64 = all.iter().map(|dep| counted(dep, "freed", "QUEUE_PURGE")).sum();
+    let services: Vec<_> = all.iter().map(|dep| dep["service"].as_str().unwrap()).collect();
+    println!("{freed} packets were freed; {services:?}");
+    assert!(freed > 0, "nothing came for a closed connection: {seen}");
+    assert_eq!(services, ["*:9042"], "{seen}");
 }
